@@ -1,0 +1,1 @@
+"""The rotation state machine for database credentials."""

@@ -1,0 +1,47 @@
+"""One delivery of a step: the token that it names, and all that the step may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rotation import secret_format
+from rotation.errors import VersionNotFound
+from rotation.model import Stage
+
+if TYPE_CHECKING:
+    from rotation.model import Deadline, Secret, StoredVersion
+    from rotation.ports import Engine, Observer, SecretStore, Topology
+    from rotation.settings import Settings
+
+
+@dataclass
+class Delivery:
+    """What a step works with. Nothing in it outlives the invocation."""
+
+    token: str
+    engine: Engine
+    store: SecretStore
+    topology: Topology
+    settings: Settings
+    observer: Observer
+    deadline: Deadline
+    staged: StoredVersion | None = field(default=None, repr=False)
+    """The pending version, once the machine has observed it."""
+
+    @cached_property
+    def pending(self) -> Secret:
+        """The token's value. Raises InvalidSecret."""
+        if self.staged is None:
+            raise VersionNotFound("The pending version was not read", where=f"version {self.token}")
+        return self.parse(self.staged)
+
+    @cached_property
+    def current(self) -> Secret:
+        """AWSCURRENT's value, read when it is first asked for. Raises InvalidSecret or StoreError."""
+        return self.parse(self.store.read(Stage.CURRENT))
+
+    def parse(self, version: StoredVersion) -> Secret:
+        """Read a version of the secret as this engine's."""
+        return secret_format.parse(version, self.engine.traits)

@@ -1,0 +1,274 @@
+"""The values that a rotation is made of. They do nothing on their own, and none of them shows a password."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CLONE_SUFFIX: Final = "_clone"
+"""What the second user of a pair is called: the name in AWS's rotation functions, so that a secret can move over."""
+
+
+class Step(StrEnum):
+    """The steps of a rotation (Secrets Manager user guide, "Lambda rotation functions")."""
+
+    CREATE = "createSecret"
+    SET = "setSecret"
+    TEST = "testSecret"
+    FINISH = "finishSecret"
+
+
+class Stage(StrEnum):
+    """The staging labels that Secrets Manager attaches to versions."""
+
+    CURRENT = "AWSCURRENT"
+    PENDING = "AWSPENDING"
+    PREVIOUS = "AWSPREVIOUS"
+
+
+class VersionState(Enum):
+    """What is observed of the version that an event's token names."""
+
+    EMPTY = "labelled AWSPENDING, without a value"
+    PENDING = "labelled AWSPENDING"
+    CURRENT = "labelled AWSCURRENT"
+    STRAY = "without either label"
+    UNKNOWN = "not a version of the secret"
+
+
+class StrategyName(StrEnum):
+    """The names by which settings and secrets choose a strategy."""
+
+    SINGLE_USER = "single-user"
+    ALTERNATING_USERS = "alternating-users"
+    RETAINED_PASSWORD = "retained-password"  # noqa: S105 a strategy's name
+
+
+class Ownership(Enum):
+    """What the server itself says of whose an account is."""
+
+    ABSENT = "the account does not exist"
+    OURS = "marked as this secret's"
+    UNMARKED = "carries no mark"
+    FOREIGN = "marked as another secret's"
+
+
+class Password:
+    """A password that shows itself only where it is asked to; every live one is known to the log's scrubber."""
+
+    __slots__ = ("__weakref__", "_text")
+    live: Final[WeakSet[Password]] = WeakSet()
+
+    def __init__(self, text: str) -> None:
+        """Keep the text, and tell the scrubber of it."""
+        self._text = text
+        Password.live.add(self)
+
+    def reveal(self) -> str:
+        """Give the clear text, for the driver or the store."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by text."""
+        return isinstance(other, Password) and other._text == self._text
+
+    __hash__ = object.__hash__  # by identity: equal passwords of two secrets must both stay known to the scrubber
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "Password(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user name and its password."""
+
+    username: str
+    password: Password
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a database is, and whether the way there is encrypted (and then verified)."""
+
+    host: str
+    port: int
+    database: str
+    tls: bool = True
+
+    def __str__(self) -> str:
+        """Name the place as messages do."""
+        return f"{self.host}:{self.port}/{self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRules:
+    """What a new password is made of; ``None`` leaves the choice to the next one who is asked."""
+
+    length: int | None = None
+    exclude_characters: str | None = None
+    exclude_numbers: bool | None = None
+    exclude_punctuation: bool | None = None
+    exclude_uppercase: bool | None = None
+    exclude_lowercase: bool | None = None
+    require_each_included_type: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an engine accepts: password length in characters, user names in bytes."""
+
+    password_min: int
+    password_max: int
+    name_bytes: int
+    forbidden: str = ""
+    default_excluded: str = "/@\"'\\"
+    required: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is fixed about an engine; ``name`` is for messages, and no behaviour is switched on it."""
+
+    name: str
+    names: frozenset[str]
+    default_port: int
+    default_database: str
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which version a pending value was made for, and from which it was made (alternating users)."""
+
+    base: str
+    made_from: str
+    made_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What a secret's ``rotation`` object may set: the strategy, the password's rules, its own endpoint, the pair."""
+
+    strategy: StrategyName | None = None
+    password: PasswordRules = field(default_factory=PasswordRules)
+    host: str | None = None
+    base: str | None = None
+    made_from: str | None = None
+    made_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A version's value, read and checked. ``document`` is the JSON object as it was, with all its other keys."""
+
+    arn: str
+    version: str
+    stages: frozenset[str]
+    engine: str
+    address: Address
+    credential: Credential
+    admin_arn: str | None
+    overrides: Overrides
+    document: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def username(self) -> str:
+        """The user that the secret is about."""
+        return self.credential.username
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version as the store gave it; its value is not shown."""
+
+    arn: str
+    id: str
+    stages: frozenset[str]
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The labels of a secret's versions, by version id."""
+
+    arn: str
+    stages: Mapping[str, frozenset[str]]
+    rotation_enabled: bool = True
+
+    def holding(self, stage: Stage) -> str | None:
+        """Give the id of the version that carries the label, if any does."""
+        return next((version for version, stages in self.stages.items() if stage in stages), None)
+
+    def state_of(self, token: str) -> VersionState:
+        """Observe the token's version by its labels alone; AWSCURRENT outweighs AWSPENDING."""
+        stages = self.stages.get(token)
+        if stages is None:
+            return VersionState.UNKNOWN
+        if Stage.CURRENT in stages:
+            return VersionState.CURRENT
+        return VersionState.PENDING if Stage.PENDING in stages else VersionState.STRAY
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """
+    The two users that alternate: the base, its clone, and which of them is about to be promoted.
+
+    ``version`` is the id of the pending version for which the idle user is prepared; the mark records it.
+    """
+
+    secret_arn: str
+    base: str
+    idle: str
+    version: str
+
+    @property
+    def clone(self) -> str:
+        """The second user's name."""
+        return self.base + CLONE_SUFFIX
+
+    @property
+    def active(self) -> str:
+        """The user that AWSCURRENT names."""
+        return self.base if self.promotes_clone else self.clone
+
+    @property
+    def promotes_clone(self) -> bool:
+        """Whether it is the clone's turn."""
+        return self.idle != self.base
+
+
+class Mark(NamedTuple):
+    """What a server keeps beside an account: whose it is, its base's name, and the last version prepared."""
+
+    secret_arn: str
+    base: str
+    version: str
+
+
+class Deadline:
+    """A point in time by which a step has to end, in seconds from now."""
+
+    __slots__ = ("_clock", "_end")
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start counting."""
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Give the seconds that are left, never below zero."""
+        return max(0.0, self._end - self._clock())
+
+    def within(self, seconds: float) -> Deadline:
+        """Give a deadline of at most so many seconds, and never later than this one."""
+        return Deadline(min(seconds, self.remaining()), self._clock)

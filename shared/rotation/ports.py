@@ -1,0 +1,180 @@
+"""
+What the core needs from the outside, as Protocols.
+
+An engine, a store or a topology is whatever keeps these promises; the contract tests are their specification.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from rotation.model import (
+        Address,
+        Credential,
+        Deadline,
+        Mark,
+        Ownership,
+        Pair,
+        Password,
+        Stage,
+        StoredVersion,
+        Traits,
+        Versions,
+    )
+
+
+class Session(Protocol):
+    """
+    A login that the server accepted, with a first statement answered.
+
+    Every wait is bounded by the deadline that the session was opened with. All methods raise EngineError:
+    Unreachable when the connection ends or no answer comes (whether the statement took effect is then not
+    known), PermissionDenied with the grant that is missing, StatementFailed for the rest.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def lock(self, name: str) -> bool:
+        """
+        Take the server-side lock of that name until the session ends; say whether it had to be waited for.
+
+        Raises StatementFailed, retryable, when another session keeps it too long.
+        """
+
+    def rehearse_password(self, username: str, password: Password) -> None:
+        """Prove that ``set_password`` would be allowed, and change nothing."""
+
+    def set_password(self, username: str, password: Password) -> None:
+        """
+        Give the user that password; durable when it returns. The clear text is not sent where a hash will do.
+
+        Raises PasswordRejected when the server's policy refuses the value.
+        """
+
+    def guard_target(self, username: str, *, allow_privileged: bool) -> None:
+        """
+        Refuse (GuardViolation) an account that no application's secret should change.
+
+        Those are: one that is more powerful than an application's, unless that is allowed; one that cannot
+        log in by password (IAM, directory); one that does not exist.
+        """
+
+    def mark_of(self, username: str) -> Mark | None:
+        """Read whose the account is, as far as an unforgeable mark says so."""
+
+    def ownership(self, pair: Pair) -> Ownership:
+        """Say whose the idle account of the pair is, by what the server keeps of it."""
+
+    def prepared_version(self, pair: Pair) -> str | None:
+        """
+        Give the secret's version for which ``level`` last prepared either user of the pair, if a mark says so.
+
+        Read under the lock it tells whether another rotation came in between.
+        """
+
+    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
+        """
+        Make the idle user the equal of the active one, give it the password last, and name each change made.
+
+        The clone is created where it is missing, born unable to log in, and marked. In the rotation that
+        promotes the clone its access is granted and revoked to match the base; in the one that promotes the
+        base nothing is revoked. With ``rehearse`` it says what it would do, and changes nothing.
+
+        Raises AccessMismatch, naming the difference and the statement to run, where the two cannot be made
+        equal; then nothing was changed that the application uses, and the password was not set.
+        """
+
+    def check_access(self, pair: Pair) -> None:
+        """As the idle user itself: raise AccessMismatch unless it acts with the access of the pair."""
+
+    def disable_password(self, username: str) -> None:
+        """End the user's password; no login by password is accepted until one is set."""
+
+    def end_sessions(self, username: str) -> int:
+        """End the user's other open sessions, and count them."""
+
+
+class Engine(Protocol):
+    """A kind of database server."""
+
+    traits: Traits
+
+    def connect(self, address: Address, credential: Credential, deadline: Deadline) -> Session:
+        """
+        Log in, and have a first statement answered; the whole of it within the deadline.
+
+        Raises AuthenticationFailed only where the server said so, AccountUnusable for any other refusal that
+        the server itself sent, TlsFailed and Unreachable for everything before that.
+        """
+
+
+class SecretStore(Protocol):
+    """
+    One secret in the place where it is kept, and the read access to admin secrets beside it.
+
+    All methods raise StoreError: StoreDenied, VersionNotFound, or StoreUnavailable when no answer came, so
+    that it is not known whether the operation took effect.
+    """
+
+    def describe(self) -> Versions:
+        """Read the labels of all versions."""
+
+    def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
+        """Read one version; with both given they must name the same one, else VersionNotFound."""
+
+    def stage_pending(self, token: str, value: str) -> bool:
+        """Store the pending value durably; False when the token has one already, which is then kept."""
+
+    def promote(self, token: str, replacing: str) -> None:
+        """
+        Move AWSCURRENT from ``replacing`` to the token's version: a compare-and-swap.
+
+        Raises StoreError when AWSCURRENT is not on ``replacing`` (any more).
+        """
+
+    def unstage(self, token: str) -> None:
+        """Take AWSPENDING off the token's version; nothing happens where it is not there."""
+
+    def unlabelled(self) -> Sequence[str]:
+        """Give the ids of the versions without a label that can still be read, newest first."""
+
+    def check_labels(self, version: str) -> None:
+        """Prove the right to move labels by adding a label of our own to the version and taking it off."""
+
+    def read_admin(self, arn: str) -> StoredVersion:
+        """Read another secret's AWSCURRENT."""
+
+    def tags_of(self, arn: str) -> Mapping[str, str]:
+        """Read another secret's tags."""
+
+
+class Topology(Protocol):
+    """Where a database really is, by the control plane's word."""
+
+    def locate(self, tags: Mapping[str, str]) -> Mapping[str, object] | None:
+        """
+        Find the database that a managed admin secret belongs to, by the tags that AWS put on the secret.
+
+        Gives the secret fields that it lacks (``engine``, ``host``, ``port``), or None when no tag says.
+        """
+
+
+class Observer(Protocol):
+    """Who is told what a rotation does."""
+
+    def note(self, message: str, **fields: object) -> None:
+        """Tell what was decided or done; the fields hold no secret."""
+
+    def warn(self, message: str, **fields: object) -> None:
+        """Tell what a person should look at."""
+
+    def measure(self, name: str, value: float, unit: str) -> None:
+        """Count or time something: a CloudWatch metric's name, value and unit."""

@@ -1,0 +1,114 @@
+"""What the transition table names: one short action a step. How the password is changed is the strategy's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotation import secret_format
+from rotation.errors import GuardViolation, VersionNotFound
+from rotation.model import Credential, Stage
+from rotation.passwords import policy_for
+from rotation.strategies import strategy_for
+from rotation.strategies.labels import require_no_rotation
+
+if TYPE_CHECKING:
+    from rotation.delivery import Delivery
+    from rotation.model import Password, Secret
+
+
+def create(delivery: Delivery) -> None:
+    """
+    Store the new credential as AWSPENDING, durably, before any server hears of it.
+
+    1. The token has no value yet: it gets one.
+    2. It has one, from a delivery before: that one is kept, whatever this delivery would have made.
+    """
+    try:
+        current = delivery.current
+    except VersionNotFound as error:
+        raise VersionNotFound(
+            "The secret has no current value to rotate from",
+            where=error.where,
+            remedy="Store the user's present credential as AWSCURRENT, then rotate again.",
+        ) from None
+    strategy = strategy_for(current, delivery.settings)
+    username, provenance = strategy.propose(delivery, current)
+    value = secret_format.render(current, Credential(username, _new_password(delivery, current)), provenance)
+    stored = delivery.store.stage_pending(delivery.token, value)
+    delivery.observer.note(
+        "Stored the new credential as AWSPENDING" if stored else "Kept the credential that AWSPENDING holds already",
+        strategy=strategy.name,
+        username=username,
+    )
+
+
+def set_pending(delivery: Delivery) -> None:
+    """Let the strategy prepare the server for the pending credential."""
+    strategy_for(delivery.pending, delivery.settings).set(delivery)
+
+
+def test_pending(delivery: Delivery) -> None:
+    """Let the strategy prove that finishSecret will succeed; a pending copy of the current value is a dry run."""
+    if delivery.pending.overrides.made_for != delivery.token and _is_copy(delivery):
+        dry_run(delivery)
+    else:
+        strategy_for(delivery.pending, delivery.settings).test(delivery)
+
+
+def finish(delivery: Delivery) -> None:
+    """Let the strategy make the pending version the current one."""
+    strategy = strategy_for(delivery.pending, delivery.settings)
+    strategy.finish(delivery)
+    delivery.observer.note("AWSCURRENT is the new credential", strategy=strategy.name)
+
+
+def already_done(delivery: Delivery) -> None:
+    """Succeed: the token's version is AWSCURRENT, so an earlier delivery got there."""
+    delivery.observer.note("Nothing to do: the version is AWSCURRENT already")
+
+
+def dry_run(delivery: Delivery) -> None:
+    """Check all that a rotation will need, change nothing, and tell people what one would do."""
+    current = delivery.current
+    strategy = strategy_for(current, delivery.settings)
+    strategy.propose(delivery, current)
+    changes = strategy.rehearse(delivery, current, _new_password(delivery, current))
+    delivery.store.check_labels(current.version)
+    for change in changes:
+        delivery.observer.note(f"Dry run: a rotation would do this: {change}")
+    delivery.observer.note("Dry run: nothing stands in the way of a rotation", strategy=strategy.name)
+
+
+def revoke_previous(delivery: Delivery, *, end_sessions: bool) -> None:
+    """
+    End AWSPREVIOUS's password now, and the sessions of its user where asked: for an operator, after a leak.
+
+    Doing it twice does no harm. Raises RotationRefused while a rotation is under way, since the user that
+    AWSPREVIOUS names is the one that it prepares.
+    """
+    versions = delivery.store.describe()
+    require_no_rotation(versions)
+    if versions.holding(Stage.PREVIOUS) is None:
+        delivery.observer.note("Nothing to revoke: no version is labelled AWSPREVIOUS")
+        return
+    previous = delivery.parse(delivery.store.read(Stage.PREVIOUS))
+    if previous.credential == delivery.current.credential:
+        raise GuardViolation(
+            "AWSPREVIOUS holds the same credential as AWSCURRENT",
+            where=f"version {previous.version}",
+            remedy="Rotate the secret; that ends the leaked password.",
+        )
+    ended = strategy_for(delivery.current, delivery.settings).revoke(delivery, previous, end_sessions=end_sessions)
+    delivery.observer.note(
+        "The password of AWSPREVIOUS is not accepted any more", username=previous.username, sessions_ended=ended
+    )
+
+
+def _is_copy(delivery: Delivery) -> bool:
+    return delivery.pending.document == delivery.current.document
+
+
+def _new_password(delivery: Delivery, secret: Secret) -> Password:
+    """Make a password by the secret's rules, then the function's, then the engine's."""
+    limits = delivery.engine.traits.limits
+    return policy_for(limits, secret.overrides.password, delivery.settings.password).generate()

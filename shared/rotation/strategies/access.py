@@ -1,0 +1,133 @@
+"""Who logs in: candidates tried in an order that fails no login in a healthy rotation, and the admin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rotation import secret_format
+from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential
+from rotation.model import CLONE_SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rotation.delivery import Delivery
+    from rotation.model import Address, Secret
+    from rotation.ports import Session
+
+MOST_REFUSALS: Final = 4
+"""Refused logins in one invocation: servers lock accounts, and the service's retries multiply what is done here."""
+
+
+class Accepted(NamedTuple):
+    """A credential that the server accepted, and the session that came of it."""
+
+    secret: Secret
+    session: Session
+
+
+def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secret | None = None) -> Accepted:
+    """
+    Log in with the first candidate that the server accepts; at the admin's address where an admin is named.
+
+    A refusal that the server itself sent lets the next candidate be tried; failures of the network or of TLS end
+    the step. Raises NoWorkingCredential, or the first candidate's AccountUnusable, which says more.
+    """
+    refusals: list[tuple[Secret, AuthenticationFailed | AccountUnusable]] = []
+    for candidate in candidates:
+        try:
+            session = delivery.engine.connect(place_of(candidate, admin), candidate.credential, delivery.deadline)
+        except (AuthenticationFailed, AccountUnusable) as refusal:
+            refusals.append((candidate, refusal))
+            if len(refusals) == MOST_REFUSALS or _ends_the_search(refusal):
+                break
+        else:
+            return Accepted(candidate, session)
+    first = refusals[0][1]
+    if isinstance(first, AccountUnusable):
+        raise first
+    tried = ", ".join(candidate.version for candidate, _ in refusals)
+    raise NoWorkingCredential(
+        f"The server accepts none of the passwords that the secret holds for this user (versions {tried})",
+        where=str(place_of(refusals[0][0], admin)),
+        remedy="Somebody changed the password outside the secret, or dropped the user. Set the server's password "
+        "to AWSCURRENT's, or store the right one as AWSCURRENT; the next retry goes on by itself.",
+    )
+
+
+def place_of(secret: Secret, admin: Secret | None) -> Address:
+    """
+    Say where a credential is to be proven: where the admin will act, if an admin will act.
+
+    A server's word about itself decides nothing, so AWSCURRENT is proven on the very server that the admin changes.
+    """
+    if admin is None:
+        return secret.address
+    return replace(secret.address, host=admin.address.host, port=admin.address.port)
+
+
+def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
+    """Give the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
+    arn = secret.admin_arn or ""
+    if arn == secret.arn:
+        raise GuardViolation(
+            'The secret\'s "masterarn" names the secret itself',
+            where=secret.arn,
+            remedy="Name the secret of a user that may manage users.",
+        )
+    if not delivery.settings.admits_admin(arn):
+        raise GuardViolation(
+            'The secret\'s "masterarn" is not among the admin secrets that this function may use',
+            where=secret.arn,
+            remedy="Add its ARN to ADMIN_SECRET_ARNS (the parameter AdminSecretArns of the stack), or correct it.",
+        )
+    return arn
+
+
+def read_admin(delivery: Delivery, secret: Secret) -> Secret:
+    """Read the admin secret that the secret names. Raises GuardViolation where it may not be used for this user."""
+    admin = _read(delivery, require_admin_allowed(delivery, secret))
+    stem = secret.username.removesuffix(CLONE_SUFFIX)
+    if admin.username in {secret.username, stem, stem + CLONE_SUFFIX}:
+        raise GuardViolation(
+            "The user that would be changed is the admin itself",
+            where=secret.arn,
+            remedy="Rotate an admin's own secret with the strategy single-user and no masterarn.",
+        )
+    return admin
+
+
+def open_admin(delivery: Delivery, admin: Secret) -> Session:
+    """
+    Log in as the admin, at the admin secret's own address and under its own TLS setting.
+
+    A refused login reads the admin secret once more: it may just have been rotated.
+    """
+    try:
+        return delivery.engine.connect(admin.address, admin.credential, delivery.deadline)
+    except AuthenticationFailed as refusal:
+        fresh = _read(delivery, admin.arn)
+        if fresh.credential == admin.credential:
+            raise AuthenticationFailed(
+                "The server refused the admin's credential",
+                engine=refusal.engine,
+                code=refusal.code,
+                where=str(admin.address),
+                remedy=f"Correct the admin secret {admin.arn}; it holds a password that the server does not accept.",
+            ) from None
+    return delivery.engine.connect(fresh.address, fresh.credential, delivery.deadline)
+
+
+def _read(delivery: Delivery, arn: str) -> Secret:
+    """Read an admin secret; one that RDS manages holds no host, which its tags and the control plane tell."""
+    return secret_format.parse(
+        delivery.store.read_admin(arn),
+        delivery.engine.traits,
+        lambda: delivery.topology.locate(delivery.store.tags_of(arn)),
+    )
+
+
+def _ends_the_search(refusal: AuthenticationFailed | AccountUnusable) -> bool:
+    """Say whether more attempts are pointless (the password is right) or harmful (the account is locked)."""
+    return isinstance(refusal, AccountUnusable) and (refusal.password_accepted or refusal.locked)

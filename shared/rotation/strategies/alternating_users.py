@@ -1,0 +1,214 @@
+"""Two users with the same access: the idle one gets the new password, and the label moves to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.errors import (
+    AccountUnusable,
+    AuthenticationFailed,
+    GuardViolation,
+    InvalidSecret,
+    InvalidSettings,
+    NotOurs,
+    PasswordRejected,
+    VersionNotFound,
+)
+from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
+from rotation.strategies import access
+from rotation.strategies.labels import changed_meanwhile, give_up, promote, require_no_rotation, still_pending
+from rotation.strategies.single_user import SingleUser, lock_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.delivery import Delivery
+    from rotation.model import Password, Secret
+    from rotation.ports import Session
+
+
+class AlternatingUsers:
+    """
+    ``user`` and ``user_clone``, as in AWS's rotation functions, so that a secret can move over without change.
+
+    The old credential works until the next rotation begins: no client is rejected, not even one that caches.
+    """
+
+    name: Final = StrategyName.ALTERNATING_USERS
+
+    def propose(self, delivery: Delivery, current: Secret) -> tuple[str, Provenance | None]:
+        """Name the other user of the pair, and record what later steps need to know of it."""
+        access.require_admin_allowed(delivery, current)
+        base = base_of(delivery, current)
+        limit = delivery.engine.traits.limits.name_bytes
+        if len((base + CLONE_SUFFIX).encode()) > limit:
+            raise InvalidSecret(
+                f'The user name leaves no room for "{CLONE_SUFFIX}" in the {limit} bytes of a name',
+                where=current.arn,
+                remedy="Use a shorter user name, or the strategy single-user.",
+            )
+        idle = base + CLONE_SUFFIX if current.username == base else base
+        return idle, Provenance(base, made_from=current.version, made_for=delivery.token)
+
+    def set(self, delivery: Delivery) -> None:
+        """Prove AWSCURRENT where the admin will act, then let the admin bring the idle user level."""
+        current, pending = delivery.current, delivery.pending
+        pair = _pair(delivery, pending)
+        admin = access.read_admin(delivery, current)
+        violation = changed_meanwhile(delivery)
+        entry = access.first_accepted(delivery, [current] if violation else [current, pending], admin)
+        with entry.session as session:
+            if violation is not None:
+                give_up(delivery, violation)
+            if entry.secret is pending:
+                session.check_access(pair)
+                promote(delivery, current.version)
+                return
+        with access.open_admin(delivery, admin) as session:
+            self._prepare(delivery, session, pair)
+
+    def test(self, delivery: Delivery) -> None:
+        """Log in as clients will, and see that the user acts with the access of the pair."""
+        pending = delivery.pending
+        with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
+            session.check_access(_pair(delivery, pending))
+
+    def finish(self, delivery: Delivery) -> None:
+        """Move the label; the compare-and-swap needs no other look at the secret."""
+        overrides = delivery.pending.overrides
+        known = overrides.made_from if overrides.made_for == delivery.token else None
+        promote(delivery, known or delivery.current.version)
+
+    def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
+        """Do all that setSecret would, but for the effect."""
+        idle, provenance = self.propose(delivery, current)
+        pair = Pair(current.arn, provenance.base if provenance else idle, idle, delivery.token)
+        admin = access.read_admin(delivery, current)
+        access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        with access.open_admin(delivery, admin) as session:
+            self._require_ours(delivery, session, pair)
+            return session.level(pair, password, rehearse=True)
+
+    def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
+        """Let the admin end the idle user's password, under the lock under which a rotation would set it."""
+        current = delivery.current
+        if previous.username == current.username:
+            return SingleUser().revoke(delivery, previous, end_sessions=end_sessions)
+        pair = Pair(current.arn, base_of(delivery, current), previous.username, previous.version)
+        _require_in_pair(pair, current)
+        admin = access.read_admin(delivery, current)
+        access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        with access.open_admin(delivery, admin) as session:
+            session.lock(lock_name(pair.base))
+            if session.ownership(pair) is not Ownership.OURS:
+                raise _not_ours(pair)
+            require_no_rotation(delivery.store.describe())
+            session.disable_password(pair.idle)
+            return session.end_sessions(pair.idle) if end_sessions else 0
+
+    def _prepare(self, delivery: Delivery, session: Session, pair: Pair) -> None:
+        waited = session.lock(lock_name(pair.base))
+        expected = {None, delivery.token, delivery.current.version}
+        if (waited or session.prepared_version(pair) not in expected) and not still_pending(delivery):
+            return
+        self._require_ours(delivery, session, pair)
+        try:
+            changes = session.level(pair, delivery.pending.credential.password)
+        except PasswordRejected as error:
+            give_up(delivery, error)
+        for change in changes:
+            delivery.observer.note(f"Levelled {pair.idle}: {change}")
+        delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
+
+    def _require_ours(self, delivery: Delivery, session: Session, pair: Pair) -> None:
+        """Refuse privileged targets, and an account that nothing proves to be this secret's."""
+        privileged = delivery.settings.allow_privileged_targets
+        session.guard_target(pair.active, allow_privileged=privileged)
+        ownership = session.ownership(pair)
+        if ownership is Ownership.ABSENT and pair.promotes_clone:
+            return
+        session.guard_target(pair.idle, allow_privileged=privileged)
+        if ownership is Ownership.OURS:
+            return
+        if ownership is Ownership.UNMARKED and (
+            delivery.settings.adopt_unmarked_clones or _holds_its_password(delivery, pair)
+        ):
+            delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
+            return
+        raise _not_ours(pair)
+
+
+def base_of(delivery: Delivery, current: Secret) -> str:
+    """
+    Say which user of the pair is the base: as recorded, else as AWSPREVIOUS or the clone's mark tells.
+
+    A name that merely ends in ``_clone`` is a base like any other. Raises GuardViolation where the record does
+    not fit the user.
+    """
+    recorded = current.overrides.base
+    if recorded is not None:
+        _require_in_pair(Pair(current.arn, recorded, current.username, ""), current)
+        return recorded
+    stem = current.username.removesuffix(CLONE_SUFFIX)
+    if stem in {current.username, ""} or _previous_username(delivery) == current.username + CLONE_SUFFIX:
+        return current.username
+    if _previous_username(delivery) == stem:
+        return stem
+    with access.open_admin(delivery, access.read_admin(delivery, current)) as session:
+        mark = session.mark_of(current.username)
+    return stem if mark is not None and (mark.secret_arn, mark.base) == (current.arn, stem) else current.username
+
+
+def _pair(delivery: Delivery, pending: Secret) -> Pair:
+    base = pending.overrides.base or base_of(delivery, delivery.current)
+    pair = Pair(pending.arn, base, pending.username, delivery.token)
+    _require_in_pair(pair, pending)
+    return pair
+
+
+def _require_in_pair(pair: Pair, secret: Secret) -> None:
+    """Refuse a user outside of the pair, as a foreign hand could write it into the secret."""
+    if not {secret.username, pair.idle} <= {pair.base, pair.clone}:
+        raise GuardViolation(
+            "The secret's user is neither the base of its pair nor its clone",
+            where=f"version {secret.version} of {secret.arn}",
+            remedy=f'Correct "username", or remove "rotation.base" ({pair.base}) from the secret.',
+        )
+
+
+def _previous_username(delivery: Delivery) -> str | None:
+    previous = _previous(delivery)
+    return previous.username if previous else None
+
+
+def _previous(delivery: Delivery) -> Secret | None:
+    try:
+        return delivery.parse(delivery.store.read(Stage.PREVIOUS))
+    except (VersionNotFound, InvalidSecret, InvalidSettings):
+        return None
+
+
+def _holds_its_password(delivery: Delivery, pair: Pair) -> bool:
+    """
+    Prove an unmarked account by possession: AWSPREVIOUS names it, and the server accepts its password.
+
+    Only AWSPREVIOUS counts; createSecret itself writes versions that name the account before anything is checked.
+    """
+    previous = _previous(delivery)
+    if previous is None or previous.username != pair.idle:
+        return False
+    place = access.place_of(previous, access.read_admin(delivery, delivery.current))
+    try:
+        delivery.engine.connect(place, previous.credential, delivery.deadline).__exit__(None, None, None)
+    except (AuthenticationFailed, AccountUnusable):
+        return False
+    return True
+
+
+def _not_ours(pair: Pair) -> NotOurs:
+    return NotOurs(
+        f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",
+        where=pair.secret_arn,
+        remedy="Rename or drop it if nobody uses it. If it is this secret's (made by another rotation function), "
+        "set ADOPT_UNMARKED_CLONES to true for one rotation.",
+    )

@@ -1,0 +1,123 @@
+"""
+The late cutover of a single user: change, prove, move the label, or put everything back.
+
+Between the change and the move AWSCURRENT is refused. That window is one login and one call long, and this is the
+only place that opens it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from rotation.errors import (
+    AccountUnusable,
+    EngineError,
+    PasswordRejected,
+    RotationError,
+    StoreError,
+    StoreUnavailable,
+)
+from rotation.model import Stage
+from rotation.strategies.labels import give_up, promote
+
+if TYPE_CHECKING:
+    from rotation.delivery import Delivery
+    from rotation.model import Secret
+    from rotation.ports import Session
+
+TIME_NEEDED: Final = 8.0
+"""Seconds that must be left before the change: to connect and log in, make two API calls, and take it back."""
+
+LOOKS: Final = 3
+"""Times that AWSCURRENT is looked at after a move without an answer, which may still take effect."""
+
+
+def cut_over(delivery: Delivery, changer: Session) -> None:
+    """Change the password through a session that is open already, prove it, and move AWSCURRENT to it."""
+    pending = delivery.pending
+    require_time(delivery)
+    opened = time.monotonic()
+    try:
+        changer.set_password(pending.username, pending.credential.password)
+    except PasswordRejected as error:
+        give_up(delivery, error)
+    _prove(delivery, changer)
+    try:
+        _move_label(delivery)
+    except StoreError as error:
+        _follow_current(delivery, changer, error)
+    delivery.observer.measure("CutoverWindow", (time.monotonic() - opened) * 1000, "Milliseconds")
+
+
+def require_time(delivery: Delivery) -> None:
+    """Raise a retryable error unless the change could still be taken back within the invocation."""
+    if delivery.deadline.remaining() < TIME_NEEDED:
+        raise RotationError(
+            f"Less than {TIME_NEEDED:.0f} seconds are left, too few to change the password safely",
+            where=str(delivery.pending.address),
+            remedy="Nothing was changed, and the service retries. If this repeats, raise the function's timeout.",
+            retryable=True,
+        )
+
+
+def _prove(delivery: Delivery, changer: Session) -> None:
+    """Log in with the new password; a refusal that comes only after the password was accepted proves it too."""
+    pending = delivery.pending
+    try:
+        delivery.engine.connect(pending.address, pending.credential, delivery.deadline).__exit__(None, None, None)
+    except EngineError as error:
+        if isinstance(error, AccountUnusable) and error.password_accepted:
+            return
+        _set(delivery, changer, delivery.current)
+        raise
+
+
+def _move_label(delivery: Delivery) -> None:
+    """Move AWSCURRENT; where no answer came and nothing moved, once more."""
+    try:
+        promote(delivery, delivery.current.version)
+    except StoreUnavailable:
+        promote(delivery, delivery.current.version)
+
+
+def _follow_current(delivery: Delivery, changer: Session, error: StoreError) -> None:
+    """
+    Make the server agree with whatever AWSCURRENT is now, and look again after each change.
+
+    Raises the error unless that turns out to be the pending version after all. When the labels cannot be read the
+    new password stays: the next delivery sees which one logs in.
+    """
+    in_place = delivery.pending
+    for _ in range(LOOKS):
+        wanted = _current_now(delivery)
+        if wanted.credential == in_place.credential:
+            break
+        _set(delivery, changer, wanted)
+        in_place = wanted
+    if in_place.credential != delivery.pending.credential:
+        delivery.observer.warn("AWSCURRENT could not be moved; its password was put back", version=in_place.version)
+        raise error
+
+
+def _current_now(delivery: Delivery) -> Secret:
+    """Give the version that AWSCURRENT is on; ours of before where it has come to be about another user."""
+    holder = delivery.store.describe().holding(Stage.CURRENT)
+    for known in (delivery.pending, delivery.current):
+        if known.version == holder:
+            return known
+    fresh = delivery.parse(delivery.store.read(Stage.CURRENT))
+    return fresh if fresh.username == delivery.current.username else delivery.current
+
+
+def _set(delivery: Delivery, changer: Session, secret: Secret) -> None:
+    try:
+        changer.set_password(secret.username, secret.credential.password)
+    except EngineError as error:
+        delivery.observer.warn("The new password stays in place: it could not be taken back", code=error.code)
+        raise RotationError(
+            "The password was changed, AWSCURRENT was not moved, and the change could not be taken back",
+            where=str(secret.address),
+            remedy="The service's retry goes forward with the same password; to hasten it, rotate the secret again.",
+            retryable=True,
+        ) from None

@@ -1,0 +1,97 @@
+"""The pending version's end: it becomes the current one, or it is given up."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreError
+from rotation.model import Stage, VersionState
+
+if TYPE_CHECKING:
+    from rotation.delivery import Delivery
+    from rotation.model import Versions
+
+_MADE_ANEW: Final = frozenset({"username", "password", "rotation"})
+
+
+def promote(delivery: Delivery, replacing: str) -> None:
+    """
+    Move AWSCURRENT to the pending version. Raises StoreError unless it is there afterwards.
+
+    The move is a compare-and-swap. When it is refused or unanswered, the labels tell whether it took effect: by
+    this call, a repetition of it inside the SDK, or a twin's.
+    """
+    try:
+        delivery.store.promote(delivery.token, replacing)
+    except StoreError:
+        if delivery.store.describe().state_of(delivery.token) is not VersionState.CURRENT:
+            raise
+
+
+def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
+    """
+    Take AWSPENDING off our own version, and raise the error.
+
+    The value of a token cannot be changed, so the service would retry a hopeless one for ever, and refuse to start
+    another rotation. Call this only after AWSCURRENT was seen to log in.
+    """
+    with suppress(StoreError):  # the error that made it hopeless says more
+        delivery.store.unstage(delivery.token)
+        delivery.observer.warn("Took AWSPENDING off the version: it can never become AWSCURRENT")
+        error.remedy += " AWSPENDING was taken off this version, so that the next rotation starts anew."
+    raise error
+
+
+def changed_meanwhile(delivery: Delivery) -> GuardViolation | None:
+    """Say whether somebody replaced AWSCURRENT with another content since the pending value was made from it."""
+    pending, current = delivery.pending.document, delivery.current.document
+    keys = {key for key in pending.keys() | current.keys() if pending.get(key) != current.get(key)}
+    if keys <= _MADE_ANEW:
+        return None
+    return GuardViolation(
+        f"AWSCURRENT was changed after createSecret made AWSPENDING from it ({_named(keys - _MADE_ANEW)})",
+        where=delivery.current.arn,
+        remedy="Rotating on would lose that change.",
+    )
+
+
+def still_pending(delivery: Delivery) -> bool:
+    """
+    Look at the token again, under the server's lock, when another delivery may have come in between.
+
+    False when it has become AWSCURRENT. Raises RotationRefused when it was abandoned.
+    """
+    state = delivery.store.describe().state_of(delivery.token)
+    if state not in {VersionState.PENDING, VersionState.CURRENT}:
+        raise RotationRefused(
+            "The rotation was abandoned while this step was waiting",
+            where=f"version {delivery.token}",
+            remedy="Nothing was changed. Start a new one with RotateSecret.",
+        )
+    return state is VersionState.PENDING
+
+
+def require_rotation(versions: Versions) -> None:
+    """Raise RotationRefused when rotation is switched off for the secret."""
+    if not versions.rotation_enabled:
+        raise RotationRefused(
+            "Rotation is not enabled for the secret",
+            where=versions.arn,
+            remedy="Attach this function with RotateSecret (or in the console) before it is invoked.",
+        )
+
+
+def require_no_rotation(versions: Versions) -> None:
+    """Raise RotationRefused while another version than the current one is labelled AWSPENDING."""
+    pending = versions.holding(Stage.PENDING)
+    if pending is not None and versions.state_of(pending) is VersionState.PENDING:
+        raise RotationRefused(
+            "A rotation is under way",
+            where=f"version {pending} of {versions.arn}",
+            remedy="Let it finish, or take AWSPENDING off that version, then revoke again.",
+        )
+
+
+def _named(keys: set[str]) -> str:
+    return ", ".join(sorted(key if key.isidentifier() else "…" for key in keys))

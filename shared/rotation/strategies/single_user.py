@@ -1,0 +1,136 @@
+"""One user, one password: nothing is changed until the last step, and then as briefly as it can be."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from rotation import recovery
+from rotation.errors import AuthenticationFailed, GuardViolation, PasswordRejected
+from rotation.model import StrategyName
+from rotation.strategies import access
+from rotation.strategies.cutover import cut_over
+from rotation.strategies.labels import changed_meanwhile, give_up, promote, still_pending
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.delivery import Delivery
+    from rotation.model import Password, Provenance, Secret
+    from rotation.ports import Session
+
+
+class SingleUser:
+    """
+    Late cutover: setSecret changes nothing, testSecret proves that the change will work, finishSecret makes it.
+
+    The user changes its own password; where the secret names an admin, the admin does.
+    """
+
+    name: Final = StrategyName.SINGLE_USER
+
+    def propose(self, delivery: Delivery, current: Secret) -> tuple[str, Provenance | None]:
+        """Keep the user."""
+        if current.admin_arn is not None:
+            access.require_admin_allowed(delivery, current)
+        return current.username, None
+
+    def set(self, delivery: Delivery) -> None:
+        """Change nothing yet, so that the old password works until the new one is current."""
+        delivery.observer.note("Nothing to change yet: the password changes in finishSecret", strategy=self.name)
+
+    def test(self, delivery: Delivery) -> None:
+        """Prove the login and the right to change the password; go forward where it was changed before."""
+        pending = delivery.pending
+        admin = self._admin(delivery, delivery.current)
+        if admin is not None and changed_meanwhile(delivery) is None:
+            with access.open_admin(delivery, admin) as session:
+                session.guard_target(pending.username, allow_privileged=delivery.settings.allow_privileged_targets)
+                self._rehearse(delivery, session, pending)
+            return
+        entry = self._enter(delivery, admin)
+        with entry.session as session:
+            if entry.secret is pending:
+                promote(delivery, delivery.current.version)
+            else:
+                self._rehearse(delivery, session, pending)
+
+    def finish(self, delivery: Delivery) -> None:
+        """Cut over, under a lock in the server that is held until after the label has moved."""
+        current, pending = delivery.current, delivery.pending
+        admin = self._admin(delivery, current)
+        with ExitStack() as stack:
+            entry = self._enter(delivery, admin)
+            session = stack.enter_context(entry.session)
+            if entry.secret is pending:
+                promote(delivery, current.version)
+                return
+            if session.lock(lock_name(current.username)) and not still_pending(delivery):
+                return
+            if admin is not None:
+                session = stack.enter_context(access.open_admin(delivery, admin))
+                session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
+            cut_over(delivery, session)
+
+    def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
+        """Log in, prove the right to change the password, and change nothing."""
+        admin = self._admin(delivery, current)
+        changer = f"admin {admin.username}" if admin else "user itself"
+        with ExitStack() as stack:
+            session = stack.enter_context(access.first_accepted(delivery, [current], admin).session)
+            if admin is not None:
+                session = stack.enter_context(access.open_admin(delivery, admin))
+                session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
+            session.rehearse_password(current.username, password)
+        return [f"change the password of {current.username} (by the {changer}), in finishSecret"]
+
+    def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
+        """See that the old password is refused, as it is since the last rotation; end sessions where asked."""
+        current = delivery.current
+        if previous.username != current.username:
+            raise GuardViolation(
+                "AWSPREVIOUS names another user than AWSCURRENT, and this secret is one of a single user",
+                where=previous.arn,
+                remedy="Change or drop that user by hand; the function will not touch it.",
+            )
+        with access.first_accepted(delivery, [current]).session as session:
+            self._require_refused(delivery, previous)
+            return session.end_sessions(current.username) if end_sessions else 0
+
+    @staticmethod
+    def _admin(delivery: Delivery, current: Secret) -> Secret | None:
+        return access.read_admin(delivery, current) if current.admin_arn is not None else None
+
+    @staticmethod
+    def _rehearse(delivery: Delivery, session: Session, pending: Secret) -> None:
+        try:
+            session.rehearse_password(pending.username, pending.credential.password)
+        except PasswordRejected as error:
+            give_up(delivery, error)
+
+    @staticmethod
+    def _enter(delivery: Delivery, admin: Secret | None) -> access.Accepted:
+        """Log in with the first candidate; give up where AWSCURRENT has got another content and logs in."""
+        violation = changed_meanwhile(delivery)
+        if violation is not None:
+            with access.first_accepted(delivery, [delivery.current], admin).session:
+                give_up(delivery, violation)
+        return access.first_accepted(delivery, recovery.candidates(delivery), admin)
+
+    @staticmethod
+    def _require_refused(delivery: Delivery, previous: Secret) -> None:
+        try:
+            with delivery.engine.connect(previous.address, previous.credential, delivery.deadline):
+                pass
+        except AuthenticationFailed:
+            return
+        raise GuardViolation(
+            "The server still accepts AWSPREVIOUS's password",
+            where=str(previous.address),
+            remedy="Rotate the secret again, and look for what else sets this user's password.",
+        )
+
+
+def lock_name(username: str) -> str:
+    """Name the server's lock under which a user (or the base of a pair) is changed."""
+    return f"rotation of {username}"

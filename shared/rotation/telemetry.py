@@ -1,0 +1,122 @@
+"""What the function says of itself: JSON logs and embedded metrics, through Powertools, and never a password."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from contextlib import contextmanager
+from pathlib import PurePath
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from rotation.errors import InvalidSettings, RotationError
+from rotation.model import Password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SERVICE: Final = "rotation"
+NAMESPACE: Final = "SecretRotation"
+HIDDEN: Final = "***"
+_SHORTEST: Final = 4
+"""Characters of the shortest password that is scrubbed; a shorter one would black out whole words of every line."""
+
+
+def scrub(text: str) -> str:
+    """Replace every password that is alive in this process, as it is and as JSON writes it."""
+    for password in tuple(Password.live):
+        clear = password.reveal()
+        if len(clear) >= _SHORTEST:
+            for form in {clear, json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}:
+                text = text.replace(form, HIDDEN)
+    return text
+
+
+class ScrubbingFormatter(LambdaPowertoolsFormatter):
+    """Powertools' JSON, with a last look at each finished line."""
+
+    def serialize(self, log: Any) -> str:  # noqa: ANN401 Powertools' own type
+        """Write one record."""
+        return scrub(super().serialize(log))
+
+
+class Telemetry:
+    """
+    The Observer of the Lambda function, made once at start.
+
+    Powertools' own variables name the service and the metrics' namespace; LOG_LEVEL sets how much is said.
+    Raises InvalidSettings for an unknown level.
+    """
+
+    def __init__(self, engine: str, environment: Mapping[str, str]) -> None:
+        """Make the logger and the metrics."""
+        level = (environment.get("POWERTOOLS_LOG_LEVEL") or environment.get("LOG_LEVEL") or "INFO").upper()
+        if level not in logging.getLevelNamesMapping():
+            raise InvalidSettings(
+                "The setting LOG_LEVEL is no level of logging",
+                where="the function's environment",
+                remedy="Choose one of DEBUG, INFO, WARNING, ERROR.",
+            )
+        service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
+        self._logger = Logger(service=service, level=level, logger_formatter=ScrubbingFormatter())
+        self._metrics = Metrics(namespace=environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
+        self._engine = engine
+
+    def note(self, message: str, **fields: object) -> None:
+        """Log at INFO."""
+        self._logger.info(message, stacklevel=2, extra=fields)
+
+    def warn(self, message: str, **fields: object) -> None:
+        """Log at WARNING."""
+        self._logger.warning(message, stacklevel=2, extra=fields)
+
+    def measure(self, name: str, value: float, unit: str) -> None:
+        """Add a metric to those of this step."""
+        self._metrics.add_metric(name=name, unit=unit, value=value)
+
+    @contextmanager
+    def telling_of(self, step: str, secret: str, token: str | None, *, closing: bool) -> Iterator[None]:
+        """
+        Put step, secret and token on every line, time the step, and count how it ended.
+
+        ``closing`` says whether the step's success is the rotation's. Every error leaves as a RotationError
+        without the one behind it, whose text may be a driver's.
+        """
+        self._logger.append_keys(engine=self._engine, step=step, secret=secret, token=token)
+        started = time.monotonic()
+        failure: RotationError | None = None
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 the last place where text of a driver could leave
+            failure = error if isinstance(error, RotationError) else _defect(error)
+        self.measure("StepDuration", (time.monotonic() - started) * 1000, "Milliseconds")
+        self._conclude(failure, closing=closing)
+        self._logger.remove_keys(["engine", "step", "secret", "token"])
+        if failure is not None:
+            failure.__context__ = failure.__cause__ = None
+            raise failure
+
+    def _conclude(self, failure: RotationError | None, *, closing: bool) -> None:
+        self._metrics.add_dimension("engine", self._engine)
+        if failure is not None:
+            kind = type(failure).__name__
+            self._logger.error(str(failure), extra={"error": kind, "retryable": failure.retryable})
+            self._metrics.add_dimension("error", kind)
+            self.measure("RotationFailed", 1, "Count")
+        elif closing:
+            self.measure("RotationSucceeded", 1, "Count")
+        self._metrics.flush_metrics()
+
+
+def _defect(error: Exception) -> RotationError:
+    """Say where an error that nobody foresaw came from, and nothing of its text."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return RotationError(
+        f"Unexpected {type(error).__name__}",
+        where=f"{PurePath(frame.filename).name}:{frame.lineno}",
+        remedy="AWSCURRENT was not moved. Please report this as a defect, with this line.",
+    )

@@ -1,0 +1,270 @@
+"""
+A database server that lives in this process, as fast as the crash tests need it.
+
+It keeps the promises of the ports and nothing else; the contract tests run against it as against the real servers.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Self
+
+from rotation.errors import (
+    AccessMismatch,
+    AccountUnusable,
+    AuthenticationFailed,
+    GuardViolation,
+    PasswordRejected,
+    PermissionDenied,
+    StatementFailed,
+    Unreachable,
+)
+from rotation.model import Limits, Mark, Ownership, Traits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from rotation.model import Address, Credential, Deadline, Pair, Password
+
+HOST: Final = "memory.example"
+PORT: Final = 5432
+ADMIN: Final = "admin"
+LOCK_WAIT: Final = 0.5
+
+
+@dataclass
+class Account:
+    """A user: its password, what it may do, and what the server keeps beside it."""
+
+    password: str | None
+    rights: set[str] = field(default_factory=set)
+    may_change: bool = True
+    usable: bool = True
+    mark: Mark | None = None
+
+
+@dataclass
+class MemoryServer:
+    """Accounts, locks, and a count of logins; ``effect`` is called around every login and statement."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    accepted: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    sessions: list[MemorySession] = field(default_factory=list)
+    reachable: bool = True
+    rejects: Callable[[str], bool] = lambda _: False
+    effect: Callable[[str, str], None] = lambda _name, _phase: None
+    locks: dict[str, threading.Lock] = field(default_factory=dict)
+    mutex: threading.RLock = field(default_factory=threading.RLock)
+
+    def admin(self) -> Account:
+        """Give the account that may manage the others."""
+        return self.accounts[ADMIN]
+
+    def lock(self, name: str) -> threading.Lock:
+        """Give the lock of that name."""
+        with self.mutex:
+            return self.locks.setdefault(name, threading.Lock())
+
+    def logs_in(self, credential: Credential) -> bool:
+        """Say whether a client would be accepted, without counting it."""
+        account = self.accounts.get(credential.username)
+        return account is not None and account.usable and account.password == credential.password.reveal()
+
+
+class MemoryEngine:
+    """The Engine of a MemoryServer."""
+
+    def __init__(self, server: MemoryServer, limits: Limits | None = None) -> None:
+        """Serve one server, whatever the address says of its host."""
+        self.server = server
+        self.traits = Traits(
+            name="memory",
+            names=frozenset({"memory"}),
+            default_port=PORT,
+            default_database="main",
+            limits=limits or Limits(password_min=8, password_max=128, name_bytes=63),
+        )
+
+    def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
+        """Log in."""
+        server = self.server
+        server.effect("connect", "before")
+        if not server.reachable or address.host != HOST or deadline.remaining() <= 0:
+            raise Unreachable("The server cannot be reached", engine="memory", where=str(address))
+        with server.mutex:
+            account = server.accounts.get(credential.username)
+            if account is None or account.password != credential.password.reveal():
+                server.refused.append(credential.username)
+                raise AuthenticationFailed("The server refused the login", engine="memory", where=str(address))
+            if not account.usable:
+                raise AccountUnusable(
+                    "The account is at its limit", engine="memory", where=str(address), password_accepted=True
+                )
+            server.accepted.append(credential.username)
+            session = MemorySession(server, credential.username)
+            server.sessions.append(session)
+        server.effect("connect", "after")
+        return session
+
+
+class MemorySession:
+    """The Session of a MemoryServer."""
+
+    def __init__(self, server: MemoryServer, username: str) -> None:
+        """Open."""
+        self._server = server
+        self._username = username
+        self._held: list[threading.Lock] = []
+        self.open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Close the connection; the server lets its locks go."""
+        self.open = False
+        while self._held:
+            self._held.pop().release()
+        with self._server.mutex:
+            if self in self._server.sessions:
+                self._server.sessions.remove(self)
+
+    def lock(self, name: str) -> bool:
+        """Take the lock."""
+        lock = self._server.lock(name)
+        if lock.acquire(blocking=False):
+            self._held.append(lock)
+            return False
+        if not lock.acquire(timeout=LOCK_WAIT):
+            raise StatementFailed("Another session holds the lock", engine="memory", retryable=True)
+        self._held.append(lock)
+        return True
+
+    def rehearse_password(self, username: str, password: Password) -> None:
+        """Check the right and the policy."""
+        self._statement("rehearse", lambda: self._check_change(username, password))
+
+    def set_password(self, username: str, password: Password) -> None:
+        """Change the password."""
+
+        def change() -> None:
+            self._check_change(username, password).password = password.reveal()
+
+        self._statement("set_password", change)
+
+    def guard_target(self, username: str, *, allow_privileged: bool) -> None:
+        """Refuse the admin and what is not there."""
+
+        def check() -> None:
+            if "admin" in self._account(username).rights and not allow_privileged:
+                raise GuardViolation("The account is privileged", where=username)
+
+        self._statement("guard_target", check)
+
+    def mark_of(self, username: str) -> Mark | None:
+        """Read the mark."""
+        account = self._server.accounts.get(username)
+        return account.mark if account else None
+
+    def ownership(self, pair: Pair) -> Ownership:
+        """Judge by the clone's mark, which only an admin writes."""
+        if pair.idle not in self._server.accounts:
+            return Ownership.ABSENT
+        mark = self.mark_of(pair.clone)
+        if mark is None:
+            return Ownership.UNMARKED
+        return Ownership.OURS if (mark.secret_arn, mark.base) == (pair.secret_arn, pair.base) else Ownership.FOREIGN
+
+    def prepared_version(self, pair: Pair) -> str | None:
+        """Read the version from the mark."""
+        mark = self.mark_of(pair.clone)
+        return mark.version if mark else None
+
+    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
+        """Make the clone where it is missing, give it the base's rights, and the password last."""
+        changes = self._changes(pair)
+        if rehearse:
+            self._statement("rehearse", lambda: self._check_policy(password))
+            return changes
+
+        def apply() -> None:
+            self._check_policy(password)
+            clone = self._server.accounts.setdefault(pair.clone, Account(None))
+            clone.mark = Mark(pair.secret_arn, pair.base, pair.version)
+            if pair.promotes_clone:
+                clone.rights = set(self._account(pair.base).rights)
+            self._account(pair.idle).password = password.reveal()
+
+        self._statement("level", apply)
+        return changes
+
+    def check_access(self, pair: Pair) -> None:
+        """Compare the rights of the two."""
+        if self._account(pair.idle).rights != self._account(pair.active).rights:
+            raise AccessMismatch("The two users differ", where=pair.idle)
+
+    def disable_password(self, username: str) -> None:
+        """Take the password away."""
+
+        def disable() -> None:
+            self._require_admin(username)
+            self._account(username).password = None
+
+        self._statement("disable_password", disable)
+
+    def end_sessions(self, username: str) -> int:
+        """End the user's other sessions."""
+        ended = [one for one in self._server.sessions if one is not self and one._username == username]  # noqa: SLF001 its own kind
+        for session in ended:
+            session.end()
+        return len(ended)
+
+    def _changes(self, pair: Pair) -> list[str]:
+        self._require_admin(pair.idle)
+        if not pair.promotes_clone:
+            if extra := self._account(pair.clone).rights - self._account(pair.base).rights:
+                raise AccessMismatch(f"The clone alone has {sorted(extra)}", where=pair.clone)
+            return []
+        wanted = self._account(pair.base).rights
+        clone = self._server.accounts.get(pair.clone)
+        held = clone.rights if clone else set()
+        made = [] if clone else [f"create {pair.clone}"]
+        return made + [f"grant {it}" for it in sorted(wanted - held)] + [f"revoke {it}" for it in sorted(held - wanted)]
+
+    def _check_change(self, username: str, password: Password) -> Account:
+        account = self._account(username)
+        if username != self._username:
+            self._require_admin(username)
+        elif not account.may_change:
+            raise PermissionDenied("The user may not change its own password", engine="memory")
+        self._check_policy(password)
+        return account
+
+    def _check_policy(self, password: Password) -> None:
+        if self._server.rejects(password.reveal()):
+            raise PasswordRejected("The policy refuses the password", engine="memory")
+
+    def _require_admin(self, username: str) -> None:
+        if "admin" not in self._account(self._username).rights:
+            raise PermissionDenied(f"No right to change {username}", engine="memory")
+
+    def _account(self, username: str) -> Account:
+        if username not in self._server.accounts:
+            raise GuardViolation("The account does not exist", where=username)
+        return self._server.accounts[username]
+
+    def _statement(self, name: str, work: Callable[[], object]) -> None:
+        self._server.effect(name, "before")
+        if not (self.open and self._server.reachable):
+            raise Unreachable("The connection is gone", engine="memory")
+        with self._server.mutex:
+            work()
+        self._server.effect(name, "after")

@@ -1,0 +1,150 @@
+"""A secret store that lives in this process, for the crash tests and as the store's other implementation."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rotation.errors import StoreError, VersionNotFound
+from rotation.model import Stage, StoredVersion, Versions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+@dataclass
+class MemoryStore:
+    """The versions of one secret, and other secrets beside it; ``effect`` is called around every operation."""
+
+    arn: str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
+    values: dict[str, str] = field(default_factory=dict)
+    stages: dict[str, set[str]] = field(default_factory=dict)
+    admins: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, dict[str, str]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    effect: Callable[[str, str], None] = lambda _name, _phase: None
+    keeps_pending: bool = False
+    mutex: threading.RLock = field(default_factory=threading.RLock)
+
+    def begin(self, value: str) -> str:
+        """Store a first AWSCURRENT, as a person does."""
+        version = str(uuid.uuid4())
+        self.values[version] = value
+        self._move(Stage.CURRENT, version)
+        return version
+
+    def rotate(self) -> str:
+        """Stage an empty version, as the service does, and give its token."""
+        token = str(uuid.uuid4())
+        self._move(Stage.PENDING, token)
+        return token
+
+    def abandon(self) -> None:
+        """Take AWSPENDING off, as an operator does."""
+        for stages in self.stages.values():
+            stages.discard(Stage.PENDING)
+
+    def holder(self, stage: Stage) -> str | None:
+        """Give the version with the label."""
+        return next((version for version, held in self.stages.items() if stage in held), None)
+
+    def value_at(self, stage: Stage) -> str:
+        """Read without being counted."""
+        return self.values[self.holder(stage) or ""]
+
+    def describe(self) -> Versions:
+        """Read the labels."""
+        with self._call("describe"):
+            labelled = {version: frozenset(held) for version, held in self.stages.items() if held}
+            return Versions(self.arn, labelled)
+
+    def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
+        """Read a version."""
+        with self._call("read"):
+            wanted = version if version is not None else self.holder(stage) if stage else None
+            held = self.stages.get(wanted or "", set())
+            if wanted not in self.values or (stage is not None and stage not in held):
+                raise VersionNotFound("There is no such version", where=self.arn)
+            return StoredVersion(self.arn, wanted, frozenset(held), self.values[wanted])
+
+    def stage_pending(self, token: str, value: str) -> bool:
+        """Store the pending value once."""
+        with self._call("stage_pending"):
+            if token in self.values:
+                return self.values[token] == value
+            self.values[token] = value
+            self._move(Stage.PENDING, token)
+            return True
+
+    def promote(self, token: str, replacing: str) -> None:
+        """Move AWSCURRENT."""
+        with self._call("promote"):
+            if self.holder(Stage.CURRENT) != replacing:
+                raise StoreError("AWSCURRENT is on another version", where=self.arn)
+            if token not in self.values:
+                raise VersionNotFound("There is no such version", where=self.arn)
+            self._move(Stage.CURRENT, token)
+
+    def unstage(self, token: str) -> None:
+        """Take AWSPENDING off."""
+        with self._call("unstage"):
+            self.stages.get(token, set()).discard(Stage.PENDING)
+
+    def unlabelled(self) -> Sequence[str]:
+        """List what lost its labels."""
+        with self._call("unlabelled"):
+            return [version for version in reversed(self.values) if not self.stages.get(version)]
+
+    def check_labels(self, version: str) -> None:
+        """Need no right."""
+        with self._call("check_labels"):
+            if version not in self.values:
+                raise VersionNotFound("There is no such version", where=self.arn)
+
+    def read_admin(self, arn: str) -> StoredVersion:
+        """Read an admin secret."""
+        with self._call("read_admin"):
+            if arn not in self.admins:
+                raise VersionNotFound("There is no such secret", where=arn)
+            return StoredVersion(arn, "admin-version", frozenset({Stage.CURRENT}), self.admins[arn])
+
+    def tags_of(self, arn: str) -> Mapping[str, str]:
+        """Read an admin secret's tags."""
+        with self._call("tags_of"):
+            return self.tags.get(arn, {})
+
+    def _move(self, stage: Stage, version: str) -> None:
+        old = self.holder(stage)
+        for held in self.stages.values():
+            held.discard(stage)
+            if stage is Stage.CURRENT:
+                held.discard(Stage.PREVIOUS)
+        if stage is Stage.CURRENT and old is not None:
+            self.stages[old].add(Stage.PREVIOUS)
+        held = self.stages.setdefault(version, set())
+        held.add(stage)
+        if stage is Stage.CURRENT and not self.keeps_pending:
+            held.discard(Stage.PENDING)
+
+    def _call(self, name: str) -> _Call:
+        return _Call(self, name)
+
+
+@dataclass
+class _Call:
+    """One operation: counted, with a chance to fail before and after its effect."""
+
+    store: MemoryStore
+    name: str
+
+    def __enter__(self) -> None:
+        self.store.calls.append(self.name)
+        self.store.effect(self.name, "before")
+        self.store.mutex.acquire()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.store.mutex.release()
+        if kind is None:
+            self.store.effect(self.name, "after")
