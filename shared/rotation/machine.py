@@ -64,8 +64,8 @@ TRANSITIONS: Final[Mapping[VersionState, Mapping[Step, Transition]]] = {
 
 REMEDIES: Final[Mapping[VersionState, str]] = {
     VersionState.EMPTY: "Run createSecret first; the service does so when it retries the rotation.",
-    VersionState.STRAY: "That rotation was abandoned or is over. Start a new one with RotateSecret.",
-    VersionState.UNKNOWN: "Start a rotation with RotateSecret; do not invoke the function with a token of your own.",
+    VersionState.STRAY: "That rotation is over. Start a new one with RotateSecret.",
+    VersionState.UNKNOWN: "That rotation was abandoned, or never begun. Start a new one with RotateSecret.",
 }
 
 REREAD_PAUSES: Final = (0.1, 0.3, 0.8)

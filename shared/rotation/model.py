@@ -39,7 +39,7 @@ class VersionState(Enum):
     PENDING = "labelled AWSPENDING"
     CURRENT = "labelled AWSCURRENT"
     STRAY = "without either label"
-    UNKNOWN = "not a version of the secret"
+    UNKNOWN = "without any label, or not a version of the secret"
 
 
 class StrategyName(StrEnum):

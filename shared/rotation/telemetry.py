@@ -68,11 +68,11 @@ class Telemetry:
 
     def note(self, message: str, **fields: object) -> None:
         """Log at INFO."""
-        self._logger.info(message, stacklevel=2, extra=fields)
+        self._logger.info(message, stacklevel=3, extra=fields)
 
     def warn(self, message: str, **fields: object) -> None:
         """Log at WARNING."""
-        self._logger.warning(message, stacklevel=2, extra=fields)
+        self._logger.warning(message, stacklevel=3, extra=fields)
 
     def measure(self, name: str, value: float, unit: str) -> None:
         """Add a metric to those of this step."""

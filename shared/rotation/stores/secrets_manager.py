@@ -151,7 +151,7 @@ def _translated(operation: str, where: str, missing: frozenset[str] = frozenset(
         ) from None
 
 
-def _error(operation: str, where: str, code: str, status: int, missing: frozenset[str]) -> StoreError:  # noqa: PLR0911
+def _error(operation: str, where: str, code: str, status: int, missing: frozenset[str]) -> StoreError:
     if code in missing or code == "ResourceNotFoundException":
         return VersionNotFound(
             f"{operation} found no such version ({code})", where=where, remedy="Check the secret's labels."

@@ -16,7 +16,14 @@ from rotation.errors import (
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
 from rotation.strategies import access
-from rotation.strategies.labels import changed_meanwhile, give_up, promote, require_no_rotation, still_pending
+from rotation.strategies.labels import (
+    changed_meanwhile,
+    give_up,
+    moved_meanwhile,
+    promote,
+    require_no_rotation,
+    still_pending,
+)
 from rotation.strategies.single_user import SingleUser, lock_name
 
 if TYPE_CHECKING:
@@ -55,15 +62,15 @@ class AlternatingUsers:
         current, pending = delivery.current, delivery.pending
         pair = _pair(delivery, pending)
         admin = access.read_admin(delivery, current)
-        violation = changed_meanwhile(delivery)
+        violation = changed_meanwhile(delivery, of_a_pair=True)
         entry = access.first_accepted(delivery, [current] if violation else [current, pending], admin)
         with entry.session as session:
-            if violation is not None:
-                give_up(delivery, violation)
             if entry.secret is pending:
                 session.check_access(pair)
                 promote(delivery, current.version)
                 return
+            if violation := violation or moved_meanwhile(delivery):
+                give_up(delivery, violation)
         with access.open_admin(delivery, admin) as session:
             self._prepare(delivery, session, pair)
 

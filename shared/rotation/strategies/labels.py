@@ -10,9 +10,10 @@ from rotation.model import Stage, VersionState
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
-    from rotation.model import Versions
+    from rotation.model import Secret, Versions
 
-_MADE_ANEW: Final = frozenset({"username", "password", "rotation"})
+_RECORD: Final = frozenset({"base", "from", "to"})
+"""What createSecret itself writes into ``rotation``."""
 
 
 def promote(delivery: Delivery, replacing: str) -> None:
@@ -43,16 +44,39 @@ def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
     raise error
 
 
-def changed_meanwhile(delivery: Delivery) -> GuardViolation | None:
-    """Say whether somebody replaced AWSCURRENT with another content since the pending value was made from it."""
-    pending, current = delivery.pending.document, delivery.current.document
+def changed_meanwhile(delivery: Delivery, *, of_a_pair: bool = False) -> GuardViolation | None:
+    """
+    Say whether somebody replaced AWSCURRENT with another content since the pending value was made from it.
+
+    Only a pair's pending value may be about another user than AWSCURRENT.
+    """
+    pending, current = _carried(delivery.pending), _carried(delivery.current)
     keys = {key for key in pending.keys() | current.keys() if pending.get(key) != current.get(key)}
-    if keys <= _MADE_ANEW:
+    if of_a_pair:
+        keys.discard("username")
+    if not keys:
         return None
     return GuardViolation(
-        f"AWSCURRENT was changed after createSecret made AWSPENDING from it ({_named(keys - _MADE_ANEW)})",
+        f"AWSCURRENT was changed after createSecret made AWSPENDING from it ({_named(keys)})",
         where=delivery.current.arn,
         remedy="Rotating on would lose that change.",
+    )
+
+
+def moved_meanwhile(delivery: Delivery) -> GuardViolation | None:
+    """
+    Say whether AWSCURRENT was moved to another version since (back to AWSPREVIOUS, as an operator does).
+
+    A pair's pending value is then about the very user that is in use, or can never replace what is current.
+    """
+    pending, current = delivery.pending, delivery.current
+    made_from = pending.overrides.made_from if pending.overrides.made_for == delivery.token else None
+    if pending.username != current.username and made_from in {None, current.version}:
+        return None
+    return GuardViolation(
+        "AWSCURRENT was moved after createSecret made AWSPENDING from it",
+        where=f"version {current.version} of {current.arn}",
+        remedy="Rotating on would change the user that is in use.",
     )
 
 
@@ -91,6 +115,13 @@ def require_no_rotation(versions: Versions) -> None:
             where=f"version {pending} of {versions.arn}",
             remedy="Let it finish, or take AWSPENDING off that version, then revoke again.",
         )
+
+
+def _carried(secret: Secret) -> dict[str, object]:
+    """Give what createSecret carries over from the current value to the pending one."""
+    settings = secret.document.get("rotation", {})
+    kept = {key: value for key, value in secret.document.items() if key != "password"}
+    return {**kept, "rotation": {key: value for key, value in settings.items() if key not in _RECORD}}
 
 
 def _named(keys: set[str]) -> str:

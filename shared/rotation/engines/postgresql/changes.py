@@ -1,0 +1,189 @@
+"""
+What has to be changed so that one user of a pair has the access of the other: pure functions of what was read.
+
+The base is the source. A clone is a member of exactly the base and logs in as it, so that whatever either
+makes belongs to the base; the rest (settings, limits) is copied, since it counts for the user that logs in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from psycopg2 import sql
+
+from rotation.engines.postgresql.roles import MEMBERSHIP_OPTIONS, with_mark
+from rotation.model import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotation.engines.postgresql.roles import Role, Settings
+    from rotation.model import Pair
+
+_QUOTED_LISTS: Final = frozenset(
+    {
+        "local_preload_libraries",
+        "search_path",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "temp_tablespaces",
+        "unix_socket_directories",
+    }
+)
+"""Settings that are kept as lists of quoted names (GUC_LIST_QUOTE; variable_is_guc_list_quote in pg_dump)."""
+
+
+class Need(Enum):
+    """What it means when the server does not allow a change."""
+
+    RIGHT = "the admin lacks a grant"
+    EQUALITY = "the pair cannot be made equal"
+    WISH = "a person should know"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A statement: ``{}`` for each of the names, ``{value}`` for the values."""
+
+    template: str
+    names: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    need: Need = Need.EQUALITY
+    hidden: bool = False
+
+    @property
+    def statement(self) -> sql.Composed:
+        """Give the statement to run."""
+        value = sql.SQL(", ").join(map(sql.Literal, self.values))
+        return sql.SQL(self.template).format(*map(sql.Identifier, self.names), value=value)
+
+    def __str__(self) -> str:
+        """Show the statement to a person, without values that may be secret."""
+        value = "…" if self.hidden else ", ".join(f"'{value}'" for value in self.values)
+        return self.template.format(*map(quoted, self.names), value=value)
+
+
+def quoted(name: str) -> str:
+    """Show a name as a statement does."""
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def create(pair: Pair) -> Change:
+    """Make the clone, unable to log in; never IF NOT EXISTS: what exists may be somebody else's."""
+    return Change("CREATE ROLE {} NOLOGIN INHERIT", (pair.clone,), need=Need.RIGHT)
+
+
+def levelling(base: Role, clone: Role, everyone: Settings, version: int) -> list[Change]:
+    """List what the clone lacks and has too much to be the equal of the base; nothing when it is."""
+    return [
+        *_memberships(base, clone, version),
+        *_attributes(base, clone),
+        *_settings(clone, login_settings(base, everyone)),
+        *_limits(base, clone),
+    ]
+
+
+def _memberships(base: Role, clone: Role, version: int) -> Iterator[Change]:
+    options = version >= MEMBERSHIP_OPTIONS
+    for held in clone.memberships:
+        granted_by, grantor = (" GRANTED BY {}", (held.grantor,)) if options else ("", ())
+        if held.role != base.name:
+            yield Change("REVOKE {} FROM {}" + granted_by, (held.role, clone.name, *grantor))
+        elif held.admin:
+            yield Change("REVOKE ADMIN OPTION FOR {} FROM {}" + granted_by, (held.role, clone.name, *grantor))
+    if not any(held.role == base.name and held.inherit and held.switch for held in clone.memberships):
+        template = "GRANT {} TO {}" + (" WITH INHERIT TRUE, SET TRUE" if options else "")
+        yield Change(template, (base.name, clone.name), need=Need.RIGHT)
+
+
+def _attributes(base: Role, clone: Role) -> Iterator[Change]:
+    """Level REPLICATION and BYPASSRLS; what works through the base the clone must not have by itself."""
+    for attribute, held in clone.attributes.items():
+        wanted = attribute in {"REPLICATION", "BYPASSRLS"} and base.attributes[attribute]
+        if held != wanted:
+            yield Change(f"ALTER ROLE {{}} {'' if wanted else 'NO'}{attribute}", (clone.name,))
+    if not clone.inherit:
+        yield Change("ALTER ROLE {} INHERIT", (clone.name,))
+
+
+def login_settings(base: Role, everyone: Settings) -> Settings:
+    """
+    Give the settings with which the clone's login becomes what the base's is.
+
+    The role that a login takes comes from the user's setting in the database, the user's own, the database's,
+    everyone's, in this order (manual, "ALTER ROLE"); without any it is the base itself.
+    """
+    wanted = dict(base.settings)
+    if ("", "role") not in wanted:
+        for key, value in everyone.items():
+            if key[1] == "role":
+                wanted.setdefault(key, value)
+    wanted.setdefault(("", "role"), base.name)
+    return {key: base.name if key[1] == "role" and value == "none" else value for key, value in wanted.items()}
+
+
+def _settings(clone: Role, wanted: Settings) -> Iterator[Change]:
+    for key in clone.settings.keys() - wanted.keys():
+        yield _setting(clone, key, "RESET", None)
+    for key, value in wanted.items():
+        if clone.settings.get(key) != value:
+            yield _setting(clone, key, "SET", value)
+
+
+def _setting(clone: Role, key: tuple[str, str], verb: str, value: str | None) -> Change:
+    database, name = key
+    parts = name.split(".")
+    place, where = (" IN DATABASE {}", (database,)) if database else ("", ())
+    return Change(
+        f"ALTER ROLE {{}}{place} {verb} {'.'.join(['{}'] * len(parts))}" + (" TO {value}" if value is not None else ""),
+        (clone.name, *where, *parts),
+        () if value is None else _values(name, value),
+        need=Need.EQUALITY if name == "role" else Need.WISH,
+        hidden=len(parts) > 1,  # a setting of the application's own may be a secret
+    )
+
+
+def _values(name: str, value: str) -> tuple[str, ...]:
+    return tuple(_split(value)) if name in _QUOTED_LISTS else (value,)
+
+
+def _split(value: str) -> Iterator[str]:
+    """Take a list of names apart as SplitGUCList does: quoted by double quotes, or not."""
+    quotes = value.split('"')
+    word = ""
+    for position, part in enumerate(quotes):
+        if position % 2:
+            word += part
+        elif not part and 0 < position < len(quotes) - 1:
+            word += '"'  # doubled within quotes
+        else:
+            *ended, last = part.split(",")
+            for text in ended:
+                yield word + text.strip()
+                word = ""
+            word += last.strip()
+    yield word
+
+
+def _limits(base: Role, clone: Role) -> Iterator[Change]:
+    if clone.limit != base.limit:
+        yield Change(f"ALTER ROLE {{}} CONNECTION LIMIT {base.limit}", (clone.name,))
+    if clone.valid_until != base.valid_until:
+        yield Change("ALTER ROLE {} VALID UNTIL {value}", (clone.name,), (base.valid_until,))
+
+
+def mark(pair: Pair, clone: Role) -> Change:
+    """Write on the clone whose the pair is, and for which version it is prepared."""
+    words = with_mark(clone.comment, Mark(pair.secret_arn, pair.base, pair.version))
+    return Change("COMMENT ON ROLE {} IS {value}", (clone.name,), (words,), need=Need.RIGHT, hidden=True)
+
+
+def lost_on_base(base: Role, clone: Role) -> list[Change]:
+    """List what would have to be given to the base, since the application has it through the clone alone."""
+    known = {held.role for held in base.memberships} | {base.name}
+    extra = [held.role for held in clone.memberships if held.role not in known]
+    given = [Change("GRANT {} TO {}", (role, base.name)) for role in dict.fromkeys(extra)]
+    more = [name for name, held in clone.attributes.items() if held and not base.attributes[name]]
+    return given + [Change(f"ALTER ROLE {{}} {name}", (base.name,)) for name in more]

@@ -1,0 +1,98 @@
+"""
+What each error of psycopg2 becomes, after a connection stands.
+
+Looked up by SQLSTATE (PostgreSQL manual, appendix "PostgreSQL Error Codes"), then by the SQLSTATE's class, then
+by the driver's exception class. The driver's text is never shown: the server quotes the statement in it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import psycopg2
+from psycopg2 import extensions
+
+from rotation.errors import EngineError, PermissionDenied, StatementFailed, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENGINE: Final = "postgresql"
+
+
+class Fault(NamedTuple):
+    """An error to raise; ``retryable`` None leaves it to the error's class."""
+
+    kind: type[EngineError]
+    what: str
+    remedy: str = ""
+    retryable: bool | None = None
+
+    def at(self, where: str, code: str = "") -> EngineError:
+        """Make the error, with the place and the SQLSTATE."""
+        error = self.kind(self.what, engine=ENGINE, code=code, where=where, remedy=self.remedy)
+        if self.retryable is not None:
+            error.retryable = self.retryable
+        return error
+
+
+_AGAIN: Final = "The step can be tried again."
+_CONFLICT: Final = Fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
+_ENDED: Final = Fault(Unreachable, "The connection to the server ended", _AGAIN)
+_FAILED: Final = Fault(
+    StatementFailed, "The server refused a statement", "The server's log has its text, under this code."
+)
+_SLOW: Final = Fault(StatementFailed, "The server did not finish a statement in time", _AGAIN, retryable=True)
+
+LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+
+SQLSTATES: Final[Mapping[str, Fault]] = {
+    "08": _ENDED,
+    "22023": _FAILED,
+    "23505": _CONFLICT,
+    "25006": Fault(
+        StatementFailed,
+        "The server takes no changes: it is a replica, or it was set to read-only",
+        "Name the writer's endpoint, or end default_transaction_read_only.",
+    ),
+    "25P03": _ENDED,
+    "40": _CONFLICT,
+    "42501": Fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
+    "42710": Fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
+    "42704": Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    "53": Fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
+    "55P03": Fault(StatementFailed, "Another session holds a lock for too long", _AGAIN, retryable=True),
+    "57": _ENDED,
+    "57014": _SLOW,
+}
+
+CLASSES: Final[Mapping[type[Exception], Fault]] = {
+    psycopg2.Warning: _FAILED,
+    psycopg2.Error: _FAILED,
+    psycopg2.InterfaceError: _ENDED,
+    psycopg2.DatabaseError: _FAILED,
+    psycopg2.DataError: _FAILED,
+    psycopg2.IntegrityError: _FAILED,
+    psycopg2.InternalError: _FAILED,
+    psycopg2.NotSupportedError: _FAILED,
+    psycopg2.OperationalError: _ENDED,
+    psycopg2.ProgrammingError: _FAILED,
+    extensions.QueryCanceledError: _SLOW,
+    extensions.TransactionRollbackError: _CONFLICT,
+}
+
+
+def translate(error: Exception, where: str) -> EngineError:
+    """Give the error that stands for the driver's."""
+    code = getattr(error, "pgcode", None) or ""
+    return _fault(error, code).at(where, code)
+
+
+def _fault(error: Exception, code: str) -> Fault:
+    # elog() in heapam.c: this text is not translated, and XX000 alone means anything.
+    if code == "XX000" and "tuple concurrently" in str(error):
+        return _CONFLICT
+    for key in (code, code[:2]):
+        if key in SQLSTATES:
+            return SQLSTATES[key]
+    return next(CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES)

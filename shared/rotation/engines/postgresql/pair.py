@@ -1,0 +1,206 @@
+"""The two users that alternate: whose the idle one is, and how it gets the access of the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.postgresql.changes import (
+    Need,
+    create,
+    levelling,
+    login_settings,
+    lost_on_base,
+    mark,
+    quoted,
+)
+from rotation.engines.postgresql.connection import names
+from rotation.engines.postgresql.faults import ENGINE
+from rotation.engines.postgresql.passwords import missing_grant, set_verifier, verifier
+from rotation.engines.postgresql.roles import parse_mark, read_comment, read_role, read_settings
+from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
+from rotation.model import Ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.engines.postgresql.changes import Change
+    from rotation.engines.postgresql.connection import Connection
+    from rotation.engines.postgresql.roles import Role
+    from rotation.model import Mark, Pair, Password
+
+IMPOSSIBLE: Final = "not possible: "
+"""How a line begins that names a difference which stays, and which a person should know of."""
+
+
+def ownership(connection: Connection, pair: Pair) -> Ownership:
+    """Say whose the idle user is; the mark is on the clone, and only an admin can write it."""
+    if read_role(connection, pair.idle) is None:
+        return Ownership.ABSENT
+    known = parse_mark(read_comment(connection, pair.clone))
+    if known is None:
+        return Ownership.UNMARKED
+    return Ownership.OURS if _names(known, pair) else Ownership.FOREIGN
+
+
+def prepared_version(connection: Connection, pair: Pair) -> str | None:
+    """Read for which version the pair was prepared last; a mark that names another base says nothing of it."""
+    known = parse_mark(read_comment(connection, pair.clone))
+    return known.version if known and _names(known, pair) else None
+
+
+def _names(known: Mark, pair: Pair) -> bool:
+    return (known.secret_arn, known.base) == (pair.secret_arn, pair.base)
+
+
+def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
+    """Make the idle user the equal of the active one in one transaction, the password last."""
+    secret = verifier(connection, pair.idle, password)
+    try:
+        with connection.transaction(keep=not rehearse):
+            lines = _level_clone(connection, pair) if pair.promotes_clone else _check_base(connection, pair)
+            set_verifier(connection, pair.idle, secret, login=pair.promotes_clone)
+    except PermissionDenied as denied:
+        raise _explained(connection, pair, denied) from None
+    return lines
+
+
+def _level_clone(connection: Connection, pair: Pair) -> list[str]:
+    base = _existing(connection, pair, pair.base)
+    lines = []
+    if (clone := read_role(connection, pair.clone)) is None:
+        _apply(connection, create(pair))
+        lines.append(str(create(pair)))
+        clone = _existing(connection, pair, pair.clone)
+    _refuse_foreign(connection, pair, clone)
+    _refuse_belongings(connection, pair, clone)
+    lines += _mark(connection, pair, clone)
+    everyone = read_settings(connection, 0)
+    lines += [_apply(connection, change) for change in levelling(base, clone, everyone, connection.version)]
+    if not clone.login:
+        lines.append(f"ALTER ROLE {quoted(clone.name)} LOGIN")
+    clone = _existing(connection, pair, pair.clone)
+    remaining = levelling(base, clone, everyone, connection.version)
+    _refuse(connection, pair, [change for change in remaining if IMPOSSIBLE + str(change) not in lines])
+    return lines
+
+
+def _mark(connection: Connection, pair: Pair, clone: Role) -> list[str]:
+    """Write the mark; that it names another version is no news."""
+    line = _apply(connection, mark(pair, clone))
+    return [] if clone.mark and _names(clone.mark, pair) else [line]
+
+
+def _apply(connection: Connection, change: Change) -> str:
+    """Make the change, and give the line that tells of it."""
+    if change.need is Need.WISH:
+        return _try(connection, change)
+    try:
+        connection.run(change.statement)
+    except (PermissionDenied, StatementFailed) as error:
+        if change.need is Need.RIGHT or error.retryable:
+            raise
+        what = f"The two users cannot be made equal: the admin may not {change}"
+        remedy = "Run it as a superuser, or as the one who granted it."
+        raise AccessMismatch(what, where=connection.where, remedy=remedy) from None
+    return str(change)
+
+
+def _try(connection: Connection, change: Change) -> str:
+    try:
+        with connection.savepoint():
+            connection.run(change.statement)
+    except (PermissionDenied, StatementFailed) as error:
+        if error.retryable:
+            raise
+        return IMPOSSIBLE + str(change)
+    return str(change)
+
+
+def _check_base(connection: Connection, pair: Pair) -> list[str]:
+    """Refuse to promote the base where the application would lose something; nothing is changed."""
+    base, clone = (_existing(connection, pair, name) for name in (pair.base, pair.clone))
+    if not base.login:
+        what = f"The user {pair.base} may not log in (NOLOGIN)"
+        remedy = f"ALTER ROLE {quoted(pair.base)} LOGIN, if it should."
+        raise AccessMismatch(what, where=connection.where, remedy=remedy)
+    _refuse_foreign(connection, pair, clone)
+    _refuse_belongings(connection, pair, clone)
+    _refuse(connection, pair, lost_on_base(base, clone))
+    return _mark(connection, pair, clone)
+
+
+def _existing(connection: Connection, pair: Pair, name: str) -> Role:
+    if (role := read_role(connection, name)) is None:
+        what = f"The pair of {pair.base} lacks the user {name}"
+        raise AccessMismatch(what, where=connection.where, remedy="Create it, or correct the secret.")
+    return role
+
+
+def _refuse(connection: Connection, pair: Pair, changes: Sequence[Change]) -> None:
+    if changes:
+        what = f"The users {pair.base} and {pair.clone} do not have the same access"
+        remedy = "Run: " + "; ".join(map(str, changes))
+        raise AccessMismatch(what, where=connection.where, remedy=remedy)
+
+
+def _refuse_foreign(connection: Connection, pair: Pair, clone: Role) -> None:
+    """Look at the mark once more in the transaction that would overwrite it."""
+    if clone.mark and not _names(clone.mark, pair):
+        what = f"The user {pair.clone} is marked as another secret's"
+        remedy = f"If that secret is gone, run: COMMENT ON ROLE {quoted(pair.clone)} IS NULL;"
+        raise NotOurs(what, where=connection.where, remedy=remedy)
+
+
+def _refuse_belongings(connection: Connection, pair: Pair, clone: Role) -> None:
+    """Refuse what the clone owns or was given itself: it is out of the base's reach."""
+    if clone.belongings:
+        places = ", ".join(
+            f"{count} in database {quoted(database)}" if database else f"{count} outside of the databases"
+            for database, count in clone.belongings.items()
+        )
+        run_in = [quoted(database) for database in clone.belongings if database] or ["any database"]
+        owner, heir = quoted(pair.clone), quoted(pair.base)
+        raise AccessMismatch(
+            f"The user {pair.clone} owns things, or was granted things, that {pair.base} has no part in: {places}",
+            where=connection.where,
+            remedy=f"In {', '.join(run_in)}, as a member of both users, run: "
+            f"REASSIGN OWNED BY {owner} TO {heir}; DROP OWNED BY {owner};",
+        )
+
+
+def _explained(connection: Connection, pair: Pair, denied: PermissionDenied) -> PermissionDenied:
+    return PermissionDenied(
+        "The admin lacks a right to level the pair",
+        engine=ENGINE,
+        code=denied.code,
+        where=connection.where,
+        remedy=missing_grant(connection, pair.base, pair.clone),
+    )
+
+
+_LOGIN_ROLE: Final = """
+SELECT current_user::text, current_database()::text, EXISTS (
+    SELECT FROM pg_catalog.pg_auth_members m
+      JOIN pg_catalog.pg_roles granted ON granted.oid = m.roleid AND granted.rolname = %(base)s
+      JOIN pg_catalog.pg_roles member ON member.oid = m.member AND member.rolname = session_user)
+"""
+
+
+def check_access(connection: Connection, pair: Pair) -> None:
+    """As the idle user: see that its login gives the role that the base's login gives, and the membership."""
+    base = _existing(connection, pair, pair.base)
+    connection.run(names("RESET ROLE"))
+    try:
+        acts_as, database, member = connection.run(_LOGIN_ROLE, {"base": pair.base})[0]
+    finally:
+        connection.run(names("SET ROLE NONE"))
+    wanted = login_settings(base, read_settings(connection, 0))
+    expected = wanted.get((database, "role"), wanted["", "role"])
+    if acts_as != expected:
+        what = f"The user {pair.idle} acts as {acts_as} after its login, and not as {expected}"
+        remedy = f"See that it may: GRANT {quoted(expected)} TO {quoted(pair.idle)}, and its setting of role."
+        raise AccessMismatch(what, where=connection.where, remedy=remedy)
+    if pair.promotes_clone and not member:
+        what = f"The user {pair.clone} is not a member of {pair.base}"
+        remedy = f"GRANT {quoted(pair.base)} TO {quoted(pair.clone)}."
+        raise AccessMismatch(what, where=connection.where, remedy=remedy)

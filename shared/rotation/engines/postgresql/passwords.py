@@ -1,0 +1,112 @@
+"""Setting a password without sending it, and saying which right is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import psycopg2
+from psycopg2 import extensions, sql
+
+from rotation.engines.postgresql.changes import quoted
+from rotation.engines.postgresql.faults import ENGINE
+from rotation.engines.postgresql.roles import MEMBERSHIP_OPTIONS, fitting
+from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
+
+if TYPE_CHECKING:
+    from rotation.engines.postgresql.connection import Connection
+    from rotation.model import Password
+
+_FORM: Final = """
+SELECT coalesce((
+    SELECT split_part(entry, '=', 2)
+      FROM pg_catalog.pg_db_role_setting s
+      JOIN pg_catalog.pg_roles r ON r.oid = s.setrole AND r.rolname = %s, unnest(s.setconfig) entry
+     WHERE s.setdatabase = 0 AND entry LIKE 'password\\_encryption=%%'
+), current_setting('password_encryption'))
+"""
+"""In which form the server would keep the user's password: its own setting counts, else the session's."""
+
+_RIGHTS: Final = """
+SELECT admin.rolcreaterole, target.rolname::text, target.rolsuper, EXISTS (
+    SELECT FROM pg_catalog.pg_auth_members m
+     WHERE m.roleid = target.oid AND m.member = admin.oid AND m.admin_option)
+  FROM pg_catalog.pg_roles admin LEFT JOIN pg_catalog.pg_roles target ON target.rolname = ANY(%s)
+ WHERE admin.rolname = %s ORDER BY target.rolname
+"""
+
+_POLICY: Final = ("22", "28", "P0")
+"""The SQLSTATE classes in which password checks refuse (passwordcheck and credcheck: 22023, 28P01)."""
+
+
+def verifier(connection: Connection, username: str, password: Password) -> str:
+    """
+    Make the text that the server keeps instead of the password (SCRAM-SHA-256, or md5 where it is set so).
+
+    The form is asked for here: libpq would ask by itself, and wait for the answer without a limit.
+    """
+    form = connection.one(_FORM, (fitting(username),))
+    algorithm = "scram-sha-256" if form == "scram-sha-256" else "md5"
+    try:
+        if "\0" in password.reveal():
+            raise ValueError  # C would end the text there
+        return extensions.encrypt_password(password.reveal(), username, connection.raw, algorithm)
+    except (ValueError, psycopg2.Error):
+        raise _rejected("The password has a character that PostgreSQL has not", connection, "") from None
+
+
+def _rejected(what: str, connection: Connection, code: str) -> PasswordRejected:
+    remedy = "Change the rules of the secret's passwords, or the server's policy."
+    return PasswordRejected(what, engine=ENGINE, code=code, where=connection.where, remedy=remedy)
+
+
+def set_verifier(connection: Connection, username: str, secret: str, *, login: bool = False) -> None:
+    """Run the statement that sets the password; with ``login`` it opens the user as well."""
+    template = "ALTER ROLE {} LOGIN PASSWORD {}" if login else "ALTER ROLE {} PASSWORD {}"
+    try:
+        connection.run(sql.SQL(template).format(sql.Identifier(username), sql.Literal(secret)))
+    except StatementFailed as error:
+        if error.code[:2] not in _POLICY:
+            raise
+        raise _rejected("The server's policy refuses the new password", connection, error.code) from None
+
+
+def change(connection: Connection, username: str, secret: str | None, *, keep: bool = True) -> None:
+    """Set the password in a transaction of its own, or end it (None); without ``keep``, only try."""
+    fitting(username)
+    try:
+        with connection.transaction(keep=keep):
+            if secret is None:
+                connection.run(sql.SQL("ALTER ROLE {} PASSWORD NULL").format(sql.Identifier(username)))
+            else:
+                set_verifier(connection, username, secret)
+    except PermissionDenied as denied:
+        what = f"The login {connection.user} may not change the password of {username}"
+        raise PermissionDenied(
+            what,
+            engine=ENGINE,
+            code=denied.code,
+            where=connection.where,
+            remedy=missing_grant(connection, username),
+        ) from None
+
+
+def missing_grant(connection: Connection, *usernames: str) -> str:
+    """Name the statements that give the login the right to change the users."""
+    admin = connection.user
+    rows = connection.run(_RIGHTS, (list(usernames), admin)) if usernames != (admin,) else []
+    if any(superuser for _, _, superuser, _ in rows):
+        return "Only a superuser may change a superuser."
+    needed = []
+    if any(not createrole for createrole, *_ in rows):
+        needed.append(f"ALTER ROLE {quoted(admin)} CREATEROLE;")
+    if connection.version >= MEMBERSHIP_OPTIONS:
+        lacking = [name for _, name, _, option in rows if name and not option]
+        needed += [f"GRANT {quoted(name)} TO {quoted(admin)} WITH ADMIN OPTION;" for name in lacking]
+    return f"Run: {' '.join(needed)}" if needed else _restricted(admin)
+
+
+def _restricted(admin: str) -> str:
+    return (
+        f"Where rds.restrict_password_commands is on, run: GRANT rds_password TO {quoted(admin)}; "
+        "or name an admin's secret in masterarn."
+    )

@@ -1,0 +1,107 @@
+"""What a rotation asks of PostgreSQL, once a login was accepted."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Self
+
+from rotation.engines.postgresql import pair as pairs
+from rotation.engines.postgresql.changes import quoted
+from rotation.engines.postgresql.faults import ENGINE
+from rotation.engines.postgresql.guard import guard
+from rotation.engines.postgresql.passwords import change, verifier
+from rotation.engines.postgresql.roles import parse_mark, read_comment
+from rotation.errors import PermissionDenied
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rotation.engines.postgresql.connection import Connection
+    from rotation.model import Mark, Ownership, Pair, Password
+
+_END_SESSIONS: Final = """
+SELECT count(*) FILTER (WHERE ended) FROM (
+    SELECT pg_catalog.pg_terminate_backend(pid) AS ended FROM pg_catalog.pg_stat_activity
+     WHERE usename = %s AND pid <> pg_catalog.pg_backend_pid()) sessions
+"""
+
+
+class PostgreSQLSession:
+    """A session that acts as the user that logged in, whatever role its login sets."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection; the session closes it."""
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        """Give the session."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the session, and with it its lock."""
+        self._connection.close()
+
+    def lock(self, name: str) -> bool:
+        """
+        Take the advisory lock of that name in this database; say whether it had to be waited for.
+
+        Waits for half of the time that is left, so that the winner's work can still be looked at.
+        """
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
+        if self._connection.one("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,)):
+            return False
+        patience = max(1, int(self._connection.deadline.remaining() * 500))
+        self._connection.run("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (f"{patience}ms",))
+        self._connection.run("SELECT pg_catalog.pg_advisory_lock(%s)", (key,))
+        return True
+
+    def rehearse_password(self, username: str, password: Password) -> None:
+        """Set the password in a transaction that is rolled back."""
+        change(self._connection, username, verifier(self._connection, username, password), keep=False)
+
+    def set_password(self, username: str, password: Password) -> None:
+        """Set the password by its verifier: the clear text does not leave this process."""
+        change(self._connection, username, verifier(self._connection, username, password))
+
+    def guard_target(self, username: str, *, allow_privileged: bool) -> None:
+        """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
+        guard(self._connection, username, allow_privileged=allow_privileged)
+
+    def mark_of(self, username: str) -> Mark | None:
+        """Read the mark in the user's comment, which only an admin can write."""
+        return parse_mark(read_comment(self._connection, username))
+
+    def ownership(self, pair: Pair) -> Ownership:
+        """Say whose the idle user of the pair is, by the clone's mark."""
+        return pairs.ownership(self._connection, pair)
+
+    def prepared_version(self, pair: Pair) -> str | None:
+        """Read for which version the pair was prepared last, by the clone's mark."""
+        return pairs.prepared_version(self._connection, pair)
+
+    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
+        """Give the idle user the access of the active one and the password, or change nothing at all."""
+        return pairs.level(self._connection, pair, password, rehearse=rehearse)
+
+    def check_access(self, pair: Pair) -> None:
+        """See as the idle user that its login acts with the access of the pair."""
+        pairs.check_access(self._connection, pair)
+
+    def disable_password(self, username: str) -> None:
+        """Take the user's password away."""
+        change(self._connection, username, None)
+
+    def end_sessions(self, username: str) -> int:
+        """End the user's other sessions, and count them."""
+        try:
+            return int(self._connection.one(_END_SESSIONS, (username,)))
+        except PermissionDenied as denied:
+            admin = self._connection.user
+            what = f"The login {admin} may not end the sessions of {username}"
+            remedy = f"Run: GRANT pg_signal_backend TO {quoted(admin)};"
+            raise PermissionDenied(
+                what, engine=ENGINE, code=denied.code, where=self._connection.where, remedy=remedy
+            ) from None

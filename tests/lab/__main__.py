@@ -1,0 +1,130 @@
+"""``make demo``: rotate the secret of a real database on this machine, and say what happened."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.lab.report import Findings, Screen, cutover_windows
+from tests.lab.theatre import Theatre, emulated
+from tests.support.tls import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ENGINES = ("postgresql",)
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="make demo",
+        description="Rotates the secret of a real database through the real Lambda handler, with an emulated "
+        "Secrets Manager, while a client keeps logging in with AWSCURRENT.",
+    )
+    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="ENGINE=… (default: %(default)s)")
+    parser.add_argument("--strategy", default="alternating-users", help="STRATEGY=… (default: %(default)s)")
+    parser.add_argument("--rotations", type=_positive, default=3, help="ROTATIONS=… (default: %(default)s)")
+    parser.add_argument(
+        "--cache", type=float, default=0.0, metavar="SECONDS", help="how long the client keeps what it read"
+    )
+    parser.add_argument("--log", action="store_true", help="show the function's log")
+    parser.add_argument("--dry-run", action="store_true", help="first do what RotateImmediately=false does")
+    parser.add_argument("--revoke", action="store_true", help="in the end, revoke AWSPREVIOUS (events/revoke.json)")
+    options = parser.parse_args(given)
+    module = importlib.import_module(f"tests.lab.{options.engine}")
+    if options.strategy not in module.STRATEGIES:
+        parser.error(f"STRATEGY: {options.engine} has {', '.join(module.STRATEGIES)}")
+    options.module = module
+    return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Play, and say whether everything that the suite claims was so."""
+    options = arguments(given)
+    screen = Screen()
+    with tempfile.TemporaryDirectory(prefix="rotation-demo-") as folder:
+        authority = Authority.create(Path(folder), "Demo authority")
+        screen.say(f"starting {options.engine} with TLS, and an emulated Secrets Manager")
+        with options.module.provide(authority) as scene, emulated() as emulator:
+            theatre = Theatre(options.module, scene, emulator, options.strategy)
+            screen.say(
+                f"{scene.title} on {scene.host}:{scene.port}; the application's user is {theatre.secret()['username']}"
+            )
+            findings = play(theatre, options, screen)
+            if options.log:
+                screen.log(theatre.function_log.getvalue())
+            screen.findings(findings)
+    return 0 if findings.holds else 1
+
+
+def play(theatre: Theatre, options: argparse.Namespace, screen: Screen) -> Findings:
+    """Rotate while a client logs in, then hold what happened against the claims."""
+    findings = Findings(options.strategy, theatre.scene.title)
+    if options.dry_run:
+        result = theatre.player.dry_run(theatre.arn)
+        screen.say("dry run: " + ("nothing stands in the way" if result.succeeded else str(result.failure)))
+        screen.log(theatre.function_log.getvalue())
+    mark = theatre.scene.mark()
+    with theatre.clients(options.cache) as client:
+        screen.say("a client logs in with AWSCURRENT every few milliseconds")
+        for number in range(1, options.rotations + 1):
+            screen.rotation(number, options.rotations, theatre.secret()["username"])
+            result = theatre.rotate(screen.step)
+            screen.end_of_line(result)
+            findings.rotations.append(result)
+            theatre.scene.work(theatre.secret())
+    findings.seen = client.seen
+    accepted, refused = theatre.scene.logins(mark)
+    findings.accepted = accepted - options.rotations - (client.seen.logins - client.seen.rejected)
+    findings.refused = refused - client.seen.rejected
+    findings.cutover = cutover_windows(theatre.function_log.getvalue())
+    findings.verdicts = verdicts(theatre, findings, revoke=options.revoke)
+    return findings
+
+
+def verdicts(theatre: Theatre, findings: Findings, *, revoke: bool) -> list[tuple[str, bool]]:
+    """Check what the suite claims."""
+    seen = findings.seen
+    previous = theatre.secret("AWSPREVIOUS")
+    overlapping = theatre.strategy == "alternating-users"
+    found = [
+        ("every rotation succeeded", all(rotation.succeeded for rotation in findings.rotations)),
+        ("the function failed no login", findings.refused == 0),
+        ("the application can do all that it could before", _works(theatre)),
+        (
+            "the old password still works, for clients that keep it until the next rotation"
+            if overlapping
+            else "the old password is refused",
+            theatre.is_accepted(previous) is overlapping,
+        ),
+    ]
+    if overlapping and seen is not None:
+        found.append((f"none of the client's {seen.logins} logins was rejected", seen.rejected == 0))
+    if revoke:
+        theatre.invoke({"Step": "revokePrevious", "SecretId": theatre.arn, "EndSessions": True})
+        found.append(("revoked: the old password is refused now", not theatre.is_accepted(previous)))
+    leaks = theatre.leaked()
+    passwords = len(theatre.emulator.stored_passwords())
+    found.append((f"none of {passwords} passwords stands in {' or '.join(leaks or ['any log'])}", not leaks))
+    return found
+
+
+def _works(theatre: Theatre) -> bool:
+    theatre.scene.work(theatre.secret())
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

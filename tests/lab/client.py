@@ -1,0 +1,110 @@
+"""
+An application's client in a process of its own: it reads AWSCURRENT and logs in, again and again.
+
+Told on its standard input (one line of JSON) what to do, it tells on its standard output what it saw, once its
+standard input ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Rejected(Exception):
+    """The server refused the login."""
+
+
+@dataclass
+class Seen:
+    """What a client saw: its logins, those that were rejected, and each stretch without an accepted one (ms)."""
+
+    logins: int = 0
+    rejected: int = 0
+    windows: list[float] = field(default_factory=list)
+
+    @property
+    def longest(self) -> float:
+        """The longest stretch without an accepted login, in milliseconds."""
+        return max(self.windows, default=0.0)
+
+
+@dataclass
+class Client:
+    """Logs in with what it last read; reads again when that is older than ``cache`` seconds."""
+
+    read: Callable[[], dict[str, Any]]
+    log_in: Callable[[Mapping[str, Any]], None]
+    cache: float
+    seen: Seen = field(default_factory=Seen)
+    _secret: dict[str, Any] = field(default_factory=dict)
+    _read_at: float = -1e9
+    _closed_at: float | None = None
+
+    def once(self) -> None:
+        """Read if it is time to, log in, and remember how that went."""
+        begun = time.monotonic()
+        if begun - self._read_at >= self.cache:
+            self._secret, self._read_at = self.read(), begun
+        self.seen.logins += 1
+        try:
+            self.log_in(self._secret)
+        except Rejected:
+            self.seen.rejected += 1
+            self._closed_at = self._closed_at or begun
+        else:
+            self.end_window()
+
+    def end_window(self) -> None:
+        """Note how long no login was accepted, if that was so."""
+        if self._closed_at is not None:
+            self.seen.windows.append((time.monotonic() - self._closed_at) * 1000)
+            self._closed_at = None
+
+
+def _await_the_end(over: threading.Event) -> None:
+    sys.stdin.read()
+    over.set()
+
+
+def main() -> None:
+    """Do what the first line of the input says until the input ends."""
+    order = json.loads(sys.stdin.readline())
+    service: Any = botocore.session.get_session().create_client(
+        "secretsmanager",
+        region_name=order["region"],
+        endpoint_url=order["endpoint"],
+        aws_access_key_id="client",
+        aws_secret_access_key="client",
+        config=Config(proxies={}),
+    )
+
+    def read() -> dict[str, Any]:
+        answer = service.get_secret_value(SecretId=order["secret"], VersionStage="AWSCURRENT")
+        value: dict[str, Any] = json.loads(answer["SecretString"])
+        return value
+
+    over = threading.Event()
+    threading.Thread(target=_await_the_end, args=(over,), daemon=True).start()
+    bundle = order["bundle"]
+    theatre = importlib.import_module(order["module"])
+    client = Client(read, lambda secret: theatre.log_in(secret, bundle), order["cache"])
+    client.once()
+    print("ready", flush=True)  # noqa: T201 its way of speaking
+    while not over.wait(order["pause"]):
+        client.once()
+    client.end_window()
+    print(json.dumps(asdict(client.seen)), flush=True)  # noqa: T201 its way of speaking
+    os._exit(0)  # the thread that reads the input may still be in it

@@ -1,0 +1,226 @@
+"""The local stage: a real database, an emulated Secrets Manager, and the real Lambda handler between them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import secrets
+import subprocess
+import sys
+import uuid
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+
+from tests.lab.client import Rejected, Seen
+from tests.support.secretsmanager.rotation import RotationPlayer
+from tests.support.secretsmanager.server import EmulatedSecretsManager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    from tests.support.secretsmanager.rotation import RotationResult, StepResult
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+REGION: Final = "eu-west-1"
+USER: Final = "shop"
+ADMIN: Final = "shop_admin"
+TIMEOUT: Final = 30.0
+"""Seconds that Lambda would give an invocation."""
+
+
+class Scene(ABC):
+    """A database server with one application on it."""
+
+    engine: ClassVar[str]
+    title: str
+    host: str
+    port: int
+    database: str
+    bundle: Path | None
+
+    @abstractmethod
+    def prepare(self, user: str, password: str, admin: str, admin_password: str) -> None:
+        """Make the application's user, its tables and rights, and the admin."""
+
+    @abstractmethod
+    def work(self, secret: Mapping[str, Any]) -> None:
+        """Use all of the application's rights; raises where one is gone."""
+
+    @abstractmethod
+    def logins(self, since: int) -> tuple[int, int]:
+        """Count the logins that the server accepted and refused since a mark."""
+
+    @abstractmethod
+    def mark(self) -> int:
+        """Give the present end of the server's log."""
+
+    @abstractmethod
+    def log_text(self, since: int = 0) -> str:
+        """Give the server's log since a mark."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda passes beside the event."""
+
+    seconds: float = TIMEOUT
+    function_name: str = "rotation"
+    memory_limit_in_mb: int = 256
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:rotation"
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Give all of the time: each invocation is a new one."""
+        return int(self.seconds * 1000)
+
+
+class Theatre:
+    """One secret of one application, rotated as the service would do it."""
+
+    def __init__(self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, strategy: str) -> None:
+        """Set the stage: users, tables, secrets, and the handler of the function's own app.py."""
+        self.module, self.scene, self.emulator = module, scene, emulator
+        self.strategy = strategy
+        self.function_log = io.StringIO()
+        password, admin_password = (secrets.token_urlsafe(18) for _ in range(2))
+        scene.prepare(USER, password, ADMIN, admin_password)
+        self.admin_arn = self._create("shop-admin", ADMIN, admin_password)
+        extra: dict[str, Any] = {} if strategy == "single-user" else {"masterarn": self.admin_arn}
+        if strategy != "alternating-users":
+            extra["rotation"] = {"strategy": strategy.removesuffix("-by-admin")}
+        self.arn = self._create("shop", USER, password, **extra)
+        self._handler = self._load()
+        self.player = RotationPlayer(emulator, self.invoke, caller="function")
+
+    def _create(self, name: str, user: str, password: str, **extra: Any) -> str:  # noqa: ANN401 JSON
+        scene = self.scene
+        place = {"engine": scene.engine, "host": scene.host, "port": scene.port, "dbname": scene.database}
+        value = json.dumps({**place, "username": user, "password": password, **extra})
+        return str(
+            self.emulator.execute(
+                "CreateSecret", {"Name": name, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())}
+            )["ARN"]
+        )
+
+    def _load(self) -> Callable[[Any, Any], None]:
+        """Import app.py as the runtime does, with the function's environment."""
+        os.environ.update(self.environment())
+        path = ROOT / "functions" / self.module.FUNCTION / "app.py"
+        sys.path[:0] = [str(ROOT / "shared")] if str(ROOT / "shared") not in sys.path else []
+        spec = importlib.util.spec_from_file_location(f"functions.{self.module.FUNCTION}.app", path)
+        if spec is None or spec.loader is None:
+            raise FileNotFoundError(path)
+        app = importlib.util.module_from_spec(spec)
+        with contextlib.redirect_stdout(self.function_log):
+            spec.loader.exec_module(app)
+        handler: Callable[[Any, Any], None] = app.lambda_handler
+        return handler
+
+    def environment(self) -> dict[str, str]:
+        """Give what the stack would set."""
+        return {
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "function",
+            "AWS_SECRET_ACCESS_KEY": "function",
+            "SECRETS_MANAGER_ENDPOINT": self.emulator.url,
+            "ADMIN_SECRET_ARNS": self.admin_arn,
+            "DATABASE_CA_BUNDLE": str(self.scene.bundle or ""),
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def invoke(self, event: Mapping[str, Any]) -> None:
+        """Call the handler, its standard output kept as CloudWatch would keep it."""
+        with contextlib.redirect_stdout(self.function_log):
+            self._handler(event, Context())
+
+    def rotate(self, on_step: Callable[[StepResult], object] | None = None) -> RotationResult:
+        """Rotate once, as RotateSecret does."""
+        self.player.on_step = on_step
+        return self.player.rotate(self.arn)
+
+    def secret(self, stage: str = "AWSCURRENT") -> dict[str, Any]:
+        """Read what a client would read, without leaving a trace."""
+        value: dict[str, Any] = json.loads(self.emulator.value(self.arn, stage) or "{}")
+        return value
+
+    def is_accepted(self, secret: Mapping[str, Any]) -> bool:
+        """Say whether the server accepts a credential."""
+        try:
+            self.module.log_in(secret, str(self.scene.bundle))
+        except Rejected:
+            return False
+        return True
+
+    def leaked(self) -> list[str]:
+        """Name each log in which a password stands that was ever stored."""
+        logs = {"the function's log": self.function_log.getvalue(), "the server's log": self.scene.log_text()}
+        passwords = self.emulator.stored_passwords()
+        return [name for name, text in logs.items() if any(password in text for password in passwords)]
+
+    def clients(self, cache: float, pause: float = 0.002) -> ClientProcess:
+        """Give a client that keeps logging in while it is entered as a context."""
+        order = {
+            "module": self.module.__name__,
+            "secret": self.arn,
+            "endpoint": self.emulator.url,
+            "region": REGION,
+            "bundle": str(self.scene.bundle),
+            "cache": cache,
+            "pause": pause,
+        }
+        return ClientProcess(order)
+
+
+class ClientProcess:
+    """The client's process; ``seen`` is there once the context ends."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        """Know what to tell it."""
+        self._order = order
+        self.seen = Seen()
+
+    def __enter__(self) -> Self:
+        """Start it, and wait until it has logged in once."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from tests.lab.client import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        self._tell(json.dumps(self._order) + "\n")
+        if self._listen() != "ready":
+            raise RuntimeError("The client could not log in at the start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End its input, and take what it saw."""
+        assert self._process.stdin
+        self._process.stdin.close()
+        told = self._listen()
+        self._process.wait(10)
+        assert self._process.stdout
+        self._process.stdout.close()
+        self.seen = Seen(**json.loads(told))
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(line)
+        self._process.stdin.flush()
+
+    def _listen(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().strip()
+
+
+@contextlib.contextmanager
+def emulated(pending_after_finish: str = "removed") -> Iterator[EmulatedSecretsManager]:
+    """Run Secrets Manager."""
+    with EmulatedSecretsManager(region=REGION, pending_after_finish=pending_after_finish) as emulator:
+        yield emulator

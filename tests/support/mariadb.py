@@ -1,0 +1,106 @@
+"""A real MariaDB server for tests, beside MySQL's."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from tests.support import debian, process, servers
+from tests.support.mysql import MySQLServer
+
+if TYPE_CHECKING:
+    import pymysql
+
+PACKAGES: Final = debian.Packages(
+    "bookworm",
+    ("mariadb-server-core", "libaio1", "liburing2", "libnuma1"),
+    ("perl", "perl-base", "mariadb-common", "mysql-common"),
+)
+
+# What makes the system tables, in this order (mariadb-install-db).
+SCRIPTS: Final = (
+    "mysql_system_tables.sql",
+    "mysql_performance_tables.sql",
+    "mysql_system_tables_data.sql",
+    "maria_add_gis_sp_bootstrap.sql",
+    "mysql_sys_schema.sql",
+)
+
+
+class MariaDBServer(MySQLServer):
+    """A server of our own."""
+
+    flavour: ClassVar[str] = "mariadb"
+    options: ClassVar[tuple[str, ...]] = ("--skip-log-bin",)
+
+    @classmethod
+    def template(cls) -> Path:
+        """Return a data folder to copy."""
+        return _mariadb_template()
+
+    @classmethod
+    def command(cls) -> list[str | Path]:
+        """Return the program, with where its files are."""
+        return _mariadb_command(_root())
+
+    def set_superuser(self, connection: pymysql.Connection[Any]) -> None:
+        """Let the superuser in over TCP as well, by a password."""
+        super().set_superuser(connection)
+        connection.cursor().execute("DELETE FROM mysql.global_priv WHERE User = ''")
+        connection.cursor().execute("FLUSH PRIVILEGES")
+
+    def _arguments(self) -> list[str]:
+        return [one for one in super()._arguments() if not one.startswith("--log-timestamps")]
+
+
+@functools.cache
+def _root() -> Path:
+    try:
+        root = PACKAGES.fetch()
+    except debian.DebianUnavailableError as reason:
+        message = f"no MariaDB here, and none from Debian: {reason}"
+        raise servers.ServerUnavailableError(message) from reason
+    if not servers.readable(root):
+        root = Path(shutil.copytree(root, process.new_folder("programs") / "mariadb", symlinks=True))
+        root.chmod(0o755)
+    debian.wrap(root, root / "usr/sbin/mariadbd")
+    return root
+
+
+def _mariadb_command(root: Path) -> list[str | Path]:
+    return [
+        root / "usr/sbin/mariadbd",
+        "--no-defaults",
+        f"--basedir={root}/usr",
+        f"--lc-messages-dir={root}/usr/share/mysql",
+        f"--character-sets-dir={root}/usr/share/mysql/charsets",
+    ]
+
+
+@functools.cache
+def _mariadb_template() -> Path:
+    folder = process.new_folder("template")
+    (folder / "data/mysql").mkdir(parents=True)
+    process.hand_over(folder)
+    share = _root() / "usr/share/mysql"
+    script = "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
+    script += "".join((share / name).read_text("utf-8") for name in SCRIPTS)
+    done = subprocess.run(  # noqa: S603 (the program and its arguments are ours)
+        [*_mariadb_command(_root()), "--bootstrap", f"--datadir={folder}/data"],
+        input=script,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        env={"TZ": "UTC", "PATH": os.defpath},
+        text=True,
+        check=False,
+        **process.account(),
+    )
+    if done.returncode:
+        message = f"MariaDB's system tables cannot be made:\n{done.stdout}"
+        raise servers.ServerUnavailableError(message)
+    return folder / "data"

@@ -1,0 +1,57 @@
+"""Logins as the general log of a MySQL or MariaDB server tells them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# MariaDB leaves the time out where it is the line before's.
+LINE = re.compile(r"^[^\t\n]*\t+ *(?P<session>\d+) Connect\t(?P<said>.*)$", re.MULTILINE)
+ATTEMPT = re.compile(r"(?P<user>.*)@[^@ ]* (?:on|as) .*")
+
+
+@dataclass(frozen=True)
+class Login:
+    """One attempt to log in."""
+
+    user: str
+    accepted: bool
+
+
+@dataclass(frozen=True)
+class Logins:
+    """The logins of a stretch of the log, in the order in which they began."""
+
+    all: tuple[Login, ...] = ()
+
+    def of(self, *users: str) -> Logins:
+        """Return those of some users only."""
+        return Logins(tuple(login for login in self.all if login.user in users))
+
+    @property
+    def accepted(self) -> list[Login]:
+        """The logins that the server let in."""
+        return [login for login in self.all if login.accepted]
+
+    @property
+    def refused(self) -> list[Login]:
+        """The logins that the server refused, for whatever reason."""
+        return [login for login in self.all if not login.accepted]
+
+
+def read(text: str) -> Logins:
+    """Find the logins: a second line about a session that connects is the reason why it may not."""
+    sessions: dict[str, Login] = {}
+    for line in LINE.finditer(text):
+        attempt = ATTEMPT.fullmatch(line["said"])
+        known = sessions.get(line["session"])
+        if attempt and known is None:
+            sessions[line["session"]] = Login(attempt["user"], accepted=True)
+        else:
+            sessions[line["session"]] = Login(known.user if known else _refused_user(line["said"]), accepted=False)
+    return Logins(tuple(sessions.values()))
+
+
+def _refused_user(said: str) -> str:
+    found = re.search(r"'(.*?)'@'", said)
+    return found[1] if found else ""

@@ -1,0 +1,185 @@
+"""Server processes that end with the tests that started them, and leave nothing behind.
+
+Everything that a process needs stands in one temporary folder, the workspace. A watcher (a few lines of
+shell) waits on a pipe for the death of this interpreter, however it dies: even after SIGKILL the servers are
+stopped and the workspace is removed. An ordinary end of the interpreter does the same through atexit.
+
+A database server refuses to run as root, so root starts it as `nobody`.
+"""
+
+# ruff: noqa: S603 (the programs and their arguments are ours)
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NOBODY = 65534
+STOP_SECONDS = 10.0
+
+# A pid counts only while its command line still names the workspace: pids are used again.
+WATCHER = """
+cat >/dev/null
+ours() { tr '\\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF "$2"; }
+for file in "$1"/pids/*; do
+    pid="${file##*/}"
+    ours "$pid" "$1" && kill -INT "$pid"
+done
+for file in "$1"/pids/*; do
+    pid="${file##*/}"
+    for turn in 1 2 3 4 5 6 7 8 9 10; do ours "$pid" "$1" || break; sleep 0.2; done
+    ours "$pid" "$1" && kill -KILL "$pid"
+done
+rm -rf "$1"
+"""
+
+_running: set[ServerProcess] = set()
+
+
+class Account(TypedDict, total=False):
+    """The account a child runs under, as subprocess.Popen wants it; empty for one's own."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def account() -> Account:
+    """Return `nobody` for root, nothing for everybody else."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+
+
+def hand_over(path: Path) -> None:
+    """Give a file or a whole folder to the account that servers run under."""
+    if os.geteuid() != 0:
+        return
+    for entry in (path, *path.rglob("*")):
+        os.chown(entry, NOBODY, NOBODY, follow_symlinks=False)
+
+
+@functools.cache
+def workspace() -> Path:
+    """Return the folder that goes when this interpreter goes, made at first use."""
+    folder = Path(tempfile.mkdtemp(prefix="rotation-servers-"))
+    folder.chmod(0o755)
+    (folder / "pids").mkdir()
+    watcher = subprocess.Popen(
+        ["/bin/sh", "-c", WATCHER, "watcher", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    atexit.register(_clear, folder, watcher, os.getpid())
+    return folder
+
+
+def new_folder(prefix: str) -> Path:
+    """Return a new folder of the workspace, readable by everyone."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=workspace()))
+    folder.chmod(0o755)
+    return folder
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_taken(port: int) -> bool:
+    """Tell whether somebody listens on a port, whatever language the server's own complaint is in."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+        return False
+
+
+def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+    """Run a program to its end under the servers' account; its output is the message of the error."""
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        check=False,
+        text=True,
+        errors="replace",
+        **account(),
+    )
+    if done.returncode:
+        message = f"{command[0]} ended with {done.returncode}:\n{done.stdout}"
+        raise RuntimeError(message)
+
+
+class ServerProcess:
+    """One server process, its output appended to a file."""
+
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
+        """Start it, in a session of its own: a Ctrl-C at the terminal is for the tests, who then stop it."""
+        with log.open("ab") as output:
+            self._child = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                start_new_session=True,
+                **account(),
+            )
+        self._mark = workspace() / "pids" / str(self.pid)
+        self._mark.touch()
+        _running.add(self)
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server itself."""
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server still runs."""
+        return self._child.poll() is None
+
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Ask the server to stop, insist when it does not, and wait until it is gone."""
+        self._child.send_signal(signal.SIGINT)
+        try:
+            self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        finally:
+            if not self.alive:
+                self._mark.unlink(missing_ok=True)
+                _running.discard(self)
+
+
+def _clear(folder: Path, watcher: subprocess.Popen[bytes], owner: int) -> None:
+    if os.getpid() != owner:  # a fork of the interpreter, which owns nothing
+        return
+    for process in list(_running):
+        process.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        watcher.communicate()

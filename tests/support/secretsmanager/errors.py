@@ -1,0 +1,72 @@
+"""What the service answers instead of a result, with the texts that the service itself uses."""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """An error answer: `code` is the exception's name in the API reference."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep code and message; the HTTP status follows from the code."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+    @property
+    def status(self) -> int:
+        """Every modelled error is HTTP 400, InternalServiceError is 500 (API reference, Common errors)."""
+        return 500 if self.code in {"InternalServiceError", "InternalFailure"} else 400
+
+
+class ConnectionCut(Exception):
+    """Raised to drop the connection without an answer."""
+
+
+def answer(message: str, *, code: str) -> ServiceError:
+    """Return an error of any other name."""
+    return ServiceError(code, message)
+
+
+def invalid_parameter(message: str) -> ServiceError:
+    """Return "The parameter name or value is invalid"."""
+    return ServiceError("InvalidParameterException", message)
+
+
+def invalid_request(message: str) -> ServiceError:
+    """Return "A parameter value is not valid for the current state of the resource"."""
+    return ServiceError("InvalidRequestException", message)
+
+
+def limit_exceeded(message: str) -> ServiceError:
+    """Return "The request failed because it would exceed one of the Secrets Manager quotas"."""
+    return ServiceError("LimitExceededException", message)
+
+
+def resource_exists(message: str) -> ServiceError:
+    """Return "A resource with the ID you requested already exists"."""
+    return ServiceError("ResourceExistsException", message)
+
+
+def secret_not_found() -> ServiceError:
+    """Return the answer for an unknown name or ARN."""
+    return ServiceError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+
+
+def value_not_found(what: str) -> ServiceError:
+    """Return the answer for a label or version without a value; `what` is "staging label: X" or the like."""
+    message = f"Secrets Manager can't find the specified secret value for {what}"
+    return ServiceError("ResourceNotFoundException", message)
+
+
+def access_denied(operation: str, resource: str) -> ServiceError:
+    """Return the answer of IAM to a caller that may not do this."""
+    message = (
+        f"User is not authorized to perform: secretsmanager:{operation} on resource: {resource} "
+        "because no identity-based policy allows the action"
+    )
+    return ServiceError("AccessDeniedException", message)
+
+
+def kms_denied() -> ServiceError:
+    """Return what the service says when the caller may not use the key."""
+    return ServiceError("AccessDeniedException", "Access to KMS is not allowed")
