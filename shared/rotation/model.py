@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -80,6 +80,10 @@ class Password:
 
     __hash__ = object.__hash__  # by identity: equal passwords of two secrets must both stay known to the scrubber
 
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied."""
+        raise TypeError("a password is not pickled")
+
     def __repr__(self) -> str:
         """Show nothing."""
         return "Password(***)"
@@ -103,6 +107,8 @@ class Address:
     port: int
     database: str
     tls: bool = True
+    auth_database: str | None = None
+    """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
 
     def __str__(self) -> str:
         """Name the place as messages do."""

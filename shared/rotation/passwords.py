@@ -56,13 +56,13 @@ def policy_for(limits: Limits, *rules: PasswordRules) -> PasswordPolicy:
             "Change PASSWORD_LENGTH, or passwordLength in the secret.",
         )
     types = _types(limits, rule)
-    require_each = rule.require_each_included_type is not False
+    require_each = rule.require_each_included_type is not False or bool(limits.required)
     if require_each and length < len(types):
         raise _contradiction(
             f"A password of {length} characters has no room for each of {len(types)} required types",
             "Raise PASSWORD_LENGTH, or set REQUIRE_EACH_INCLUDED_TYPE to false.",
         )
-    return PasswordPolicy(length, types, require_each or bool(limits.required))
+    return PasswordPolicy(length, types, require_each)
 
 
 def _combined(rules: tuple[PasswordRules, ...]) -> PasswordRules:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     from rotation.model import Provenance, StoredVersion, Traits
 
-_HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._:-]{0,253}[A-Za-z0-9_.])?")
+_NAME: Final = r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_.])?"
+_IPV6: Final = r"[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,7}"
+_HOST: Final = re.compile(f"{_NAME}|{_IPV6}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _PORTS: Final = range(1, 65536)
 _NAME_BYTES: Final = 255
 _TRUTH: Final = {"true": True, "false": False}
@@ -56,6 +59,7 @@ def parse(
             port=read.port("port", traits.default_port),
             database=read.text("dbname", traits.default_database),
             tls=read.truth("ssl", default=True),
+            auth_database=read.text("authSource") if "authSource" in document else None,
         ),
         credential=Credential(
             username=read.text("username", limit=traits.limits.name_bytes), password=Password(read.password())
@@ -132,8 +136,8 @@ class _Reader:
 
     def port(self, key: str, default: int) -> int:
         value = self.document.get(key, default)
-        if isinstance(value, str) and value.isascii() and value.isdigit():
-            value = int(value[:6])
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value not in _PORTS:
             raise self.wrong(key, "is not a port number", "Give a number from 1 to 65535, or leave it out.")
         return value

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _YES: Final = frozenset({"true", "1", "y", "yes", "on"})
 _NO: Final = frozenset({"false", "0", "n", "no", "off"})
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_URL: Final = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+(/[!-~]*)?")
 _RANDOM_SUFFIX: Final = re.compile(r"-(\?{6}|[A-Za-z0-9]{6})$")
 
 
@@ -49,7 +51,7 @@ class Settings:
             allow_privileged_targets=read.switch("ALLOW_PRIVILEGED_TARGETS") or False,
             adopt_unmarked_clones=read.switch("ADOPT_UNMARKED_CLONES") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
-            endpoint=read.text("SECRETS_MANAGER_ENDPOINT"),
+            endpoint=read.url("SECRETS_MANAGER_ENDPOINT"),
         )
 
     def admits_admin(self, arn: str) -> bool:
@@ -74,7 +76,7 @@ class _Reader:
         text = self.text(name)
         if text is None:
             return None
-        if not (text.isascii() and text.isdigit()):
+        if not _NUMBER.fullmatch(text):
             raise _wrong(name, "is not a whole number", "Give a number of characters, such as 32.")
         return int(text)
 
@@ -90,11 +92,24 @@ class _Reader:
             raise _wrong(name, "names no strategy", f"Choose one of {', '.join(StrategyName)}, or leave it empty.")
         return StrategyName(text) if text else None
 
+    def url(self, name: str) -> str | None:
+        text = self.text(name)
+        if text is not None and not _URL.fullmatch(text):
+            raise _wrong(name, "is not the URL of an endpoint", "Give one such as https://vpce-….amazonaws.com.")
+        return text
+
     def file(self, name: str) -> Path | None:
         text = self.text(name)
-        if text is not None and not Path(text).is_file():
+        if text is not None and not _is_file(Path(text)):
             raise _wrong(name, "names a file that is not there", "Give the path of a PEM file in the package or layer.")
         return Path(text) if text else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file could have
+        return False
 
 
 def _wrong(name: str, what: str, remedy: str) -> InvalidSettings:

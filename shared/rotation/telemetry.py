@@ -28,12 +28,15 @@ _SHORTEST: Final = 4
 
 def scrub(text: str) -> str:
     """Replace every password that is alive in this process, as it is and as JSON writes it."""
-    for password in tuple(Password.live):
-        clear = password.reveal()
-        if len(clear) >= _SHORTEST:
-            for form in {clear, json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}:
-                text = text.replace(form, HIDDEN)
+    known = {password.reveal() for password in tuple(Password.live)}
+    forms = {form for clear in known if len(clear) >= _SHORTEST for form in _forms(clear)}
+    for form in sorted(forms, key=len, reverse=True):  # one password can be a part of another
+        text = text.replace(form, HIDDEN)
     return text
+
+
+def _forms(clear: str) -> set[str]:
+    return {clear, json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}
 
 
 class ScrubbingFormatter(LambdaPowertoolsFormatter):

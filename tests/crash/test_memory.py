@@ -81,7 +81,7 @@ def check(stage: MemoryStage, name: str, scissors: Scissors) -> None:
 @pytest.mark.parametrize("phase", ["before", "after"])
 @pytest.mark.parametrize("earlier", [0, 1, 2])
 @pytest.mark.parametrize("name", STAGES)
-def test_a_rotation_that_is_cut_anywhere_completes_by_itself(  # noqa: PLR0913 the dimensions of the table
+def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
     name: str, earlier: int, phase: str, kind: str, way: str, *, keeps_pending: bool
 ) -> None:
     """However an effect is cut, the next clean run completes and AWSCURRENT logs in."""

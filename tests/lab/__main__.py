@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.lab.report import Findings, Screen, cutover_windows
-from tests.lab.theatre import Theatre, emulated
+from tests.lab.theatre import Application, Theatre, emulated
 from tests.support.tls import Authority
 
 if TYPE_CHECKING:
@@ -58,71 +58,70 @@ def main(given: Sequence[str] | None = None) -> int:
         authority = Authority.create(Path(folder), "Demo authority")
         screen.say(f"starting {options.engine} with TLS, and an emulated Secrets Manager")
         with options.module.provide(authority) as scene, emulated() as emulator:
-            theatre = Theatre(options.module, scene, emulator, options.strategy)
-            screen.say(
-                f"{scene.title} on {scene.host}:{scene.port}; the application's user is {theatre.secret()['username']}"
-            )
-            findings = play(theatre, options, screen)
+            application = Theatre(options.module, scene, emulator).application("shop", options.strategy)
+            screen.say(f"{scene.title} on {scene.host}:{scene.port}; the application's user is shop")
+            findings = play(application, options, screen)
             if options.log:
-                screen.log(theatre.function_log.getvalue())
+                screen.log(application.theatre.function_log.getvalue())
             screen.findings(findings)
     return 0 if findings.holds else 1
 
 
-def play(theatre: Theatre, options: argparse.Namespace, screen: Screen) -> Findings:
+def play(application: Application, options: argparse.Namespace, screen: Screen) -> Findings:
     """Rotate while a client logs in, then hold what happened against the claims."""
+    theatre = application.theatre
     findings = Findings(options.strategy, theatre.scene.title)
     if options.dry_run:
-        result = theatre.player.dry_run(theatre.arn)
+        result = theatre.player.dry_run(application.arn)
         screen.say("dry run: " + ("nothing stands in the way" if result.succeeded else str(result.failure)))
         screen.log(theatre.function_log.getvalue())
     mark = theatre.scene.mark()
-    with theatre.clients(options.cache) as client:
+    with application.clients(options.cache) as client:
         screen.say("a client logs in with AWSCURRENT every few milliseconds")
         for number in range(1, options.rotations + 1):
-            screen.rotation(number, options.rotations, theatre.secret()["username"])
-            result = theatre.rotate(screen.step)
+            screen.rotation(number, options.rotations, application.secret()["username"])
+            result = application.rotate(screen.step)
             screen.end_of_line(result)
             findings.rotations.append(result)
-            theatre.scene.work(theatre.secret())
+            application.work()
     findings.seen = client.seen
     accepted, refused = theatre.scene.logins(mark)
     findings.accepted = accepted - options.rotations - (client.seen.logins - client.seen.rejected)
     findings.refused = refused - client.seen.rejected
     findings.cutover = cutover_windows(theatre.function_log.getvalue())
-    findings.verdicts = verdicts(theatre, findings, revoke=options.revoke)
+    findings.verdicts = verdicts(application, findings, revoke=options.revoke)
     return findings
 
 
-def verdicts(theatre: Theatre, findings: Findings, *, revoke: bool) -> list[tuple[str, bool]]:
+def verdicts(application: Application, findings: Findings, *, revoke: bool) -> list[tuple[str, bool]]:
     """Check what the suite claims."""
     seen = findings.seen
-    previous = theatre.secret("AWSPREVIOUS")
-    overlapping = theatre.strategy == "alternating-users"
+    previous = application.secret("AWSPREVIOUS")
+    overlapping = application.strategy == "alternating-users"
     found = [
         ("every rotation succeeded", all(rotation.succeeded for rotation in findings.rotations)),
         ("the function failed no login", findings.refused == 0),
-        ("the application can do all that it could before", _works(theatre)),
+        ("the application can do all that it could before", _works(application)),
         (
             "the old password still works, for clients that keep it until the next rotation"
             if overlapping
             else "the old password is refused",
-            theatre.is_accepted(previous) is overlapping,
+            application.is_accepted(previous) is overlapping,
         ),
     ]
     if overlapping and seen is not None:
         found.append((f"none of the client's {seen.logins} logins was rejected", seen.rejected == 0))
     if revoke:
-        theatre.invoke({"Step": "revokePrevious", "SecretId": theatre.arn, "EndSessions": True})
-        found.append(("revoked: the old password is refused now", not theatre.is_accepted(previous)))
-    leaks = theatre.leaked()
-    passwords = len(theatre.emulator.stored_passwords())
+        application.revoke(end_sessions=True)
+        found.append(("revoked: the old password is refused now", not application.is_accepted(previous)))
+    leaks = application.theatre.leaked()
+    passwords = len(application.theatre.emulator.stored_passwords())
     found.append((f"none of {passwords} passwords stands in {' or '.join(leaks or ['any log'])}", not leaks))
     return found
 
 
-def _works(theatre: Theatre) -> bool:
-    theatre.scene.work(theatre.secret())
+def _works(application: Application) -> bool:
+    application.work()
     return True
 
 

@@ -22,23 +22,23 @@ DATABASE: Final = "shop"
 FUNCTION: Final = "postgresql"
 STRATEGIES: Final = ("alternating-users", "single-user", "single-user-by-admin")
 
+_ADMIN: Final = """
+CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD {password};
+GRANT pg_signal_backend TO {admin}
+"""
 _APPLICATION: Final = """
-CREATE ROLE {admin} LOGIN CREATEROLE PASSWORD {admin_password};
 CREATE ROLE {user} LOGIN PASSWORD {password} CONNECTION LIMIT 50;
 GRANT {user} TO {admin} WITH ADMIN OPTION;
-GRANT pg_signal_backend TO {admin};
-ALTER ROLE {user} SET statement_timeout = '30s'
-"""
-_TABLES: Final = """
-CREATE TABLE orders (id serial PRIMARY KEY, item text NOT NULL);
-GRANT SELECT, INSERT, UPDATE ON orders TO {user};
-GRANT USAGE ON SEQUENCE orders_id_seq TO {user};
-CREATE SCHEMA app AUTHORIZATION {user}
+ALTER ROLE {user} SET statement_timeout = '30s';
+CREATE TABLE {orders} (id serial PRIMARY KEY, item text NOT NULL);
+GRANT SELECT, INSERT, UPDATE ON {orders} TO {user};
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {user};
+CREATE SCHEMA {user} AUTHORIZATION {user}
 """
 
 
 class PostgresScene(Scene):
-    """A PostgreSQL server with one application on it."""
+    """A PostgreSQL server with applications on it."""
 
     engine = "postgres"
     default_port = 5432
@@ -49,21 +49,34 @@ class PostgresScene(Scene):
         self.title = f"PostgreSQL {server.version}"
         self.host, self.port = "localhost", server.port
         self.bundle = server.bundle
-        self.database = DATABASE
+        self.database = server.create_database(DATABASE)
 
-    def prepare(self, user: str, password: str, admin: str, admin_password: str) -> None:
-        """Make the application's user, its tables and rights, and the admin."""
-        names = {"user": sql.Identifier(user), "admin": sql.Identifier(admin)}
-        words = {"password": sql.Literal(password), "admin_password": sql.Literal(admin_password)}
-        self._server.create_database(DATABASE)
-        self._server.execute("SET log_statement = 'none'", sql.SQL(_APPLICATION).format(**names, **words))
-        self._server.execute(sql.SQL(_TABLES).format(**names), database=DATABASE)
+    def prepare_admin(self, admin: str, password: str) -> None:
+        """Make an admin that is no superuser, as on RDS."""
+        self._run(_ADMIN, admin=sql.Identifier(admin), password=sql.Literal(password))
+
+    def prepare(self, user: str, password: str, admin: str) -> None:
+        """Make a user with a table that belongs to another, and with a schema of its own."""
+        self._run(
+            _APPLICATION,
+            user=sql.Identifier(user),
+            password=sql.Literal(password),
+            admin=sql.Identifier(admin),
+            orders=sql.Identifier(f"orders_of_{user}"),
+        )
+
+    def _run(self, statements: str, **parts: sql.Composable) -> None:
+        hidden = "SET log_statement = 'none'"  # these statements hold passwords in clear, as a DBA's do
+        self._server.execute(hidden, sql.SQL(statements).format(**parts), database=DATABASE)
 
     def work(self, secret: Mapping[str, Any]) -> None:
-        """Use the application's rights: read, write, and make something of one's own."""
+        """Use the application's rights: read, write, make something of one's own, and use what the other made."""
+        user = secret["username"].removesuffix("_clone")
+        orders, made = sql.Identifier(f"orders_of_{user}"), sql.Identifier(user, "made")
         with _connected(secret, str(self.bundle)) as connection, connection.cursor() as cursor:
-            cursor.execute("INSERT INTO orders (item) VALUES ('tea'); SELECT count(*) FROM orders")
-            cursor.execute(f"CREATE TABLE app.made_by_{cursor.connection.info.backend_pid} (id int)")
+            cursor.execute(sql.SQL("INSERT INTO {} (item) VALUES ('tea')").format(orders))
+            cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} (id int)").format(made))
+            cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS more int").format(made))
 
     def logins(self, since: int) -> tuple[int, int]:
         """Count what the server accepted and refused."""

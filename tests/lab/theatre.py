@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import itertools
 import json
 import os
 import secrets
@@ -15,6 +16,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from unittest import mock
 
 from tests.lab.client import Rejected, Seen
 from tests.support.secretsmanager.rotation import RotationPlayer
@@ -28,14 +30,15 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"
-USER: Final = "shop"
 ADMIN: Final = "shop_admin"
 TIMEOUT: Final = 30.0
 """Seconds that Lambda would give an invocation."""
 
+_numbers = itertools.count(1)
+
 
 class Scene(ABC):
-    """A database server with one application on it."""
+    """A database server with applications on it."""
 
     engine: ClassVar[str]
     title: str
@@ -45,8 +48,12 @@ class Scene(ABC):
     bundle: Path | None
 
     @abstractmethod
-    def prepare(self, user: str, password: str, admin: str, admin_password: str) -> None:
-        """Make the application's user, its tables and rights, and the admin."""
+    def prepare_admin(self, admin: str, password: str) -> None:
+        """Make the admin, with no more rights than it needs."""
+
+    @abstractmethod
+    def prepare(self, user: str, password: str, admin: str) -> None:
+        """Make an application's user, its tables and rights, and let the admin manage it."""
 
     @abstractmethod
     def work(self, secret: Mapping[str, Any]) -> None:
@@ -81,49 +88,52 @@ class Context:
 
 
 class Theatre:
-    """One secret of one application, rotated as the service would do it."""
+    """A database server, Secrets Manager, and the handler of the function's own app.py between them."""
 
-    def __init__(self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, strategy: str) -> None:
-        """Set the stage: users, tables, secrets, and the handler of the function's own app.py."""
+    def __init__(self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager) -> None:
+        """Set the stage: the admin, its secret, and the function with its environment."""
         self.module, self.scene, self.emulator = module, scene, emulator
-        self.strategy = strategy
         self.function_log = io.StringIO()
-        password, admin_password = (secrets.token_urlsafe(18) for _ in range(2))
-        scene.prepare(USER, password, ADMIN, admin_password)
-        self.admin_arn = self._create("shop-admin", ADMIN, admin_password)
-        extra: dict[str, Any] = {} if strategy == "single-user" else {"masterarn": self.admin_arn}
-        if strategy != "alternating-users":
-            extra["rotation"] = {"strategy": strategy.removesuffix("-by-admin")}
-        self.arn = self._create("shop", USER, password, **extra)
+        self._service = f"rotation-{next(_numbers)}"
+        password = secrets.token_urlsafe(18)
+        scene.prepare_admin(ADMIN, password)
+        self.admin_arn = self.create_secret("admin", ADMIN, password)
         self._handler = self._load()
         self.player = RotationPlayer(emulator, self.invoke, caller="function")
 
-    def _create(self, name: str, user: str, password: str, **extra: Any) -> str:  # noqa: ANN401 JSON
+    def application(self, user: str, strategy: str) -> Application:
+        """Bring an application onto the stage: a user with rights, and a secret that names the strategy."""
+        password = secrets.token_urlsafe(18)
+        self.scene.prepare(user, password, ADMIN)
+        extra: dict[str, Any] = {} if strategy == "single-user" else {"masterarn": self.admin_arn}
+        if strategy != "alternating-users":
+            extra["rotation"] = {"strategy": strategy.removesuffix("-by-admin")}
+        return Application(self, self.create_secret(user, user, password, **extra), strategy)
+
+    def create_secret(self, name: str, user: str, password: str, **extra: Any) -> str:  # noqa: ANN401 JSON
+        """Store a secret of this server, and give its ARN."""
         scene = self.scene
         place = {"engine": scene.engine, "host": scene.host, "port": scene.port, "dbname": scene.database}
         value = json.dumps({**place, "username": user, "password": password, **extra})
-        return str(
-            self.emulator.execute(
-                "CreateSecret", {"Name": name, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())}
-            )["ARN"]
-        )
+        request = {"Name": name, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())}
+        return str(self.emulator.execute("CreateSecret", request)["ARN"])
 
     def _load(self) -> Callable[[Any, Any], None]:
-        """Import app.py as the runtime does, with the function's environment."""
-        os.environ.update(self.environment())
+        """Import app.py as the runtime does."""
         path = ROOT / "functions" / self.module.FUNCTION / "app.py"
-        sys.path[:0] = [str(ROOT / "shared")] if str(ROOT / "shared") not in sys.path else []
+        if str(ROOT / "shared") not in sys.path:
+            sys.path.insert(0, str(ROOT / "shared"))
         spec = importlib.util.spec_from_file_location(f"functions.{self.module.FUNCTION}.app", path)
         if spec is None or spec.loader is None:
             raise FileNotFoundError(path)
         app = importlib.util.module_from_spec(spec)
-        with contextlib.redirect_stdout(self.function_log):
+        with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
             spec.loader.exec_module(app)
         handler: Callable[[Any, Any], None] = app.lambda_handler
         return handler
 
     def environment(self) -> dict[str, str]:
-        """Give what the stack would set."""
+        """Give what the stack and Lambda would set."""
         return {
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "function",
@@ -132,30 +142,13 @@ class Theatre:
             "ADMIN_SECRET_ARNS": self.admin_arn,
             "DATABASE_CA_BUNDLE": str(self.scene.bundle or ""),
             "NO_PROXY": "127.0.0.1",
+            "POWERTOOLS_SERVICE_NAME": self._service,  # loggers of one name share one stream
         }
 
     def invoke(self, event: Mapping[str, Any]) -> None:
         """Call the handler, its standard output kept as CloudWatch would keep it."""
-        with contextlib.redirect_stdout(self.function_log):
+        with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
             self._handler(event, Context())
-
-    def rotate(self, on_step: Callable[[StepResult], object] | None = None) -> RotationResult:
-        """Rotate once, as RotateSecret does."""
-        self.player.on_step = on_step
-        return self.player.rotate(self.arn)
-
-    def secret(self, stage: str = "AWSCURRENT") -> dict[str, Any]:
-        """Read what a client would read, without leaving a trace."""
-        value: dict[str, Any] = json.loads(self.emulator.value(self.arn, stage) or "{}")
-        return value
-
-    def is_accepted(self, secret: Mapping[str, Any]) -> bool:
-        """Say whether the server accepts a credential."""
-        try:
-            self.module.log_in(secret, str(self.scene.bundle))
-        except Rejected:
-            return False
-        return True
 
     def leaked(self) -> list[str]:
         """Name each log in which a password stands that was ever stored."""
@@ -163,14 +156,48 @@ class Theatre:
         passwords = self.emulator.stored_passwords()
         return [name for name, text in logs.items() if any(password in text for password in passwords)]
 
-    def clients(self, cache: float, pause: float = 0.002) -> ClientProcess:
+
+class Application:
+    """One secret, rotated as the service would do it."""
+
+    def __init__(self, theatre: Theatre, arn: str, strategy: str) -> None:
+        """Know the secret."""
+        self.theatre, self.arn, self.strategy = theatre, arn, strategy
+
+    def rotate(self, on_step: Callable[[StepResult], object] | None = None) -> RotationResult:
+        """Rotate once, as RotateSecret does."""
+        self.theatre.player.on_step = on_step
+        return self.theatre.player.rotate(self.arn)
+
+    def secret(self, stage: str = "AWSCURRENT") -> dict[str, Any]:
+        """Read what a client would read, without leaving a trace."""
+        value: dict[str, Any] = json.loads(self.theatre.emulator.value(self.arn, stage) or "{}")
+        return value
+
+    def is_accepted(self, secret: Mapping[str, Any]) -> bool:
+        """Say whether the server accepts a credential."""
+        try:
+            self.theatre.module.log_in(secret, str(self.theatre.scene.bundle))
+        except Rejected:
+            return False
+        return True
+
+    def work(self) -> None:
+        """Use all of the application's rights with AWSCURRENT; raises where one is gone."""
+        self.theatre.scene.work(self.secret())
+
+    def revoke(self, *, end_sessions: bool = False) -> None:
+        """Do what events/revoke.json does."""
+        self.theatre.invoke({"Step": "revokePrevious", "SecretId": self.arn, "EndSessions": end_sessions})
+
+    def clients(self, cache: float = 0, pause: float = 0.002) -> ClientProcess:
         """Give a client that keeps logging in while it is entered as a context."""
         order = {
-            "module": self.module.__name__,
+            "module": self.theatre.module.__name__,
             "secret": self.arn,
-            "endpoint": self.emulator.url,
+            "endpoint": self.theatre.emulator.url,
             "region": REGION,
-            "bundle": str(self.scene.bundle),
+            "bundle": str(self.theatre.scene.bundle),
             "cache": cache,
             "pause": pause,
         }

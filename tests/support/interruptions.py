@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.support.memory_engine import MemoryServer
 
     Effect = Callable[[str, str], None]
 
@@ -41,3 +46,24 @@ def together(*effects: Effect) -> Effect:
             one(name, phase)
 
     return effect
+
+
+@contextmanager
+def contested(server: MemoryServer, name: str, action: Callable[[], object]) -> Iterator[None]:
+    """Hold the server's lock of that name for a moment, and act before it is let go."""
+    lock = server.lock(name)
+    lock.acquire()
+
+    def let_go() -> None:
+        time.sleep(0.05)
+        try:
+            action()
+        finally:
+            lock.release()
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()

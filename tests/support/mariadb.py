@@ -48,10 +48,11 @@ class MariaDBServer(MySQLServer):
         return _mariadb_command(_root())
 
     def set_superuser(self, connection: pymysql.Connection[Any]) -> None:
-        """Let the superuser in over TCP as well, by a password."""
-        super().set_superuser(connection)
-        connection.cursor().execute("DELETE FROM mysql.global_priv WHERE User = ''")
-        connection.cursor().execute("FLUSH PRIVILEGES")
+        """Let the superuser in over TCP as well, by a password; the nameless users go."""
+        cursor = connection.cursor()
+        cursor.execute("SET PASSWORD FOR root@'127.0.0.1' = PASSWORD(%s)", (self.password,))
+        cursor.execute("DELETE FROM mysql.global_priv WHERE User = ''")
+        cursor.execute("FLUSH PRIVILEGES")
 
     def _arguments(self) -> list[str]:
         return [one for one in super()._arguments() if not one.startswith("--log-timestamps")]

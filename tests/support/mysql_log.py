@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # MariaDB leaves the time out where it is the line before's.
-LINE = re.compile(r"^[^\t\n]*\t+ *(?P<session>\d+) Connect\t(?P<said>.*)$", re.MULTILINE)
+LINE = re.compile(r"^[^\t\n]*\t+ *(?P<session>\d+) (?P<command>[A-Z][A-Za-z ]*)\t(?P<said>.*)$", re.MULTILINE)
 ATTEMPT = re.compile(r"(?P<user>.*)@[^@ ]* (?:on|as) .*")
 
 
@@ -40,15 +40,16 @@ class Logins:
 
 
 def read(text: str) -> Logins:
-    """Find the logins: a second line about a session that connects is the reason why it may not."""
+    """Find the logins: a session that was let in says something after it connected; every driver does so at once."""
     sessions: dict[str, Login] = {}
     for line in LINE.finditer(text):
-        attempt = ATTEMPT.fullmatch(line["said"])
-        known = sessions.get(line["session"])
-        if attempt and known is None:
-            sessions[line["session"]] = Login(attempt["user"], accepted=True)
-        else:
-            sessions[line["session"]] = Login(known.user if known else _refused_user(line["said"]), accepted=False)
+        session = line["session"]
+        if line["command"] == "Connect":
+            attempt = ATTEMPT.fullmatch(line["said"])
+            if session not in sessions:
+                sessions[session] = Login(attempt["user"] if attempt else _refused_user(line["said"]), accepted=False)
+        elif session in sessions and not sessions[session].accepted:
+            sessions[session] = replace(sessions[session], accepted=True)
     return Logins(tuple(sessions.values()))
 
 

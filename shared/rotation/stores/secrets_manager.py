@@ -104,7 +104,10 @@ class SecretsManagerStore:
         return [version["VersionId"] for version in bare]
 
     def check_labels(self, version: str) -> None:
-        """Add a label of our own and take it off again."""
+        """Add a label of our own and take it off again; where a run that was cut off left it, take it off there."""
+        left = next((held for held, stages in self.describe().stages.items() if PROBE_LABEL in stages), None)
+        if left is not None:
+            self._remove(PROBE_LABEL, left)
         with _translated("UpdateSecretVersionStage", self._id):
             self._client.update_secret_version_stage(
                 SecretId=self._id, VersionStage=PROBE_LABEL, MoveToVersionId=version

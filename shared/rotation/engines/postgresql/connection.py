@@ -12,7 +12,7 @@ from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import LATE, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from psycopg2 import extensions
 
@@ -115,9 +115,3 @@ class Connection:
         """End the session; nothing is waited for, and nothing raised."""
         with contextlib.suppress(psycopg2.Error), bounded(self.deadline):
             self._raw.close()
-
-
-def names(statement: str, *identifiers: str | Sequence[str]) -> sql.Composed:
-    """Put names into a statement, each quoted as the server wants it; a sequence is a dotted name."""
-    quoted = (sql.Identifier(name) if isinstance(name, str) else sql.Identifier(*name) for name in identifiers)
-    return sql.SQL(statement).format(*quoted)

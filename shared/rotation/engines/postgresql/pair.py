@@ -13,7 +13,6 @@ from rotation.engines.postgresql.changes import (
     mark,
     quoted,
 )
-from rotation.engines.postgresql.connection import names
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.passwords import missing_grant, set_verifier, verifier
 from rotation.engines.postgresql.roles import parse_mark, read_comment, read_role, read_settings
@@ -189,11 +188,11 @@ SELECT current_user::text, current_database()::text, EXISTS (
 def check_access(connection: Connection, pair: Pair) -> None:
     """As the idle user: see that its login gives the role that the base's login gives, and the membership."""
     base = _existing(connection, pair, pair.base)
-    connection.run(names("RESET ROLE"))
+    connection.run("RESET ROLE")
     try:
         acts_as, database, member = connection.run(_LOGIN_ROLE, {"base": pair.base})[0]
     finally:
-        connection.run(names("SET ROLE NONE"))
+        connection.run("SET ROLE NONE")
     wanted = login_settings(base, read_settings(connection, 0))
     expected = wanted.get((database, "role"), wanted["", "role"])
     if acts_as != expected:

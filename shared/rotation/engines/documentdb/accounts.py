@@ -1,0 +1,152 @@
+"""Users as the server describes them, and the mark that is kept in their customData."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from rotation.engines.documentdb.faults import Unsupported
+from rotation.model import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rotation.engines.documentdb.connection import Connection
+    from rotation.model import Pair
+
+MARK: Final = "aws-rotation"
+"""The key in customData; what stands beside it is somebody else's, and is kept."""
+
+DISPENSABLE: Final = ("writeConcern", "mechanisms", "customData")
+"""Fields of a user that the password and the rights do not hang on."""
+
+Document = dict[str, Any]
+
+
+class Role(NamedTuple):
+    """A role, built in or of one's own, and the database that it is defined in or for."""
+
+    role: str
+    database: str
+
+    def __str__(self) -> str:
+        """Name it as messages do."""
+        return f"{self.role}@{self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """
+    What the mark says: whose the account is, and what ``level`` did to it last.
+
+    ``serial`` grows with every rotation of the pair, so that the two marks tell which is the younger; ``granted``
+    are the roles that the account was given; ``closed`` the restrictions it had before it was closed.
+    """
+
+    mark: Mark
+    serial: int = 0
+    granted: frozenset[str] = frozenset()
+    closed: tuple[Document, ...] | None = None
+
+    def names(self, pair: Pair) -> bool:
+        """Say whether it is a mark of this pair."""
+        return (self.mark.secret_arn, self.mark.base) == (pair.secret_arn, pair.base)
+
+    def written(self) -> Document:
+        """Give it as customData holds it."""
+        arn, base, version = self.mark
+        document = {"secret": arn, "base": base, "version": version, "serial": self.serial}
+        closed = {} if self.closed is None else {"closed": list(self.closed)}
+        return {**document, "granted": sorted(self.granted), **closed}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user: the roles granted to it, where it may come from, and how it may prove itself."""
+
+    name: str
+    roles: frozenset[Role]
+    mechanisms: frozenset[str] | None
+    restrictions: tuple[Document, ...]
+    custom: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False, default_factory=dict)
+
+    @property
+    def record(self) -> Record | None:
+        """The mark, if there is a well-formed one."""
+        return parse_record(self.custom.get(MARK))
+
+    @property
+    def unrelated(self) -> Document:
+        """What customData holds beside the mark."""
+        return {key: value for key, value in self.custom.items() if key != MARK}
+
+
+def parse_record(value: object) -> Record | None:
+    """Read a mark; None unless it is one. A user with the right to may have written anything here."""
+    if not isinstance(value, dict):
+        return None
+    arn, base, version, serial = (value.get(key) for key in ("secret", "base", "version", "serial"))
+    if not (isinstance(arn, str) and isinstance(base, str) and isinstance(version, str) and isinstance(serial, int)):
+        return None
+    granted, closed = value.get("granted"), value.get("closed")
+    return Record(
+        Mark(arn, base, version),
+        serial,
+        frozenset(role for role in granted if isinstance(role, str)) if isinstance(granted, list) else frozenset(),
+        tuple(one for one in closed if isinstance(one, dict)) if isinstance(closed, list) else None,
+    )
+
+
+def parse_account(document: Mapping[str, Any]) -> Account:
+    """Read a user as usersInfo describes it (MongoDB manual, "usersInfo")."""
+    mechanisms = document.get("mechanisms")
+    return Account(
+        name=str(document["user"]),
+        roles=frozenset(Role(role["role"], role["db"]) for role in document.get("roles", ())),
+        mechanisms=None if mechanisms is None else frozenset(mechanisms),
+        restrictions=tuple(document.get("authenticationRestrictions") or ()),
+        custom=document.get("customData") or {},
+        document=document,
+    )
+
+
+def read(connection: Connection, *names: str, **shown: Any) -> dict[str, Account]:  # noqa: ANN401 a command's
+    """Read users of the session's database, by name; what is not there is not given."""
+    wanted = [{"user": name, "db": connection.database} for name in names]
+    return {account.name: account for account in map(parse_account, _users_info(connection, wanted, shown))}
+
+
+def _users_info(connection: Connection, wanted: Sequence[Document], shown: Mapping[str, Any]) -> list[Document]:
+    """Ask for details where the server knows how to give them."""
+    try:
+        answer = connection.run("usersInfo", wanted, **shown)
+    except Unsupported:
+        answer = connection.run("usersInfo", wanted)
+    return list(answer["users"])
+
+
+def write(connection: Connection, command: str, username: str, **fields: Any) -> None:  # noqa: ANN401 a command's
+    """
+    Create or update a user in one command, durably.
+
+    DocumentDB's documentation lists createUser and updateUser without their fields. The ones in DISPENSABLE are
+    left out one after the other where the server does not know them; what comes of it is read back by the caller.
+    """
+    left_out: set[str] = set()
+    fields["writeConcern"] = {"w": "majority"}
+    for name in (*DISPENSABLE, None):
+        try:
+            connection.run(command, username, **{key: value for key, value in fields.items() if key not in left_out})
+        except Unsupported:
+            if name is None:
+                raise
+            left_out.add(name)
+        else:
+            return
+
+
+def in_shell(database: str, method: str, *arguments: object) -> str:
+    """Write a call as people type it into mongosh."""
+    return f"db.getSiblingDB({json.dumps(database)}).{method}({', '.join(map(json.dumps, arguments))})"

@@ -1,0 +1,196 @@
+"""
+What each error of PyMongo becomes.
+
+Looked up by the server's error code (MongoDB manual, "Error Codes"), then by the driver's exception class. The
+text is never shown: the server quotes commands in it, and the driver names hosts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bson.errors import InvalidDocument
+from pymongo import errors
+
+from rotation.errors import (
+    AccountUnusable,
+    AuthenticationFailed,
+    EngineError,
+    PasswordRejected,
+    PermissionDenied,
+    StatementFailed,
+    TlsFailed,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENGINE: Final = "documentdb"
+
+
+class NotPrimary(Unreachable):
+    """The node does not take writes (any more); the command had no effect that lasts."""
+
+
+class Unsupported(StatementFailed):
+    """The server does not know the command, or a field of it."""
+
+
+class AlreadyExists(StatementFailed):
+    """The account came into being just now."""
+
+    retryable = True
+
+
+class Fault(NamedTuple):
+    """An error to raise; ``retryable`` None leaves it to the error's class."""
+
+    kind: type[EngineError]
+    what: str
+    remedy: str = ""
+    retryable: bool | None = None
+
+    def at(self, where: str, code: str = "") -> EngineError:
+        """Make the error, with the place and the server's code."""
+        error = self.kind(self.what, engine=ENGINE, code=code, where=where, remedy=self.remedy)
+        if self.retryable is not None:
+            error.retryable = self.retryable
+        return error
+
+
+_AGAIN: Final = "The step can be tried again."
+_ENDED: Final = Fault(
+    Unreachable,
+    "The server could not be reached, or the connection to it ended",
+    'Look at the address and the network; where the server wants TLS, take "ssl": false out of the secret.',
+)
+_FAILED: Final = Fault(
+    StatementFailed, "The server refused a command", "The server's log has its text, under this code."
+)
+_MISUSED: Final = Fault(StatementFailed, "The driver refused a command", "Report it, with the version of the driver.")
+_SLOW: Final = Fault(StatementFailed, "The server did not finish a command in time", _AGAIN, retryable=True)
+_BUSY: Final = Fault(StatementFailed, "Another command was in the way of this one", _AGAIN, retryable=True)
+_NOT_PRIMARY: Final = Fault(NotPrimary, "The node does not take writes: another one became primary", _AGAIN)
+_POLICY: Final = Fault(PasswordRejected, "The server refuses the new password", "Look at the password's settings.")
+_UNSUPPORTED: Final = Fault(Unsupported, "The server does not know a command, or a field of it")
+_LOST_LOGIN: Final = Fault(Unreachable, "The session is not logged in any more", _AGAIN)
+
+LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+NO_PRIMARY: Final = Fault(
+    Unreachable, "No node of the replica set takes writes", "Wait for the election, or name the cluster's endpoint."
+)
+DROPPED_HANDSHAKE: Final = Fault(
+    TlsFailed,
+    "The server ended the TLS handshake: it offers no TLS, or is about to stop",
+    'Switch TLS on there; only "ssl": false in the secret goes without.',
+    retryable=True,
+)
+
+CODES: Final[Mapping[int, Fault]] = {
+    6: _ENDED,
+    7: _ENDED,
+    9: _UNSUPPORTED,
+    11: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    13: Fault(PermissionDenied, "The login lacks a right", "The server's log names the command."),
+    18: _LOST_LOGIN,
+    24: _BUSY,
+    31: Fault(StatementFailed, "A role of the user does not exist (any more)", "Create it, or take it off the user."),
+    50: _SLOW,
+    59: _UNSUPPORTED,
+    64: _SLOW,
+    89: _ENDED,
+    91: _NOT_PRIMARY,
+    112: _BUSY,
+    134: _BUSY,
+    189: _NOT_PRIMARY,
+    262: _SLOW,
+    303: _UNSUPPORTED,
+    391: _LOST_LOGIN,
+    9001: _ENDED,
+    10058: _NOT_PRIMARY,
+    10107: _NOT_PRIMARY,
+    11600: _NOT_PRIMARY,
+    11602: _NOT_PRIMARY,
+    13435: _NOT_PRIMARY,
+    13436: _NOT_PRIMARY,
+    40415: _UNSUPPORTED,
+    50687: _POLICY,
+    50692: _POLICY,
+    51003: Fault(AlreadyExists, "The account came into being just now", _AGAIN),
+}
+"""303 is DocumentDB's "feature not supported"; 50687 and 50692 are what RFC 4013 forbids in a password."""
+
+LOGIN_CODES: Final[Mapping[int, Fault]] = {
+    18: Fault(
+        AuthenticationFailed,
+        "The server refused the user name or the password",
+        'A user that does not live in the database admin needs "authSource" in the secret.',
+    ),
+    334: Fault(AccountUnusable, "The user has no password of a kind that the server and the driver share"),
+    8000: Fault(AuthenticationFailed, "The server refused the user name or the password"),
+}
+"""What a code means at the login alone. 8000 is MongoDB Atlas's."""
+
+CLASSES: Final[Mapping[type[Exception], Fault]] = {
+    errors.AutoReconnect: _ENDED,
+    errors.BulkWriteError: _FAILED,
+    errors.ClientBulkWriteException: _FAILED,
+    errors.CollectionInvalid: _MISUSED,
+    errors.ConfigurationError: Fault(
+        StatementFailed, "The server speaks no version of the protocol that the driver speaks", "Upgrade the server."
+    ),
+    errors.ConnectionFailure: _ENDED,
+    errors.CursorNotFound: _FAILED,
+    errors.DocumentTooLarge: _MISUSED,
+    errors.DuplicateKeyError: _FAILED,
+    errors.EncryptedCollectionError: _MISUSED,
+    errors.EncryptionError: _MISUSED,
+    errors.ExecutionTimeout: _SLOW,
+    errors.InvalidName: _MISUSED,
+    errors.InvalidOperation: _MISUSED,
+    errors.InvalidURI: _MISUSED,
+    errors.NetworkTimeout: LATE,
+    errors.NotPrimaryError: _NOT_PRIMARY,
+    errors.OperationFailure: _FAILED,
+    errors.ProtocolError: _ENDED,
+    errors.PyMongoError: _FAILED,
+    errors.ServerSelectionTimeoutError: LATE,
+    errors.WTimeoutError: _SLOW,
+    errors.WaitQueueTimeoutError: LATE,
+    errors.WriteConcernError: _SLOW,
+    errors.WriteError: _FAILED,
+    InvalidDocument: _MISUSED,
+    OSError: _ENDED,
+}
+
+
+def translate(error: Exception, where: str) -> EngineError:
+    """Give the error that stands for the driver's."""
+    code = _code(error)
+    fault = CODES.get(code) if code is not None else None
+    return (fault or _by_class(error)).at(where, "" if code is None else str(code))
+
+
+def refusal(error: errors.OperationFailure, where: str) -> EngineError:
+    """Give the error that stands for what the server said of a login."""
+    fault = LOGIN_CODES.get(error.code or 0)
+    return fault.at(where, str(error.code)) if fault else translate(error, where)
+
+
+def by_code(code: object, where: str) -> EngineError:
+    """Give the error that stands for a code that the server reports beside an answer."""
+    known = code if isinstance(code, int) else None
+    return CODES.get(known or 0, _SLOW).at(where, "" if known is None else str(known))
+
+
+def _by_class(error: Exception) -> Fault:
+    return next((CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES), _FAILED)
+
+
+def _code(error: Exception) -> int | None:
+    """Give the server's code; the driver keeps that of a node that is not primary in the details alone."""
+    details: Any = getattr(error, "details", None)
+    code = details.get("code") if isinstance(details, dict) else None
+    found = getattr(error, "code", None) or code
+    return found if isinstance(found, int) else None

@@ -1,0 +1,198 @@
+"""
+From an address to a client that is logged in at the node that takes writes.
+
+The driver's own discovery of a replica set would leave the address that the secret names for the names that the
+nodes give themselves, and keep a monitor for each. Here one node is asked at a time. The one in the secret is asked
+first (a DocumentDB cluster's endpoint is its primary); a secondary names the primary before anybody has logged in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pymongo
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from rotation.engines import tls
+from rotation.engines.documentdb.faults import (
+    DROPPED_HANDSHAKE,
+    ENGINE,
+    LATE,
+    NO_PRIMARY,
+    refusal,
+    translate,
+)
+from rotation.errors import InvalidSecret, TlsFailed, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pymongo.server_description import ServerDescription
+
+    from rotation.errors import EngineError
+    from rotation.model import Address, Credential, Deadline
+
+Client = MongoClient[dict[str, Any]]
+
+DEFAULT_DATABASE: Final = "admin"
+"""Where users live: on DocumentDB always, on MongoDB unless the secret says otherwise."""
+
+ELECTION_SECONDS: Final = 15.0
+"""How long a primary is waited for; elections typically end within 12 seconds (MongoDB manual, "Replication")."""
+
+CLOSE_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.002
+_TURN_SECONDS: Final = 0.1
+
+_FIXED: Final[dict[str, Any]] = {
+    "appname": "rotation",
+    "directConnection": True,
+    "maxPoolSize": 1,
+    "retryReads": False,
+    "retryWrites": False,
+    "serverMonitoringMode": "poll",
+    "heartbeatFrequencyMS": 60_000,
+}
+"""
+One connection beside the monitor's, so that a revert uses the login that the change was made with.
+
+retryWrites: DocumentDB has none (developer guide, "Functional differences", "Retryable writes").
+"""
+
+
+class Peer(NamedTuple):
+    """One node."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who logs in where, until when."""
+
+    address: Address
+    credential: Credential
+    trusted: Path
+    deadline: Deadline
+
+    @property
+    def database(self) -> str:
+        """The database that holds the user."""
+        return self.address.auth_database or DEFAULT_DATABASE
+
+    def open(self, *, again: bool = False) -> Client:
+        """
+        Log in at the primary; ``again`` waits for one where just now there was one.
+
+        Raises what the port promises of ``Engine.connect``.
+        """
+        patience = self.deadline.within(ELECTION_SECONDS)
+        named = Peer(self.address.host, self.address.port)
+        peer = named
+        failure = NO_PRIMARY.at(str(self.address))
+        while patience.remaining():
+            try:
+                found = self._at(peer)
+            except Unreachable as error:
+                if peer == named and not again:
+                    raise
+                failure, found = error, named
+            if isinstance(found, MongoClient):
+                return found
+            if found in {named, peer}:
+                time.sleep(min(_TURN_SECONDS, patience.remaining()))
+            peer = found
+        raise failure
+
+    def _at(self, peer: Peer) -> Client | Peer:
+        """Log in at the node if it takes writes, else say which one to ask next."""
+        with self._closed_on_failure(self._client(peer)) as client:
+            description = self._described(client, peer)
+            if description.is_writable:
+                self._log_in(client, peer)
+                return client
+        close(client)
+        return Peer(*description.primary) if description.primary else Peer(self.address.host, self.address.port)
+
+    @contextlib.contextmanager
+    def _closed_on_failure(self, client: Client) -> Iterator[Client]:
+        try:
+            yield client
+        except BaseException:
+            close(client)
+            raise
+
+    def _client(self, peer: Peer) -> Client:
+        milliseconds = max(1, int(self.deadline.remaining() * 1000))
+        encrypted: dict[str, Any] = {"tlsCAFile": str(self.trusted)} if self.address.tls else {}
+        try:
+            return MongoClient(
+                f"[{peer.host}]" if ":" in peer.host else peer.host,
+                peer.port,
+                username=self.credential.username,
+                password=self.credential.password.reveal(),
+                authSource=self.database,
+                connectTimeoutMS=milliseconds,
+                serverSelectionTimeoutMS=milliseconds,
+                tls=self.address.tls,
+                **encrypted,
+                **_FIXED,
+            )
+        except (PyMongoError, ValueError):
+            raise self._unspeakable() from None
+
+    def _described(self, client: Client, peer: Peer) -> ServerDescription:
+        """Wait for what the node says of itself, which it does before any login."""
+        while self.deadline.remaining():
+            (description,) = client.topology_description.server_descriptions().values()
+            if description.error is not None:
+                raise self._explained(description.error, peer) from None
+            if description.server_type_name != "Unknown":
+                return description
+            time.sleep(_LOOK_SECONDS)
+        raise LATE.at(str(self.address))
+
+    def _log_in(self, client: Client, peer: Peer) -> None:
+        try:
+            with pymongo.timeout(max(self.deadline.remaining(), 0.001)):
+                client[self.database].command("connectionStatus")
+        except OperationFailure as error:
+            raise refusal(error, str(self.address)) from None
+        except (PyMongoError, OSError) as error:
+            raise self._explained(error, peer) from None
+        except ValueError:  # the driver prepares names and passwords by RFC 4013, which forbids some characters
+            raise self._unspeakable() from None
+
+    def _explained(self, error: Exception, peer: Peer) -> EngineError:
+        """Say what is wrong with the server's TLS, if it is that."""
+        chain = list(_chain(error))
+        if not self.address.tls or not any(isinstance(one, ssl.SSLError) for one in chain):
+            return translate(error, str(self.address))
+        if any(isinstance(one, ssl.SSLEOFError | ssl.SSLZeroReturnError) for one in chain):
+            return DROPPED_HANDSHAKE.at(str(self.address))
+        fault = tls.diagnose(peer, peer.host, self.trusted, self.deadline, lambda _plain: True)
+        what, remedy = (fault or tls.TlsFault.HANDSHAKE).value
+        return TlsFailed(what, engine=ENGINE, where=str(self.address), remedy=remedy)
+
+    def _unspeakable(self) -> InvalidSecret:
+        what = "The host, the user name or the password has a form or a character that MongoDB's protocol has not"
+        return InvalidSecret(what, where=str(self.address), remedy="Correct it.")
+
+
+def close(client: Client) -> None:
+    """Close the client; its farewell to the server is bounded, and its threads end within a second."""
+    with pymongo.timeout(CLOSE_SECONDS):
+        client.close()
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,5 @@
+"""The engine of MySQL and MariaDB."""
+
+from rotation.engines.mysql.engine import MySQL
+
+__all__ = ["MySQL"]

@@ -1,0 +1,213 @@
+"""What the server keeps of an account beside its grants."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rotation.engines.mysql import grants, tokens
+from rotation.engines.mysql.connection import Account
+from rotation.engines.mysql.faults import NO_SUCH_GRANT
+from rotation.engines.mysql.grants import Grant, Kind
+from rotation.errors import GuardViolation, StatementFailed
+from rotation.model import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rotation.engines.mysql.connection import Connection
+
+MARK: Final = "aws-rotation"
+"""The key of an account's ATTRIBUTE that says whose it is."""
+
+MARK_KEYS: Final = ("secret", "base", "version")
+DIGEST: Final = "access"
+"""Within the mark: what the account held when it was prepared, so that it can check this by itself."""
+
+UNUSABLE: Final = {
+    "caching_sha2_password": "$A$005$THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED",
+    "mysql_native_password": "*THISISNOTAVALIDPASSWORDTHATCANBEUSEDHERE",
+    "sha256_password": "$5$THISISACOMBINATIONOF$INVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED",
+}
+"""Hashes that no password has: those of MySQL's own mysql.sys and its like."""
+
+NO_PASSWORD: Final = "invalid"  # noqa: S105 what MariaDB itself writes for an account without a password
+"""The same on MariaDB (manual, "CREATE USER")."""
+
+_CLAUSES: Final = (
+    ("REQUIRE",),
+    ("MAX_QUERIES_PER_HOUR",),
+    ("MAX_UPDATES_PER_HOUR",),
+    ("MAX_CONNECTIONS_PER_HOUR",),
+    ("MAX_USER_CONNECTIONS",),
+    ("MAX_STATEMENT_TIME",),
+    ("PASSWORD", "EXPIRE"),
+    ("PASSWORD", "HISTORY"),
+    ("PASSWORD", "REUSE", "INTERVAL"),
+    ("PASSWORD", "REQUIRE", "CURRENT"),
+    ("FAILED_LOGIN_ATTEMPTS",),
+    ("PASSWORD_LOCK_TIME",),
+)
+_ENDS: Final = frozenset({"WITH", "ACCOUNT", "ATTRIBUTE", "COMMENT", "LOCK", "UNLOCK"})
+_DEFAULTS: Final = {
+    clause: "NONE" if clause[0] == "REQUIRE" else "DEFAULT" if clause[0] == "PASSWORD" else "0" for clause in _CLAUSES
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An account as SHOW CREATE USER and SHOW GRANTS tell of it."""
+
+    account: Account
+    plugin: str
+    usable: bool
+    """Whether its password's hash is one that a password can have."""
+    locked: bool
+    options: Mapping[tuple[str, ...], str]
+    grants: frozenset[Grant]
+    attributes: Mapping[str, Any]
+
+    @property
+    def mark(self) -> Mark | None:
+        """Whose the account says it is."""
+        return mark_in(self.attributes)
+
+    @property
+    def default_roles(self) -> frozenset[str]:
+        """The roles that a login begins with."""
+        return frozenset(grant.what for grant in self.grants if grant.kind is Kind.DEFAULT_ROLE)
+
+
+def accounts_of(connection: Connection, username: str) -> list[Account]:
+    """List the accounts of that name, one for each host part. Roles of MariaDB are none."""
+    roles = " AND is_role = 'N'" if connection.is_mariadb else ""
+    rows = connection.run(f"SELECT User, Host FROM mysql.user WHERE User = {connection.literal(username)}{roles}")  # noqa: S608
+    return [Account(str(user), str(host)) for user, host in rows if str(user) == username]
+
+
+def account_of(connection: Connection, username: str) -> Account:
+    """
+    Give the account of that name: one's own is the one that the server took the login for.
+
+    Raises GuardViolation where there is none, or where several hosts have one, since nobody can tell which it is.
+    """
+    if username == connection.user:
+        return connection.account
+    found = accounts_of(connection, username)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise GuardViolation(
+            f"The user {username} does not exist", where=connection.where, remedy="Create it, or correct the secret."
+        )
+    raise GuardViolation(
+        f"There are {len(found)} accounts of the name {username}, for different hosts",
+        where=connection.where,
+        remedy="An admin cannot tell which of them the secret is about: drop the others, or let the user change its "
+        "own password (strategy single-user or retained-password without masterarn).",
+    )
+
+
+def read(connection: Connection, account: Account) -> State:
+    """Read all that concerns the equality of two accounts."""
+    if "print_identified_with_as_hex" in connection.variables:
+        connection.run("SET SESSION print_identified_with_as_hex = ON")
+    words = tokens.split(str(connection.one(f"SHOW CREATE USER {account}")))
+    held = read_grants(connection, account)
+    roles = _default_roles(words)
+    return State(
+        account=account,
+        plugin=_plugin(words),
+        usable=not _is_unusable(words),
+        locked=("ACCOUNT", "LOCK") in zip(words, words[1:], strict=False),
+        options=_options(words),
+        grants=held | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
+        attributes=attributes_of(connection, account),
+    )
+
+
+def read_grants(connection: Connection, account: Account) -> frozenset[Grant]:
+    """Read what an account holds directly; nothing where MariaDB knows of nothing."""
+    try:
+        rows = [str(row[0]) for row in connection.run(f"SHOW GRANTS FOR {account}")]
+    except StatementFailed as error:
+        if int(error.code or 0) not in NO_SUCH_GRANT:
+            raise
+        return frozenset()
+    return grants.parse(rows, account)
+
+
+def attributes_of(connection: Connection, account: Account) -> Mapping[str, Any]:
+    """Read an account's ATTRIBUTE; empty where the server has none. One's own needs no right."""
+    if connection.is_mariadb or not connection.keeps_attributes:
+        return {}
+    user, host = map(connection.literal, account)
+    rows = connection.run(
+        f"SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE USER = {user} AND HOST = {host}"  # noqa: S608
+    )
+    found = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+    return found if isinstance(found, dict) else {}
+
+
+def mark_in(attributes: Mapping[str, Any]) -> Mark | None:
+    """Read the mark; None where there is none, or it is not one of ours."""
+    content = attributes.get(MARK)
+    if not isinstance(content, dict) or not all(isinstance(content.get(key), str) for key in MARK_KEYS):
+        return None
+    return Mark(*(content[key] for key in MARK_KEYS))
+
+
+def _plugin(words: Sequence[str]) -> str:
+    """Name the first of the account's methods; empty where it has none."""
+    if "IDENTIFIED" not in words:
+        return ""
+    how, name = words[words.index("IDENTIFIED") + 1 :][:2]
+    return "mysql_native_password" if how == "BY" else tokens.unquoted(name) if name[0] in "'`" else name
+
+
+def _is_unusable(words: Sequence[str]) -> bool:
+    known = {*UNUSABLE.values(), NO_PASSWORD}
+    hidden = {"0x" + text.encode().hex().upper() for text in known}
+    return any(word in hidden or (word[0] == "'" and tokens.unquoted(word) in known) for word in words)
+
+
+def _default_roles(words: Sequence[str]) -> list[str]:
+    """Read DEFAULT ROLE `r`@`%`,`s`@`%` REQUIRE …: MySQL's; MariaDB tells in SHOW GRANTS."""
+    if "ROLE" not in words:
+        return []
+    listed = words[words.index("ROLE") + 1 : words.index("REQUIRE")]
+    return ["".join(listed[at : at + 3]) for at in range(0, len(listed), 4)]
+
+
+def _options(words: Sequence[str]) -> dict[tuple[str, ...], str]:
+    """Read REQUIRE, the limits and the password's options; a state (EXPIRE alone) is none."""
+    found = dict(_DEFAULTS)
+    at = 0
+    while at < len(words):
+        clause = next((one for one in _CLAUSES if tuple(words[at : at + len(one)]) == one), None)
+        if clause is None:
+            at += 1
+            continue
+        at += len(clause)
+        value = []
+        while at < len(words) and not _begins(words, at):
+            value.append(words[at])
+            at += 1
+        found[clause] = " ".join(value) or ("DEFAULT" if "EXPIRE" in clause else "")
+    return found
+
+
+def _begins(words: Sequence[str], at: int) -> bool:
+    return words[at] in _ENDS or any(tuple(words[at : at + len(one)]) == one for one in _CLAUSES)
+
+
+def option_changes(wanted: State, held: State) -> list[str]:
+    """List the clauses of ALTER USER that level REQUIRE, limits and password options, as one text each."""
+    require, limits, rest = [], [], []
+    for clause in _CLAUSES:
+        if wanted.options[clause] == held.options[clause]:
+            continue
+        text = f"{' '.join(clause)} {wanted.options[clause]}".strip()
+        (require if clause[0] == "REQUIRE" else limits if clause[0].startswith("MAX_") else rest).append(text)
+    return [*require, *([f"WITH {' '.join(limits)}"] if limits else []), *rest]

@@ -1,0 +1,124 @@
+"""A connection of PyMySQL whose every wait is bounded and whose every error is translated."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pymysql
+
+from rotation.engines.mysql.faults import ENGINE, translate
+from rotation.errors import AccountUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rotation.model import Credential, Deadline, Password
+
+_TELLING: Final = (
+    "strict_password_validation",
+    "password_require_current",
+    "print_identified_with_as_hex",
+    "read_only",
+    "super_read_only",
+    "innodb_read_only",
+)
+
+
+class Account(NamedTuple):
+    """An account: a user name and the host part that makes it one of several of that name."""
+
+    user: str
+    host: str
+
+    def __str__(self) -> str:
+        """Give the account as statements name it."""
+        return f"{quoted(self.user)}@{quoted(self.host)}"
+
+
+def quoted(name: str) -> str:
+    """Quote a name as every SQL mode understands it."""
+    return "`{}`".format(name.replace("`", "``"))
+
+
+class Connection:
+    """One session with the server, in autocommit mode and without SQL modes."""
+
+    def __init__(self, raw: pymysql.Connection[Any], deadline: Deadline, where: str, credential: Credential) -> None:
+        """Take over the driver's connection."""
+        self._raw = raw
+        self.deadline = deadline
+        self.where = where
+        self.user = credential.username
+        self.password = credential.password
+        """The login's own password; after the login has changed it, the new one."""
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run a statement, and give its rows."""
+        try:
+            with self._raw.cursor() as cursor:
+                cursor.execute(statement)
+                return list(cursor.fetchall())
+        except Exception as error:  # noqa: BLE001 whatever the driver trips over may quote the statement
+            raise translate(error, self.where) from None
+
+    def one(self, statement: str) -> Any:  # noqa: ANN401 a column's value
+        """Run a query that gives one row of one column."""
+        return self.run(statement)[0][0]
+
+    def literal(self, text: str | Password) -> str:
+        """Quote a text."""
+        return str(self._raw.escape(text if isinstance(text, str) else text.reveal()))
+
+    def close(self) -> None:
+        """End the session; nothing is waited for, and nothing raised."""
+        with contextlib.suppress(Exception):
+            self._raw.close()
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that the server took the login for."""
+        user, _, host = str(self.one("SELECT CURRENT_USER()")).rpartition("@")
+        return Account(user, host)
+
+    def require_own_account(self) -> None:
+        """Refuse a login that acts as another account (a nameless one, a proxied one): it would change that one's."""
+        if self.account.user != self.user:
+            raise AccountUnusable(
+                f"The login {self.user} acts as another account ({self.account})",
+                engine=ENGINE,
+                where=self.where,
+                remedy="Drop the nameless account that stands before it, or the proxy grant.",
+            )
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """The system variables that tell servers apart, as far as this one has them."""
+        names = ", ".join(self.literal(name) for name in _TELLING)
+        return dict(self.run(f"SHOW VARIABLES WHERE Variable_name IN ({names})"))  # noqa: S608 names of ours
+
+    @property
+    def is_mariadb(self) -> bool:
+        """Whether this is MariaDB: the only one with that variable (MariaDB manual, "Server System Variables")."""
+        return "strict_password_validation" in self.variables
+
+    @property
+    def verifies_current(self) -> bool:
+        """Whether REPLACE is known: since the release that has this variable (8.0.13, "ALTER USER")."""
+        return "password_require_current" in self.variables
+
+    @cached_property
+    def keeps_two_passwords(self) -> bool:
+        """Whether RETAIN is known: the privilege for it came with it (8.0.14, "Password Management")."""
+        return any(str(row[0]).upper() == "APPLICATION_PASSWORD_ADMIN" for row in self.run("SHOW PRIVILEGES"))
+
+    @cached_property
+    def keeps_attributes(self) -> bool:
+        """Whether accounts have an ATTRIBUTE: since there is this table (8.0.21, "USER_ATTRIBUTES")."""
+        return bool(
+            self.run(
+                "SELECT 1 FROM information_schema.TABLES"
+                " WHERE TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'USER_ATTRIBUTES'"
+            )
+        )

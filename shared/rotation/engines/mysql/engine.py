@@ -1,0 +1,175 @@
+"""MySQL and MariaDB: RDS, and servers of one's own."""
+
+from __future__ import annotations
+
+import ssl
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+import pymysql
+
+from rotation.engines import tls
+from rotation.engines.mysql.connection import Connection
+from rotation.engines.mysql.faults import TLS, UNREACHABLE, UNRESOLVED, number_of, refusal
+from rotation.engines.mysql.session import MySQLSession
+from rotation.engines.mysql.wire import dial, resolve, verifying
+from rotation.errors import TlsFailed, Unreachable
+from rotation.model import Limits, Traits
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from rotation.errors import EngineError
+    from rotation.model import Address, Credential, Deadline
+
+_TRAITS: Final = Traits(
+    name="mysql",
+    names=frozenset({"mysql", "mariadb", "aurora-mysql"}),
+    default_port=3306,
+    default_database="",
+    limits=Limits(password_min=8, password_max=128, name_bytes=32, default_excluded="/@\"'\\"),
+    two_passwords=frozenset({"mysql", "aurora-mysql"}),
+)
+
+_FIRST: Final = "SET SESSION sql_mode = '', autocommit = 1, sql_quote_show_create = 1, lock_wait_timeout = {seconds}"
+"""
+What every session begins with: other SQL modes quote names and texts otherwise.
+
+A lock that is waited for in the server is given up about when this side gives up, so that its end is known.
+"""
+
+_SSL_CAPABILITY: Final = 0x0800
+_SSL_REQUEST: Final = struct.pack("<IIB23x", 0x00000200 | 0x00008000 | _SSL_CAPABILITY, 1 << 24, 45)
+"""Protocol 4.1, secure connection, TLS; utf8mb4 (MySQL internals, "Protocol::SSLRequest")."""
+
+
+class _NotOffered:
+    """Refuses what a server may ask for to get at the clear password."""
+
+    def __init__(self, connection: object) -> None:
+        """Take the driver's connection, as it wants."""
+
+    def authenticate(self, packet: object) -> None:
+        """Refuse."""
+        del packet
+        raise pymysql.OperationalError(2059, "")
+
+
+_METHODS: Final[Any] = dict.fromkeys(("mysql_clear_password", "dialog", "mysql_old_password"), _NotOffered)
+
+
+class MySQL:
+    """The engine. It holds no connection and no credential."""
+
+    traits = _TRAITS
+
+    def __init__(self, ca_bundle: Path | None = None) -> None:
+        """Take the file of authorities to trust; without one, Amazon's and the system's count."""
+        self._trusted = tls.authorities(ca_bundle)
+
+    def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MySQLSession:
+        """Log in at the first address of the host that answers, and have a first statement answered."""
+        raw = self._first_that_answers(address, credential, deadline)
+        connection = Connection(raw, deadline, str(address), credential)
+        try:
+            connection.require_own_account()
+        except BaseException:
+            connection.close()
+            raise
+        return MySQLSession(connection)
+
+    def _first_that_answers(
+        self, address: Address, credential: Credential, deadline: Deadline
+    ) -> pymysql.Connection[Any]:
+        """Try the host's addresses in turn; each may take an equal share of the time that is left to connect."""
+        failure: EngineError = UNRESOLVED.at(str(address))
+        found = resolve(address.host, address.port, deadline)
+        for left in range(len(found), 0, -1):
+            share = deadline.within(deadline.remaining() / left)
+            try:
+                plain = dial(found[-left], address.port, share)
+            except OSError:
+                failure = UNREACHABLE.at(str(address))
+                continue
+            plain.deadline = share
+            try:
+                raw = self._log_in(plain, address, credential, deadline)
+            except Unreachable as error:
+                failure = error
+            except TlsFailed as error:
+                raise self._diagnosed(found[-left], address, deadline, error) from None
+            else:
+                plain.deadline = deadline
+                _extend(raw, deadline)
+                return raw
+        raise failure
+
+    def _log_in(
+        self, plain: socket.socket, address: Address, credential: Credential, deadline: Deadline
+    ) -> pymysql.Connection[Any]:
+        where = str(address)
+        raw: pymysql.Connection[Any] = pymysql.Connection(
+            host=address.host,
+            user=credential.username,
+            password=credential.password.reveal().encode(),
+            database=address.database or None,
+            charset="utf8mb4",
+            autocommit=None,
+            init_command=_FIRST.format(seconds=max(1, int(deadline.remaining()))),
+            defer_connect=True,
+            auth_plugin_map=_METHODS,
+            **({"ssl": verifying(self._trusted)} if address.tls else {"ssl_disabled": True}),
+        )
+        try:
+            raw.connect(plain)
+        except Exception as error:  # noqa: BLE001 whatever the driver trips over may quote the password
+            raise _failure(error, where) from None
+        return raw
+
+    def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
+        """Say what exactly is wrong with the server's certificate, if a second look shows it."""
+        peer = (numeric, address.port)
+        fault = tls.diagnose(peer, address.host, self._trusted, deadline, _ask_for_tls)
+        if fault is None:
+            return error
+        what, remedy = fault.value
+        return TlsFailed(what, engine="mysql", where=str(address), remedy=remedy)
+
+
+def _extend(raw: pymysql.Connection[Any], deadline: Deadline) -> None:
+    """Let the connection's socket (by now perhaps one of TLS) use all the time that the session has."""
+    raw._sock.deadline = deadline  # type: ignore[attr-defined]  # noqa: SLF001 the driver gives no other way
+
+
+def _failure(error: Exception, where: str) -> EngineError:
+    cause = getattr(error, "original_exception", None)
+    if isinstance(cause, ssl.SSLError):
+        return TLS.at(where)
+    if number_of(error) == pymysql.constants.CR.CR_CONN_HOST_ERROR:
+        return UNREACHABLE.at(where)
+    return refusal(error, where)
+
+
+def _ask_for_tls(plain: socket.socket) -> bool:
+    """Read the server's greeting; where it offers TLS, ask for it."""
+    header = _read(plain, 4)
+    greeting = _read(plain, int.from_bytes(header[:3], "little"))
+    rest = greeting[1:].partition(b"\0")[2]  # after the protocol's number and the server's version
+    capabilities = int.from_bytes(rest[13:15], "little")
+    if not capabilities & _SSL_CAPABILITY:
+        return False
+    plain.sendall(len(_SSL_REQUEST).to_bytes(3, "little") + b"\x01" + _SSL_REQUEST)
+    return True
+
+
+def _read(plain: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        part = plain.recv(count - len(received))
+        if not part:
+            raise ConnectionError
+        received += part
+    return received
+
+

@@ -1,0 +1,236 @@
+"""
+What each error of PyMySQL becomes, by its number alone.
+
+The driver's text is never shown: servers quote the statement in it, and the statement may hold a password. The
+numbers are those of the MySQL manual, "Server Error Message Reference" and "Client Error Message Reference", and of
+the MariaDB manual, "MariaDB Error Codes". A number means one thing while logging in, and may mean another after it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pymysql.err
+
+from rotation.errors import (
+    AccountUnusable,
+    AuthenticationFailed,
+    EngineError,
+    PasswordRejected,
+    PermissionDenied,
+    StatementFailed,
+    TlsFailed,
+    Unreachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENGINE: Final = "mysql"
+
+
+class Fault(NamedTuple):
+    """An error to raise; ``retryable`` None leaves it to the error's class."""
+
+    kind: type[EngineError]
+    what: str
+    remedy: str = ""
+    retryable: bool | None = None
+    accepted: bool = False
+    locked: bool = False
+
+    def at(self, where: str, code: int = 0) -> EngineError:
+        """Make the error, with the place and the number."""
+        error = self.kind(self.what, engine=ENGINE, code=str(code or ""), where=where, remedy=self.remedy)
+        if self.retryable is not None:
+            error.retryable = self.retryable
+        if isinstance(error, AccountUnusable):
+            error.password_accepted, error.locked = self.accepted, self.locked
+        return error
+
+
+_AGAIN: Final = "The step can be tried again."
+LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+ENDED: Final = Fault(Unreachable, "The connection to the server ended, or nothing was answered in time", _AGAIN)
+UNREACHABLE: Final = Fault(Unreachable, "No connection to the server", "Check host, port, security groups and subnets.")
+UNRESOLVED: Final = Fault(
+    Unreachable, "The host's name has no address, or none in time", "Check host in the secret and the VPC's DNS."
+)
+UNREADABLE: Final = Fault(Unreachable, "The server's answer could not be read", "Look at what answers at that address.")
+NO_TLS: Final = Fault(
+    TlsFailed, "The server offers no TLS", 'Switch it on there; only "ssl": false in the secret goes without.'
+)
+TLS: Final = Fault(TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and TLS versions.")
+FAILED: Final = Fault(
+    StatementFailed, "The server refused a statement", "The server's documentation names the cause, under this number."
+)
+UNLISTED: Final = Fault(
+    AccountUnusable,
+    "The server refused the login for a reason of its own",
+    "The server's documentation names it, under this number.",
+)
+METHOD: Final = Fault(
+    AccountUnusable,
+    "The account logs in by a method that this function does not have",
+    "Give it a password by caching_sha2_password or mysql_native_password; ed25519, IAM, sockets and directories "
+    "are not supported.",
+)
+NEEDS_TLS: Final = Fault(
+    AccountUnusable,
+    "The account's method needs TLS here: without it the password would have to be encrypted by the server's key, and "
+    "this package holds no library for that (nor one for ed25519)",
+    'Remove "ssl": false from the secret.',
+)
+_LIMIT: Final = Fault(
+    AccountUnusable, "The account is at a limit of its own", "Raise MAX_USER_CONNECTIONS and its like.", accepted=True
+)
+_LOCKED: Final = Fault(
+    AccountUnusable, "The account is locked", "ALTER USER … ACCOUNT UNLOCK, if it should log in.", None, True, True
+)
+_BLOCKED: Final = Fault(
+    AccountUnusable,
+    "The server blocks the account after too many failed logins",
+    "ALTER USER … ACCOUNT UNLOCK (MariaDB: FLUSH PRIVILEGES), and look for who tries old passwords.",
+    locked=True,
+)
+_EXPIRED: Final = Fault(
+    AccountUnusable,
+    "The account's password has expired",
+    "Set it anew, to AWSCURRENT's, and ALTER USER … PASSWORD EXPIRE NEVER: rotation is what renews it.",
+    accepted=True,
+)
+_SECURE: Final = Fault(
+    AccountUnusable, "The server lets nobody in without TLS", 'Remove "ssl": false from the secret.'
+)
+
+_CONNECTION: Final = {
+    **dict.fromkeys((1053, 1927, 2006, 2013, 2055, 4031), ENDED),
+    2026: NO_TLS,
+    3032: Fault(Unreachable, "The server is in offline mode", _AGAIN),
+}
+
+LOGIN: Final[Mapping[int, Fault]] = {
+    **_CONNECTION,
+    **dict.fromkeys(
+        (1045, 1698),
+        Fault(
+            AuthenticationFailed,
+            "The server refused the user name or the password",
+            "It says the same where the account does not exist for this function's address, or its REQUIRE is not met.",
+        ),
+    ),
+    1040: Fault(Unreachable, "All connections that the server allows are in use", "Raise max_connections."),
+    1044: Fault(
+        AccountUnusable, "The user may not use the database", "GRANT a privilege on it, or correct dbname.", accepted=True
+    ),
+    1049: Fault(AccountUnusable, "The database does not exist", "Correct dbname in the secret.", accepted=True),
+    1129: Fault(
+        Unreachable, "The server blocks this function's address after too many broken connections", "FLUSH HOSTS there."
+    ),
+    1130: Fault(
+        Unreachable,
+        "The server has no account that may log in from this function's address",
+        "Create the user for the function's subnets as well.",
+        retryable=False,
+    ),
+    **dict.fromkeys((1203, 1226), _LIMIT),
+    **dict.fromkeys((1251, 1524, 2059), METHOD),
+    **dict.fromkeys((1820, 1862), _EXPIRED),
+    3159: _SECURE,
+    4001: _SECURE,
+    **dict.fromkeys((3118, 4151), _LOCKED),
+    **dict.fromkeys((3955, 4150), _BLOCKED),
+}
+
+_READ_ONLY: Final = Fault(
+    StatementFailed,
+    "The server takes no such change: it is read-only, or an option of it forbids the statement",
+    "Name the writer's endpoint; on MariaDB see also strict_password_validation.",
+)
+_HISTORY: Final = Fault(
+    PasswordRejected, "The account's password history holds the password", "See PASSWORD HISTORY and REUSE INTERVAL."
+)
+_DENIED: Final = Fault(PermissionDenied, "The login lacks a right")
+_CONFLICT: Final = Fault(StatementFailed, "Another session stands in the way", _AGAIN, retryable=True)
+
+NOT_FIRST: Final = 3891
+"""ER_INCORRECT_CURRENT_PASSWORD: what REPLACE names is not the account's first password."""
+
+REPLACE_WANTED: Final = 3892
+"""ER_MISSING_CURRENT_PASSWORD."""
+
+IN_HISTORY: Final = 3638
+"""ER_CREDENTIALS_CONTRADICT_TO_HISTORY."""
+
+NO_SUCH_GRANT: Final = frozenset({1141, 1147, 1403})
+"""What SHOW GRANTS and REVOKE say where there is nothing."""
+
+NO_SUCH_THREAD: Final = 1094
+
+STATEMENT: Final[Mapping[int, Fault]] = {
+    **_CONNECTION,
+    **dict.fromkeys((1044, 1045, 1095, 1142, 1143, 1227, 1370, 1410, 1698, 3619, 3680), _DENIED),
+    **dict.fromkeys((1205, 1213, 1317, 3058), _CONFLICT),
+    **dict.fromkeys((1290, 1792, 1836), _READ_ONLY),
+    1133: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    1396: Fault(
+        StatementFailed, "The account came or went just now, or does not exist", "The step can be tried again.", True
+    ),
+    1819: Fault(
+        PasswordRejected,
+        "The server's policy refuses the new password",
+        "Change the rules of the secret's passwords, or the server's validate_password settings.",
+    ),
+    1820: _EXPIRED,
+    IN_HISTORY: _HISTORY,
+    NOT_FIRST: Fault(
+        StatementFailed, "The login's password is not the account's first one any more", _AGAIN, retryable=True
+    ),
+    REPLACE_WANTED: Fault(
+        StatementFailed,
+        "The account's password can only be changed by who names its first password, which no version holds",
+        "Set the account's password to AWSCURRENT's by hand, or name an admin's secret in masterarn.",
+    ),
+}
+
+CLASSES: Final[Mapping[type[Exception], Fault]] = {
+    pymysql.err.MySQLError: FAILED,
+    pymysql.err.Warning: FAILED,
+    pymysql.err.Error: FAILED,
+    pymysql.err.InterfaceError: ENDED,
+    pymysql.err.DatabaseError: FAILED,
+    pymysql.err.DataError: FAILED,
+    pymysql.err.OperationalError: FAILED,
+    pymysql.err.IntegrityError: FAILED,
+    pymysql.err.InternalError: ENDED,
+    pymysql.err.ProgrammingError: FAILED,
+    pymysql.err.NotSupportedError: FAILED,
+}
+"""For numbers that no table lists; InternalError is how the driver says that it lost the thread."""
+
+
+def number_of(error: Exception) -> int:
+    """Give the error's number; 0 where it has none."""
+    number = error.args[0] if error.args else 0
+    return number if isinstance(number, int) else 0
+
+
+def translate(error: Exception, where: str) -> EngineError:
+    """Give the error that stands for the driver's, after the login."""
+    if not isinstance(error, pymysql.err.MySQLError):
+        return UNREADABLE.at(where)
+    number = number_of(error)
+    known = STATEMENT.get(number)
+    return (known or next(CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES)).at(where, number)
+
+
+def refusal(error: Exception, where: str) -> EngineError:
+    """Give the error that stands for the driver's, while logging in."""
+    if isinstance(error, RuntimeError):  # how the driver asks for a package that is not there
+        return NEEDS_TLS.at(where)
+    if not isinstance(error, pymysql.err.MySQLError):
+        return UNREADABLE.at(where)
+    number = number_of(error)
+    if number in LOGIN:
+        return LOGIN[number].at(where, number)
+    return (UNLISTED if 1000 <= number < 2000 or number >= 3000 else ENDED).at(where, number)  # noqa: PLR2004 servers' own

@@ -1,0 +1,194 @@
+"""
+What an account may do, as a set: pure functions of what SHOW GRANTS answers.
+
+The server writes its rows by one rule for all accounts (MySQL manual, "SHOW GRANTS Statement"; MariaDB manual,
+"SHOW GRANTS"), so that what two accounts hold can be compared piece by piece once the rows are taken apart.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rotation.engines.mysql import tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rotation.engines.mysql.connection import Account
+
+EVERYWHERE: Final = "*.*"
+ALL: Final = "ALL PRIVILEGES"
+_OPTION: Final = "GRANT OPTION"
+
+
+class Kind(Enum):
+    """What sort of grant it is; each is given and taken by a form of its own."""
+
+    PRIVILEGE = "privilege"
+    DYNAMIC = "dynamic privilege"
+    RESTRICTION = "partial revoke"
+    PROXY = "proxy"
+    ROLE = "role"
+    DEFAULT_ROLE = "default role"
+
+
+class Grant(NamedTuple):
+    """One thing that an account holds; names are quoted as the server quotes them."""
+
+    kind: Kind
+    what: str
+    on: str = ""
+    option: bool = False
+
+    def giving(self, account: Account) -> str:
+        """Give the statement that gives it."""
+        return _GIVING[self.kind].format(**self._parts(account))
+
+    def taking(self, account: Account) -> str:
+        """Give the statement that takes it away."""
+        return _TAKING[self.kind].format(**self._parts(account))
+
+    def _parts(self, account: Account) -> dict[str, str]:
+        option = {Kind.ROLE: " WITH ADMIN OPTION"}.get(self.kind, f" WITH {_OPTION}") if self.option else ""
+        return {"what": self.what, "on": self.on, "account": str(account), "option": option}
+
+
+_PLAIN: Final = ("GRANT {what} ON {on} TO {account}{option}", "REVOKE {what} ON {on} FROM {account}")
+_FORMS: Final = {
+    Kind.PRIVILEGE: _PLAIN,
+    Kind.DYNAMIC: _PLAIN,
+    Kind.RESTRICTION: ("REVOKE {what} ON {on} FROM {account}", "GRANT {what} ON {on} TO {account}"),
+    Kind.PROXY: _PLAIN,
+    Kind.ROLE: ("GRANT {what} TO {account}{option}", "REVOKE {what} FROM {account}"),
+    Kind.DEFAULT_ROLE: ("", ""),
+}
+_GIVING: Final = {kind: forms[0] for kind, forms in _FORMS.items()}
+_TAKING: Final = {kind: forms[1] for kind, forms in _FORMS.items()}
+
+
+def parse(rows: Iterable[str], account: Account) -> frozenset[Grant]:
+    """Take the rows apart. Raises ValueError for a row of a form that is not known."""
+    return frozenset(grant for row in rows for grant in _row(row, account))
+
+
+def _row(row: str, account: Account) -> Iterator[Grant]:
+    proxied = _proxied(row, account)
+    if proxied is not None:
+        yield proxied
+        return
+    words = tokens.split(row)
+    verb = words[0]
+    if verb == "SET":  # SET DEFAULT ROLE `r` FOR `u`@`h`: MariaDB's
+        yield Grant(Kind.DEFAULT_ROLE, words[3])
+        return
+    end = words.index("TO" if verb == "GRANT" else "FROM")
+    if "ON" in words[:end]:
+        yield from _privileges(verb, words, end)
+    else:
+        option = _has(words[end:], "ADMIN")
+        for role in _listed(words[1:end]):
+            yield Grant(Kind.ROLE, "".join(role), option=option)
+
+
+def _proxied(row: str, account: Account) -> Grant | None:
+    """Read a PROXY row; MariaDB quotes its names by ' without marking those within."""
+    start = "GRANT PROXY ON "
+    if not row.startswith(start):
+        return None
+    plain = row.removesuffix(f" WITH {_OPTION}")
+    option = plain != row
+    for end in (f" TO {account}", f" TO '{account.user}'@'{account.host}'"):
+        if plain.endswith(end):
+            target = plain[len(start) : -len(end)]
+            if target.startswith("'"):
+                user, _, host = target[1:-1].rpartition("'@'")
+                target = str(account._replace(user=user, host=host))
+            return Grant(Kind.PROXY, "PROXY", target, option)
+    raise ValueError
+
+
+def _privileges(verb: str, words: Sequence[str], end: int) -> Iterator[Grant]:
+    at = words.index("ON")
+    on = _target(words[at + 1 : end])
+    names = [name for listed in _listed(words[1:at]) for name in _by_column(listed)]
+    option = _has(words[end:], "GRANT")
+    if verb == "REVOKE":
+        yield from (Grant(Kind.RESTRICTION, name, on) for name in names)
+    elif on == EVERYWHERE and any("_" in name for name in names):
+        yield from (Grant(Kind.DYNAMIC, name, on, option) for name in names)
+    else:
+        yield from (Grant(Kind.PRIVILEGE, name, on) for name in names if name != "USAGE")
+        if option:
+            yield Grant(Kind.PRIVILEGE, _OPTION, on)
+
+
+def _target(words: Sequence[str]) -> str:
+    """Write the object in one way: the words before its name apart, the name together."""
+    kinds = [word for word in words if word.isalpha()]
+    return " ".join([*kinds, "".join(words[len(kinds) :])])
+
+
+def _listed(words: Sequence[str]) -> Iterator[list[str]]:
+    """Cut a list at its commas, but not within brackets."""
+    part: list[str] = []
+    depth = 0
+    for word in words:
+        depth += (word == "(") - (word == ")")
+        if word == "," and not depth:
+            yield part
+            part = []
+        else:
+            part.append(word)
+    yield part
+
+
+def _by_column(words: list[str]) -> Iterator[str]:
+    if "(" not in words:
+        yield " ".join(words)
+        return
+    at = words.index("(")
+    for column in _listed(words[at + 1 : -1]):
+        yield f"{' '.join(words[:at])} ({column[0]})"
+
+
+def _has(words: Sequence[str], kind: str) -> bool:
+    """Say whether WITH … OPTION is there; MariaDB puts other things between."""
+    return any(pair == (kind, "OPTION") for pair in zip(words, words[1:], strict=False))
+
+
+def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) -> list[str]:
+    """
+    List the statements that make the account hold what is wanted: giving before taking, where that can be.
+
+    ALL PRIVILEGES holds the other privileges of its place: where it comes they need not be taken, and where it goes
+    it goes first. The right to pass a thing on can only be taken together with the thing.
+    """
+    missing, extra = wanted - held, held - wanted
+    whole = {grant.on for grant in missing if grant.what == ALL}
+    cleared = {grant.on for grant in extra if grant.what == ALL}
+    first = {grant for grant in extra if grant.what == ALL or (grant.option and _otherwise(grant) in wanted)}
+    given = missing | {grant for grant in wanted if grant.on in cleared and _is_plain(grant)}
+    settled = {grant for grant in extra if _otherwise(grant) in wanted}
+    settled |= {grant for grant in extra if grant.on in whole | cleared and _is_plain(grant)}
+    return [
+        *(grant.taking(account) for grant in _ordered(first)),
+        *(grant.giving(account) for grant in _ordered(given)),
+        *(grant.taking(account) for grant in _ordered(extra - first - settled)),
+    ]
+
+
+def _otherwise(grant: Grant) -> Grant:
+    """Give the same thing with the other word on passing it on."""
+    return grant._replace(option=not grant.option)
+
+
+def _is_plain(grant: Grant) -> bool:
+    """Say whether ALL PRIVILEGES would hold it."""
+    return grant.kind is Kind.PRIVILEGE and grant.what != _OPTION
+
+
+def _ordered(grants: Iterable[Grant]) -> list[Grant]:
+    """Put restrictions last, since what they restrict has to be there; a login's roles are set elsewhere."""
+    chosen = (grant for grant in grants if grant.kind is not Kind.DEFAULT_ROLE)
+    return sorted(chosen, key=lambda grant: (grant.kind is Kind.RESTRICTION, grant.on, grant.what, grant.option))

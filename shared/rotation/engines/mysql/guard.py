@@ -1,0 +1,55 @@
+"""Which users a rotation leaves alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.mysql.accounts import account_of, read
+from rotation.engines.mysql.grants import ALL, EVERYWHERE
+from rotation.engines.mysql.rights import held_with_roles
+from rotation.errors import GuardViolation
+
+if TYPE_CHECKING:
+    from rotation.engines.mysql.connection import Connection
+    from rotation.engines.mysql.grants import Grant
+
+METHODS: Final = frozenset({"caching_sha2_password", "mysql_native_password", "sha256_password"})
+"""The methods of which the server itself keeps the password."""
+
+SERVERS_OWN: Final = frozenset(
+    {"root", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "rdsadmin", "rdsrepladmin"}
+)
+
+POWERFUL: Final = frozenset(
+    {ALL, "SUPER", "CREATE USER", "CREATE ROLE", "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER"}
+)
+"""Who holds one of these everywhere is, or can become, an admin of the server."""
+
+_WRITING: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE"})
+
+
+def guard(connection: Connection, username: str, *, allow_privileged: bool) -> None:
+    """Raise GuardViolation unless the user is one whose password an application's secret may hold."""
+    account = account_of(connection, username)
+    method = read(connection, account).plugin
+    if method not in METHODS:
+        what = f"The user {username} logs in by {method or 'no password'}, not by a password that the server keeps"
+        raise _violation(connection, what, "ALTER USER … IDENTIFIED BY …, or do not rotate it.")
+    if allow_privileged:
+        return
+    remedy = "Only a function whose settings allow privileged targets changes it."
+    if username in SERVERS_OWN:
+        raise _violation(connection, f"The user {username} is the server's own", remedy)
+    for holder, grant in held_with_roles(connection, account):
+        if _is_powerful(grant):
+            what = f"The user {username} is more powerful than an application's: {holder} holds {grant.what}"
+            raise _violation(connection, what, remedy)
+
+
+def _is_powerful(grant: Grant) -> bool:
+    everywhere = grant.on == EVERYWHERE and grant.what in POWERFUL
+    return everywhere or (grant.what in _WRITING and grant.on.startswith("`mysql`."))
+
+
+def _violation(connection: Connection, what: str, remedy: str) -> GuardViolation:
+    return GuardViolation(what, where=connection.where, remedy=remedy)

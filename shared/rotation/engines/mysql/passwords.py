@@ -1,0 +1,290 @@
+"""Setting a password: by the account itself or by an admin, alone or beside the one before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from rotation.engines.mysql.accounts import (
+    MARK,
+    NO_PASSWORD,
+    UNUSABLE,
+    account_of,
+    attributes_of,
+    mark_in,
+    read,
+)
+from rotation.engines.mysql.faults import ENGINE, IN_HISTORY, NOT_FIRST
+from rotation.engines.mysql.rights import held_by_login, holds
+from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rotation.engines.mysql.connection import Account, Connection
+    from rotation.model import Password
+
+_POLICIES: Final = ("validate_password.", "validate_password_")
+"""How the policy's variables begin: those of the component, and of the plugin that it replaced."""
+
+
+def native_hash(password: Password) -> str:
+    """Make what mysql_native_password keeps: the only form in which MariaDB is told a password."""
+    once = hashlib.sha1(password.reveal().encode(), usedforsecurity=False).digest()
+    return "*" + hashlib.sha1(once, usedforsecurity=False).hexdigest().upper()
+
+
+def set_password(connection: Connection, username: str, password: Password) -> None:
+    """Set the user's password; the login's own is remembered, so that a later change of it can name it."""
+    account = account_of(connection, username)
+    own = username == connection.user
+    try:
+        if connection.is_mariadb:
+            _set_on_mariadb(connection, account, password, own=own)
+        elif own:
+            _set_own(connection, password)
+        else:
+            connection.run(f"ALTER USER {account} IDENTIFIED BY {connection.literal(password)}")
+    except PermissionDenied as denied:
+        raise _denied(connection, username, denied) from None
+    if own:
+        connection.password = password
+
+
+def _set_on_mariadb(connection: Connection, account: Account, password: Password, *, own: bool) -> None:
+    stored = connection.literal(native_hash(password))
+    if own:
+        connection.run(f"SET PASSWORD = {stored}")
+    else:
+        connection.run(f"ALTER USER {account} IDENTIFIED VIA mysql_native_password USING {stored}")
+
+
+def _set_own(connection: Connection, password: Password) -> None:
+    """
+    Set the login's own password in place of the account's first one.
+
+    REPLACE names the password of the login, since an account may demand it (PASSWORD REQUIRE CURRENT). Where the
+    login's is the account's second one the server takes the change without it.
+    """
+    statement = f"ALTER USER CURRENT_USER() IDENTIFIED BY {connection.literal(password)}"
+    if not connection.verifies_current:
+        connection.run(statement.replace("CURRENT_USER()", "USER()", 1))
+        return
+    try:
+        connection.run(f"{statement} REPLACE {connection.literal(connection.password)}")
+    except StatementFailed as error:
+        if error.code != str(NOT_FIRST):
+            raise
+        connection.run(statement)
+
+
+def disable_password(connection: Connection, username: str) -> None:
+    """Give the user a hash that no password has, and end its second password."""
+    account = account_of(connection, username)
+    try:
+        if connection.is_mariadb:
+            connection.run(f"ALTER USER {account} {closed(connection, 'mysql_native_password')}")
+            return
+        connection.run(f"ALTER USER {account} {closed(connection, read(connection, account).plugin)}")
+        if connection.keeps_two_passwords:
+            connection.run(f"ALTER USER {account} DISCARD OLD PASSWORD")
+    except PermissionDenied as denied:
+        raise _denied(connection, username, denied) from None
+
+
+def closed(connection: Connection, plugin: str) -> str:
+    """Give the clause of a password that nobody has."""
+    if connection.is_mariadb:
+        return f"IDENTIFIED VIA mysql_native_password USING {connection.literal(NO_PASSWORD)}"
+    return f"IDENTIFIED WITH {plugin} AS {connection.literal(UNUSABLE[plugin])}"
+
+
+def opened(connection: Connection, plugin: str, password: Password) -> str:
+    """Give the clause of a password that is set together with its method."""
+    if connection.is_mariadb:
+        return f"IDENTIFIED VIA mysql_native_password USING {connection.literal(native_hash(password))}"
+    return f"IDENTIFIED WITH {plugin} BY {connection.literal(password)}"
+
+
+def rehearse_password(connection: Connection, username: str, password: Password) -> None:
+    """
+    See what can be seen beforehand: the account, the right, that changes are taken, and the password's policy.
+
+    There is no transaction around a change of an account, so nothing is tried. What cannot be known: whether the
+    password's history holds it (PASSWORD HISTORY), whether it is in the policy's dictionary, and what a policy of
+    somebody's own wants. The policy's own function is not asked, since the general log would show the password.
+    """
+    account_of(connection, username)
+    if username != connection.user:
+        require_management(connection, username)
+    if any(connection.variables.get(name) == "ON" for name in ("read_only", "super_read_only", "innodb_read_only")):
+        raise StatementFailed(
+            "The server takes no changes: it is read-only",
+            engine=ENGINE,
+            where=connection.where,
+            remedy="Name the writer's endpoint, or end read_only.",
+        )
+    if connection.is_mariadb:
+        _require_hashes(connection)
+    else:
+        _require_policy(connection, username, password)
+
+
+def require_management(connection: Connection, username: str) -> None:
+    """Raise PermissionDenied unless the login may change other accounts."""
+    held = held_by_login(connection)
+    if not (holds(held, "CREATE USER") or holds(held, "UPDATE", "`mysql`.*")):
+        raise _denied(connection, username, None)
+
+
+def _denied(connection: Connection, username: str, denied: PermissionDenied | None) -> PermissionDenied:
+    remedy = f"Run: GRANT CREATE USER ON *.* TO {connection.account}; and, on MySQL, SYSTEM_USER for a user that has it."
+    if username == connection.user:
+        remedy = "See the server's variable read_only and the account's own restrictions, or name an admin's secret."
+    return PermissionDenied(
+        f"The login {connection.user} may not change the password of {username}",
+        engine=ENGINE,
+        code=denied.code if denied else "",
+        where=connection.where,
+        remedy=remedy,
+    )
+
+
+def _require_hashes(connection: Connection) -> None:
+    """Refuse where a password check of MariaDB takes clear passwords only, which its log would show."""
+    if connection.variables["strict_password_validation"] == "ON" and connection.run(
+        "SELECT 1 FROM information_schema.PLUGINS"
+        " WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'"
+    ):
+        raise StatementFailed(
+            "The server checks passwords and takes them in clear text only",
+            engine=ENGINE,
+            where=connection.where,
+            remedy="Set strict_password_validation to OFF: this function sends hashes, since MariaDB's general log "
+            "shows clear passwords.",
+        )
+
+
+def _require_policy(connection: Connection, username: str, password: Password) -> None:
+    """Hold the password against the variables of validate_password (manual, "Password Validation Options")."""
+    rows = connection.run("SHOW VARIABLES LIKE 'validate_password%'")
+    policy = {name.removeprefix(start): value for start in _POLICIES for name, value in rows if name.startswith(start)}
+    if policy and not _obeys(policy, username, password.reveal()):
+        raise PasswordRejected(
+            "The server's policy (validate_password) would refuse the new password",
+            engine=ENGINE,
+            where=connection.where,
+            remedy="Change the rules of the secret's passwords, or the policy.",
+        )
+
+
+def _obeys(policy: Mapping[str, str], username: str, text: str) -> bool:
+    if len(text) < int(policy.get("length", 0)):
+        return False
+    if policy.get("check_user_name") == "ON" and text.lower() in {username.lower(), username.lower()[::-1]}:
+        return False
+    if policy.get("policy") in {"LOW", "0"}:
+        return True
+    mixed = int(policy.get("mixed_case_count", 0))
+    counts = {
+        "number_count": sum(one.isdigit() for one in text),
+        "special_char_count": sum(not one.isalnum() for one in text),
+    }
+    enough = all(count >= int(policy.get(name, 0)) for name, count in counts.items())
+    return enough and min(sum(map(str.islower, text)), sum(map(str.isupper, text))) >= mixed
+
+
+def retention_obstacle(connection: Connection, username: str) -> str | None:
+    """Say why the server or the login's rights do not allow a second password; None where they do."""
+    if connection.is_mariadb or not connection.keeps_two_passwords:
+        return "the server keeps one password for a user"
+    held = held_by_login(connection)
+    if username != connection.user:
+        allowed = holds(held, "CREATE USER")
+        return None if allowed else f"the admin {connection.user} lacks CREATE USER"
+    if holds(held, "APPLICATION_PASSWORD_ADMIN") or holds(held, "CREATE USER"):
+        return None
+    return f"a right is missing; to have it, run: GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {connection.account}"
+
+
+def retain_password(
+    connection: Connection, username: str, passwords: tuple[Password, Password], version: str, known: str
+) -> bool:
+    """Set the second of the passwords beside the first; False where the first is not the account's first one."""
+    account = account_of(connection, username)
+    own = username == connection.user
+    if own:
+        return _retain_own(connection, account, passwords, version)
+    _retain_by_admin(connection, account, passwords, version, known)
+    return True
+
+
+def _retain_own(connection: Connection, account: Account, passwords: tuple[Password, Password], version: str) -> bool:
+    """One statement, a compare-and-swap in the server: what REPLACE names must be the account's first password."""
+    current, pending = map(connection.literal, passwords)
+    statement = f"ALTER USER {account} IDENTIFIED BY {pending} REPLACE {current} RETAIN CURRENT PASSWORD"
+    try:
+        _run_marked(connection, statement, version)
+    except StatementFailed as error:
+        if error.code != str(NOT_FIRST):
+            raise
+        return False
+    connection.password = passwords[1]
+    return True
+
+
+def _run_marked(connection: Connection, statement: str, version: str) -> None:
+    """Record the version beside the account; the right to do so is not documented, so it may be missing."""
+    if connection.keeps_attributes:
+        try:
+            connection.run(f"{statement} ATTRIBUTE {connection.literal(_retained(version))}")
+        except PermissionDenied:
+            pass
+        else:
+            return
+    connection.run(statement)
+
+
+def _retained(version: str) -> str:
+    return json.dumps({MARK: {"retained": version}})
+
+
+def _retain_by_admin(
+    connection: Connection, account: Account, passwords: tuple[Password, Password], version: str, known: str
+) -> None:
+    """
+    Put the current password first, whatever state the account is in, then the pending one before it.
+
+    Where the history forbids the first statement, it is left out if the account's record says that the current
+    password is the first one; if it names this very version, all is done. Call it under the lock.
+    """
+    current, pending = map(connection.literal, passwords)
+    attributes = attributes_of(connection, account)
+    recorded = _record(attributes)
+    try:
+        connection.run(f"ALTER USER {account} IDENTIFIED BY {current}")
+    except PasswordRejected as error:
+        if error.code != str(IN_HISTORY) or recorded not in {None, known, version}:
+            raise
+        if recorded == version:
+            return
+    _run_marked(connection, f"ALTER USER {account} IDENTIFIED BY {pending} RETAIN CURRENT PASSWORD", version)
+
+
+def _record(attributes: Mapping[str, Any]) -> str | None:
+    """Give the version whose password is the account's first one, as far as the account says."""
+    content = attributes.get(MARK)
+    if not isinstance(content, dict):
+        return None
+    mark = mark_in(attributes)
+    return content.get("retained") or (mark.version if mark else None)
+
+
+def discard_retained(connection: Connection, username: str) -> None:
+    """End the user's second password now."""
+    account = account_of(connection, username)
+    try:
+        connection.run(f"ALTER USER {account} DISCARD OLD PASSWORD")
+    except PermissionDenied as denied:
+        raise _denied(connection, username, denied) from None

@@ -1,0 +1,51 @@
+"""What the login itself, and what a user with all its roles, may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.mysql import grants, tokens
+from rotation.engines.mysql.accounts import read_grants
+from rotation.engines.mysql.connection import Account
+from rotation.engines.mysql.grants import ALL, EVERYWHERE, Grant, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotation.engines.mysql.connection import Connection
+
+MOST_ROLES: Final = 100
+"""Roles that are followed: a role may be granted to a role."""
+
+
+def held_by_login(connection: Connection) -> frozenset[Grant]:
+    """Read what the login may do now, by itself and by the roles in effect (manual, "SHOW GRANTS Statement")."""
+    rows = [str(row[0]) for row in connection.run("SHOW GRANTS")]
+    own = f" TO {connection.account}"
+    mine = grants.parse((row for row in rows if own in row or "PROXY" not in row), connection.account)
+    return mine
+
+
+def holds(held: frozenset[Grant], what: str, on: str = EVERYWHERE) -> bool:
+    """Say whether a privilege is among them, for all or for that place."""
+    names = {what, ALL}
+    return any(grant.what in names and grant.on in {EVERYWHERE, on} for grant in held)
+
+
+def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[str, Grant]]:
+    """Give what an account holds, directly or through roles, each with the holder's name."""
+    waiting, seen = [account], {account}
+    while waiting and len(seen) < MOST_ROLES:
+        holder = waiting.pop()
+        for grant in read_grants(connection, holder):
+            yield str(holder), grant
+            if grant.kind is Kind.ROLE and (role := _role(grant.what)) not in seen:
+                seen.add(role)
+                waiting.append(role)
+
+
+def _role(name: str) -> Account:
+    """Read a role's name: with a host part on MySQL, without on MariaDB."""
+    words = tokens.split(name)
+    host = tokens.unquoted(words[2]) if len(words) > 1 else ""
+    return Account(tokens.unquoted(words[0]), host)

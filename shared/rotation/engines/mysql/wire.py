@@ -1,0 +1,101 @@
+"""
+Sockets whose every wait ends at a deadline.
+
+PyMySQL's ``connect_timeout`` covers the TCP connect only, and its ``read_timeout`` counts anew with each receive, so
+that a server which drips its bytes is never too late. Here whatever the driver sets, what counts is the time that
+is left of the whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rotation.model import Deadline
+
+
+class _Bounded:
+    """What a socket of either kind does before it waits."""
+
+    deadline: Deadline | None = None
+
+    def settimeout(self, value: float | None) -> None:
+        """Set what is left, once there is a deadline; zero would mean not to wait at all."""
+        left = value if self.deadline is None else max(self.deadline.remaining(), 0.001)
+        super().settimeout(left)  # type: ignore[misc]  # the socket that this is mixed into
+
+    def recv_into(self, *args: Any, **options: Any) -> int:  # noqa: ANN401 the socket's own
+        """Receive what there is, within what is left."""
+        self.settimeout(None)
+        return int(super().recv_into(*args, **options))  # type: ignore[misc]
+
+    def sendall(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 the socket's own
+        """Send all of it, within what is left."""
+        self.settimeout(None)
+        super().sendall(*args, **options)  # type: ignore[misc]
+
+
+class PlainSocket(_Bounded, socket.socket):
+    """A TCP connection."""
+
+
+class _TlsSocket(_Bounded, ssl.SSLSocket):
+    """The same, encrypted."""
+
+
+class TlsContext(ssl.SSLContext):
+    """Verifies the server's certificate and its name; what it wraps keeps its deadline."""
+
+    sslsocket_class = _TlsSocket
+
+    def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:  # noqa: ANN401
+        """Make the handshake, in one span of what is left (OpenSSL's socket counts it as one)."""
+        sock.settimeout(None)
+        wrapped = super().wrap_socket(sock, *args, **options)
+        wrapped.deadline = getattr(sock, "deadline", None)  # type: ignore[attr-defined]
+        return wrapped
+
+
+def verifying(trusted: Path) -> TlsContext:
+    """Trust these authorities for the host's own name. X.509's strict mode stays off, as in the driver."""
+    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(trusted)
+    return context
+
+
+def dial(numeric: str, port: int, deadline: Deadline) -> PlainSocket:
+    """Connect to a numeric address. Raises OSError."""
+    plain = PlainSocket(socket.AF_INET6 if ":" in numeric else socket.AF_INET, socket.SOCK_STREAM)
+    plain.deadline = deadline
+    try:
+        plain.settimeout(None)
+        plain.connect((numeric, port))
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def resolve(host: str, port: int, deadline: Deadline) -> list[str]:
+    """
+    Give the host's addresses, in the order to try them; none where it has none, or none in time.
+
+    The system's resolver has no time limit of its own, so it is asked in a thread that may be left behind.
+    """
+    found: list[str] = []
+    thread = threading.Thread(target=_look_up, args=(host, port, found), daemon=True)
+    thread.start()
+    thread.join(deadline.remaining())
+    return list(dict.fromkeys(found))
+
+
+def _look_up(host: str, port: int, found: list[str]) -> None:
+    with contextlib.suppress(OSError, UnicodeError):
+        found += [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

@@ -1,0 +1,186 @@
+"""Whole rotations of PostgreSQL secrets, through the handler of the function's own app.py."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.report import cutover_windows
+
+if TYPE_CHECKING:
+    from tests.lab.theatre import Application, Theatre
+
+STRATEGIES = ("alternating-users", "single-user", "single-user-by-admin")
+COSTS = {"alternating-users": (9, 3), "single-user": (9, 3), "single-user-by-admin": (11, 4)}
+GOOD = {"engine": "postgres", "host": "h", "username": "u", "password": "hunter2-hunter2"}
+numbers = itertools.count()
+
+
+def application(theatre: Theatre, strategy: str) -> Application:
+    """Bring a new application onto the stage."""
+    return theatre.application(f"e2e_{next(numbers)}", strategy)
+
+
+@pytest.fixture(params=["removed", "kept"])
+def theatre(request: pytest.FixtureRequest) -> Theatre:
+    """Give the stage in both modes of the service."""
+    name = "postgresql_theatre" if request.param == "removed" else "postgresql_theatre_that_keeps_pending"
+    stage: Theatre = request.getfixturevalue(name)
+    return stage
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+class TestEveryStrategy:
+    def test_keeps_the_application_working_rotation_after_rotation(self, theatre: Theatre, strategy: str) -> None:
+        """After each of four rotations AWSCURRENT has a new password and all of the application's rights."""
+        shop = application(theatre, strategy)
+        passwords = {shop.secret()["password"]}
+        for _ in range(4):
+            assert shop.rotate().succeeded
+            shop.work()
+            passwords.add(shop.secret()["password"])
+        assert len(passwords) == 5
+
+    def test_costs_what_the_design_says(self, theatre: Theatre, strategy: str) -> None:
+        """A rotation makes so many calls and logins, and no login fails."""
+        shop = application(theatre, strategy)
+        for _ in range(3):
+            mark = theatre.scene.mark()
+            result = shop.rotate()
+            accepted, refused = theatre.scene.logins(mark)
+            assert (len(result.calls), accepted, refused) == (*COSTS[strategy], 0)
+
+    def test_leaves_no_password_in_a_log(self, theatre: Theatre, strategy: str) -> None:
+        """With log_statement=all neither the server's log nor the function's holds a password ever stored."""
+        shop = application(theatre, strategy)
+        for _ in range(2):
+            assert shop.rotate().succeeded
+        assert "ALTER ROLE" in theatre.scene.log_text()
+        assert "AWSCURRENT is the new credential" in theatre.function_log.getvalue()
+        assert len(theatre.emulator.stored_passwords()) > 2
+        assert theatre.leaked() == []
+
+    def test_passes_the_rotation_token_on_and_never_logs_it(self, theatre: Theatre, strategy: str) -> None:
+        """PutSecretValue carries the token that proves whose rotation it is; no log shows it."""
+        result = application(theatre, strategy).rotate()
+        puts = [call for call in result.calls if call.operation == "PutSecretValue"]
+        assert [call.with_rotation_token for call in puts] == [True]
+        log = theatre.function_log.getvalue()
+        assert not [token for token in theatre.emulator.journal.rotation_tokens if token in log]
+
+    def test_changes_nothing_in_a_dry_run(self, theatre: Theatre, strategy: str) -> None:
+        """RotateImmediately=false leaves credential, labels and users as they were, and a rotation still works."""
+        shop = application(theatre, strategy)
+        before = (shop.secret(), theatre.emulator.labels(shop.arn))
+        result = theatre.player.dry_run(shop.arn)
+        assert result.succeeded
+        assert (shop.secret(), theatre.emulator.labels(shop.arn)) == before
+        assert "Dry run: nothing stands in the way" in theatre.function_log.getvalue()
+        assert shop.rotate().succeeded
+
+    def test_ends_a_leaked_password_at_once(self, theatre: Theatre, strategy: str) -> None:
+        """After a revocation AWSPREVIOUS's password is refused, AWSCURRENT works, and the next rotation does."""
+        shop = application(theatre, strategy)
+        assert shop.rotate().succeeded
+        leaked = shop.secret("AWSPREVIOUS")
+        for _ in range(2):
+            shop.revoke(end_sessions=True)
+            assert not shop.is_accepted(leaked)
+        shop.work()
+        assert shop.rotate().succeeded
+        shop.work()
+
+    def test_completes_when_each_step_arrives_twice(self, theatre: Theatre, strategy: str) -> None:
+        """Twins of a step, one after the other or together, do no harm."""
+        shop = application(theatre, strategy)
+        for together in (False, True):
+            for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+                theatre.emulator.faults.deliver_twice(step, together=together)
+            result = shop.rotate()
+            theatre.emulator.faults.clear()
+            assert result.succeeded or theatre.player.retry(shop.arn).succeeded, result
+            shop.work()
+
+
+class TestClients:
+    def test_of_a_pair_are_never_rejected(self, postgresql_theatre: Theatre) -> None:
+        """In 200 rotations a client that reads AWSCURRENT before each login is rejected not once."""
+        shop = application(postgresql_theatre, "alternating-users")
+        with shop.clients() as client:
+            assert all(shop.rotate().succeeded for _ in range(200))
+        assert client.seen.logins > 200
+        assert client.seen.rejected == 0
+
+    def test_of_a_pair_may_keep_the_secret_until_the_next_rotation(self, postgresql_theatre: Theatre) -> None:
+        """A credential that was read once logs in until the rotation after the next begins."""
+        shop = application(postgresql_theatre, "alternating-users")
+        kept = shop.secret()
+        assert shop.rotate().succeeded
+        assert shop.is_accepted(kept)
+
+    def test_of_a_single_user_wait_for_a_login_and_a_call(self, postgresql_theatre: Theatre) -> None:
+        """In 200 rotations each window holds one login and one call, and a rejected client is let in again."""
+        shop = application(postgresql_theatre, "single-user")
+        begun = len(cutover_windows(postgresql_theatre.function_log.getvalue()))
+        with shop.clients() as client:
+            for _ in range(200):
+                mark = postgresql_theatre.scene.mark()
+                assert shop.rotate().succeeded
+                changed = postgresql_theatre.scene.log_text(mark).rpartition("ALTER ROLE")[2]
+                assert changed.count("application_name=rotation") == 1
+        assert len(cutover_windows(postgresql_theatre.function_log.getvalue())) - begun == 200
+        assert client.seen.logins > client.seen.rejected
+        assert shop.is_accepted(shop.secret())
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("value", "error"),
+        [
+            ("not JSON, but has hunter2-hunter2 in it", "InvalidSecret"),
+            ('["a list", "hunter2-hunter2"]', "InvalidSecret"),
+            (json.dumps({**GOOD, "engine": "mysql"}), "InvalidSecret"),
+            (json.dumps({key: GOOD[key] for key in GOOD.keys() - {"host"}}), "InvalidSecret"),
+            (json.dumps({**GOOD, "port": True}), "InvalidSecret"),
+            (json.dumps({**GOOD, "username": "u\nforged"}), "InvalidSecret"),
+            (json.dumps({**GOOD, "rotation": {"adopt": True}}), "InvalidSettings"),
+        ],
+    )
+    def test_in_a_secret_is_named_and_never_echoed(self, postgresql_theatre: Theatre, value: str, error: str) -> None:
+        """A value that cannot be rotated fails in createSecret by a typed error, and nothing is stored."""
+        emulator = postgresql_theatre.emulator
+        name = f"bad-{next(numbers)}"
+        request = {"Name": name, "SecretString": value, "ClientRequestToken": f"{name}-{'0' * 32}"}
+        arn = str(emulator.execute("CreateSecret", request)["ARN"])
+        begun = len(postgresql_theatre.function_log.getvalue())
+        result = postgresql_theatre.player.rotate(arn)
+        found = result.steps[-1].error
+        assert (result.steps[-1].step, type(found).__name__) == ("createSecret", error)
+        shown = f"{found!s} {found!r} {postgresql_theatre.function_log.getvalue()[begun:]}"
+        assert "hunter2" not in shown
+        assert "forged" not in shown
+        assert emulator.value(arn) == value
+
+    def test_in_a_token_changes_nothing(self, postgresql_theatre: Theatre) -> None:
+        """A step for a token that is no version of the secret is refused, whichever step it is."""
+        shop = application(postgresql_theatre, "alternating-users")
+        before = (shop.secret(), postgresql_theatre.emulator.labels(shop.arn))
+        for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+            result = postgresql_theatre.player.deliver(shop.arn, step, "0" * 36)
+            assert type(result.error).__name__ == "RotationRefused"
+        assert (shop.secret(), postgresql_theatre.emulator.labels(shop.arn)) == before
+
+
+def test_a_failed_rotation_counts_its_error(postgresql_theatre: Theatre) -> None:
+    """The embedded metrics count a failure under its class, and a success once, in finishSecret."""
+    shop = application(postgresql_theatre, "alternating-users")
+    begun = len(postgresql_theatre.function_log.getvalue())
+    postgresql_theatre.player.deliver(shop.arn, "setSecret", "0" * 36)
+    assert shop.rotate().succeeded
+    lines = postgresql_theatre.function_log.getvalue()[begun:].splitlines()
+    records = [json.loads(line) for line in lines if "_aws" in line]
+    assert [record["error"] for record in records if "RotationFailed" in record] == ["RotationRefused"]
+    assert len([record for record in records if "RotationSucceeded" in record]) == 1

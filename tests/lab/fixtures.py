@@ -1,0 +1,29 @@
+"""The stage as pytest fixtures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab import postgresql
+from tests.lab.theatre import Theatre, emulated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.tls import Authority
+
+
+@pytest.fixture(scope="session")
+def postgresql_theatre(authority: Authority) -> Iterator[Theatre]:
+    """Give PostgreSQL, the emulated Secrets Manager, and the function between them."""
+    with postgresql.provide(authority) as scene, emulated() as emulator:
+        yield Theatre(postgresql, scene, emulator)
+
+
+@pytest.fixture(scope="session")
+def postgresql_theatre_that_keeps_pending(authority: Authority) -> Iterator[Theatre]:
+    """Give the same, where AWSPENDING stays on the version that becomes the current one."""
+    with postgresql.provide(authority) as scene, emulated("kept") as emulator:
+        yield Theatre(postgresql, scene, emulator)

@@ -1,0 +1,64 @@
+"""Cutting a rotation after its n-th effect: a call, a login, a statement."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from rotation.stores import secrets_manager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Cut(BaseException):
+    """The process is gone: no handler of the code under test may notice."""
+
+
+@dataclass
+class Scissors:
+    """Counts effects, and cuts after one of them."""
+
+    at: int
+    count: int = 0
+    fired: bool = False
+    trace: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def around(self, name: str) -> Iterator[None]:
+        """Let an effect happen, and cut if it is its turn."""
+        self.count += 1
+        number = self.count
+        self.trace.append(f"{number} {name}")
+        yield
+        if number == self.at:
+            self.fired = True
+            raise Cut
+
+
+@contextmanager
+def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors]:
+    """Put the scissors around all calls of Secrets Manager, and around the methods given."""
+    translated = secrets_manager._translated  # noqa: SLF001 each call goes through it, and nothing else does
+
+    @contextmanager
+    def call(operation: str, *arguments: Any, **named: Any) -> Iterator[None]:  # noqa: ANN401 passed on
+        with scissors.around(operation), translated(operation, *arguments, **named):
+            yield
+
+    patches = [mock.patch.object(secrets_manager, "_translated", call)]
+    patches += [mock.patch.object(kind, name, _cut_method(scissors, getattr(kind, name))) for kind, name in effects]
+    with ExitStack() as stack:
+        for patch in patches:
+            stack.enter_context(patch)
+        yield scissors
+
+
+def _cut_method(scissors: Scissors, method: Callable[..., Any]) -> Callable[..., Any]:
+    def cut(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 passed on
+        with scissors.around(method.__name__):
+            return method(*arguments, **named)
+
+    return cut

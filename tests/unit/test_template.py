@@ -1,0 +1,263 @@
+"""The template: what linters do not look at, as statements about the file and about what SAM makes of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cfnlint.api
+import pytest
+import yaml
+from samtranslator.translator.transform import transform
+
+from rotation.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parents[2]
+REGION = "eu-west-1"
+# Managed policies are looked up in the account; a stand-in is enough to translate.
+VPC_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+# Statements that may speak of every resource, each with its reason.
+EVERYTHING: Mapping[str, str] = {}
+Node = Any
+
+
+class CloudFormationLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's tags: ``!Ref X`` is ``{"Ref": "X"}``, ``!Sub X`` is ``{"Fn::Sub": "X"}``."""
+
+
+def _intrinsic(loader: CloudFormationLoader, tag: str, node: yaml.Node) -> Node:
+    value: Node
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt":
+        value = value.split(".")
+    return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
+
+
+CloudFormationLoader.add_multi_constructor("!", _intrinsic)
+
+
+def load() -> dict[str, Node]:
+    loader = CloudFormationLoader((ROOT / "template.yaml").read_text("utf-8"))
+    return dict(loader.get_single_data())
+
+
+def of_type(template: Mapping[str, Node], kind: str) -> dict[str, Node]:
+    return {name: one for name, one in template["Resources"].items() if one["Type"] == kind}
+
+
+def statements(role: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
+    """Yield every statement of a role's own policies, those behind a condition of the template too."""
+    for policy in role["Properties"]["Policies"]:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def listed(value: Node) -> list[Node]:
+    return value if isinstance(value, list) else [value]
+
+
+SOURCE = load()
+FUNCTIONS = sorted(of_type(SOURCE, "AWS::Serverless::Function"))
+STATEMENTS = [
+    pytest.param(statement, id=f"{name}-{statement['Sid']}")
+    for name, role in of_type(SOURCE, "AWS::IAM::Role").items()
+    for statement in statements(role)
+]
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Node]:
+    class ManagedPolicies:
+        def load(self) -> dict[str, str]:
+            return {"AWSLambdaVPCAccessExecutionRole": VPC_POLICY}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", REGION)
+        source = load()
+        for name in FUNCTIONS:
+            source["Resources"][name]["Properties"]["CodeUri"] = "s3://bucket/function.zip"
+        source["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer.zip"
+        return dict(transform(source, {}, ManagedPolicies()))
+
+
+def role_of(function: str) -> dict[str, Node]:
+    name, attribute = SOURCE["Resources"][function]["Properties"]["Role"]["Fn::GetAtt"]
+    assert attribute == "Arn"
+    return dict(SOURCE["Resources"][name])
+
+
+def arn_of(function: str) -> dict[str, str]:
+    """Return the function's ARN as a policy can say it before the function exists."""
+    name = SOURCE["Resources"][function]["Properties"]["FunctionName"]["Fn::Sub"]
+    return {"Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + name}
+
+
+def test_there_is_a_function_for_every_folder() -> None:
+    folders = {str(app.parent.relative_to(ROOT)) for app in ROOT.glob("functions/*/app.py")}
+    assert {SOURCE["Resources"][name]["Properties"]["CodeUri"] for name in FUNCTIONS} == folders
+
+
+def test_what_sam_makes_of_it_has_no_finding(translated: dict[str, Node]) -> None:
+    text = yaml.safe_dump(translated)
+    config = cfnlint.config.ManualArgs(regions=[REGION])
+    assert cfnlint.api.lint(text, config=config) == []
+
+
+def test_sam_adds_no_role_of_its_own(translated: dict[str, Node]) -> None:
+    assert of_type(translated, "AWS::IAM::Role").keys() == of_type(SOURCE, "AWS::IAM::Role").keys()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_invoked_by_secrets_manager_for_this_account_only(function: str) -> None:
+    found = [
+        one["Properties"]
+        for one in of_type(SOURCE, "AWS::Lambda::Permission").values()
+        if one["Properties"]["FunctionName"] == {"Fn::GetAtt": [function, "Arn"]}
+    ]
+    assert found == [
+        {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": {"Fn::GetAtt": [function, "Arn"]},
+            "Principal": "secretsmanager.amazonaws.com",
+            "SourceAccount": {"Ref": "AWS::AccountId"},
+        }
+    ]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_its_log_group_with_a_retention(function: str) -> None:
+    properties = SOURCE["Resources"][function]["Properties"]
+    group = SOURCE["Resources"][properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+    assert group["LogGroupName"] == {"Fn::Sub": "/aws/lambda/" + properties["FunctionName"]["Fn::Sub"]}
+    assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_touches_only_secrets_that_name_it(function: str) -> None:
+    (rotated,) = [
+        one for one in statements(role_of(function)) if "secretsmanager:PutSecretValue" in listed(one["Action"])
+    ]
+    assert rotated["Condition"] == {
+        "StringEquals": {"secretsmanager:resource/AllowRotationLambdaArn": arn_of(function)}
+    }
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_admin_secrets_are_read_and_nothing_else(function: str) -> None:
+    allowed = {
+        one["Sid"]: (listed(one["Action"]), one["Resource"])
+        for one in statements(role_of(function))
+        if any(action.startswith("secretsmanager:") for action in listed(one["Action"]))
+    }
+    del allowed["RotateSecretsThatNameThisFunction"]
+    actions = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    assert allowed == {"ReadAdminSecrets": (actions, {"Ref": "AdminSecretArns"})}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_network_interfaces_are_managed_only_in_a_vpc(function: str) -> None:
+    managed = role_of(function)["Properties"]["ManagedPolicyArns"]
+    assert managed == {
+        "Fn::If": [
+            "InVpc",
+            [{"Fn::Sub": VPC_POLICY.replace("arn:aws:", "arn:${AWS::Partition}:")}],
+            {"Ref": "AWS::NoValue"},
+        ]
+    }
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_statement_speaks_of_everything(statement: dict[str, Node]) -> None:
+    assert "Condition" in statement or "*" not in listed(statement["Resource"]) or statement["Sid"] in EVERYTHING
+    assert statement["Effect"] == "Allow"
+    assert "NotAction" not in statement
+    assert "NotResource" not in statement
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_statement_allows_a_whole_service(statement: dict[str, Node]) -> None:
+    assert not [action for action in listed(statement["Action"]) if "*" in action]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_keys_are_used_through_secrets_manager_only(function: str) -> None:
+    keys = [one for one in statements(role_of(function)) if "kms:" in str(one["Action"])]
+    assert keys
+    for statement in keys:
+        assert statement["Resource"] == {"Ref": "KmsKeyArns"}
+        assert statement["Condition"]["StringEquals"]["kms:ViaService"] == {
+            "Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"
+        }
+
+
+class Recorder(dict[str, str]):
+    """An empty environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: Node = None) -> Node:
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_setting_of_the_library_is_declared(translated: dict[str, Node], function: str) -> None:
+    environment = Recorder()
+    Settings.from_environment(environment)
+    declared = translated["Resources"][function]["Properties"]["Environment"]["Variables"]
+    assert environment.asked | {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= set(declared)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_setting_left_alone_is_an_empty_string_and_the_librarys_default(
+    translated: dict[str, Node], function: str
+) -> None:
+    declared = translated["Resources"][function]["Properties"]["Environment"]["Variables"]
+    defaults = {
+        name: SOURCE["Parameters"][value["Ref"]]["Default"] for name, value in declared.items() if "Ref" in value
+    }
+    assert defaults.pop("LOG_LEVEL") == "INFO"
+    assert defaults.pop("POWERTOOLS_METRICS_NAMESPACE")
+    assert set(defaults.values()) == {""}
+    assert Settings.from_environment(defaults | {"ADMIN_SECRET_ARNS": ""}) == Settings.from_environment({})
+
+
+@pytest.mark.parametrize("name", sorted(SOURCE["Parameters"]))
+def test_a_parameter_is_described_grouped_and_used(name: str) -> None:
+    grouped = SOURCE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    assert SOURCE["Parameters"][name]["Description"].endswith(".")
+    assert [name in group["Parameters"] for group in grouped].count(True) == 1
+    assert re.search(rf"!Ref {name}\b", (ROOT / "template.yaml").read_text("utf-8"))
+
+
+def test_the_layer_is_built_for_the_functions_processor() -> None:
+    layer = SOURCE["Resources"]["SharedLayer"]
+    assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Arch"}
+    assert layer["Properties"]["CompatibleArchitectures"] == [{"Ref": "Arch"}]
+    assert SOURCE["Globals"]["Function"]["Architectures"] == [{"Ref": "Arch"}]
+    assert SOURCE["Globals"]["Function"]["Runtime"] in layer["Properties"]["CompatibleRuntimes"]
+
+
+def test_make_builds_what_the_template_deploys() -> None:
+    defaults = dict(
+        re.findall(r"^(ARCH|LAMBDA_PYTHON) \?= (\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    )
+    assert SOURCE["Globals"]["Function"]["Runtime"] == f"python{defaults['LAMBDA_PYTHON']}"
+    assert SOURCE["Parameters"]["Arch"]["Default"] == defaults["ARCH"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_outputs_name_every_function(function: str) -> None:
+    assert SOURCE["Outputs"][f"{function}Arn"]["Value"] == {"Fn::GetAtt": [function, "Arn"]}
