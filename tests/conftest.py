@@ -9,6 +9,8 @@ import pytest
 from tests.support import postgresql, servers
 from tests.support.tls import Authority
 
+pytest_plugins = ["tests.lab.fixtures"]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -32,6 +32,10 @@ class Stage(StrEnum):
     PREVIOUS = "AWSPREVIOUS"
 
 
+LATE_CUTOVER: Final = "rotation-late-cutover"
+"""The label of our own on a pending version whose password is set in finishSecret, as the server allows no more."""
+
+
 class VersionState(Enum):
     """What is observed of the version that an event's token names."""
 
@@ -112,7 +116,7 @@ class Address:
 
     def __str__(self) -> str:
         """Name the place as messages do."""
-        return f"{self.host}:{self.port}/{self.database}"
+        return f"{self.host}:{self.port}/{self.database}".removesuffix("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +153,21 @@ class Traits:
     default_port: int
     default_database: str
     limits: Limits
+    two_passwords: frozenset[str] = frozenset()
+    """Those of the names whose servers may keep a second password for a user."""
+    longer_names: Mapping[str, int] = field(default_factory=dict)
+    """How many bytes a user name may have with those of the names that allow more than the others."""
+
+    def name_bytes(self, engine: str) -> int:
+        """Say how long a user name may be with the engine of that name."""
+        return self.longer_names.get(engine, self.limits.name_bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which version a pending value was made for, and from which it was made (alternating users)."""
+    """Which version a pending value was made for, from which it was made, and the base of a pair where there is one."""
 
-    base: str
+    base: str | None
     made_from: str
     made_for: str
 
@@ -185,6 +197,8 @@ class Secret:
     admin_arn: str | None
     overrides: Overrides
     document: Mapping[str, Any] = field(repr=False)
+    two_passwords: bool = False
+    """Whether the servers of this engine may keep a second password for a user."""
 
     @property
     def username(self) -> str:

@@ -102,6 +102,27 @@ class Session(Protocol):
         """End the user's other open sessions, and count them."""
 
 
+class RetainingSession(Session, Protocol):
+    """A session with a server that may keep two passwords for a user: the first one, and one that it retains."""
+
+    def retention_obstacle(self, username: str) -> str | None:
+        """Say in words why the server or the login's rights do not allow it for that user; None where they do."""
+
+    def retain_password(
+        self, username: str, current: Password, pending: Password, mark: Mark, current_version: str
+    ) -> bool:
+        """
+        Make the pending password the first one and retain the current one, and record the mark where possible.
+
+        By the user itself it is one statement, a compare-and-swap: False, and nothing changed, where the current
+        password is not the first one any more. An admin makes it so from every state, under the lock that it
+        took. ``current_version`` is the id of the version that holds the current password.
+        """
+
+    def discard_retained(self, username: str) -> None:
+        """End the second password now, where there is one."""
+
+
 class Engine(Protocol):
     """A kind of database server."""
 
@@ -140,11 +161,14 @@ class SecretStore(Protocol):
         Raises StoreError when AWSCURRENT is not on ``replacing`` (any more).
         """
 
+    def label(self, token: str, label: str, leaving: str | None) -> None:
+        """Move a label of our own to the token's version; ``leaving`` is where it probably is."""
+
     def unstage(self, token: str) -> None:
         """Take AWSPENDING off the token's version; nothing happens where it is not there."""
 
     def unlabelled(self) -> Sequence[str]:
-        """Give the ids of the versions without a label that can still be read, newest first."""
+        """Give the ids of the versions without a label (but ours) that can still be read, newest first."""
 
     def check_labels(self, version: str) -> None:
         """Prove the right to move labels by adding a label of our own to the version and taking it off."""

@@ -49,6 +49,7 @@ def parse(
     if engine not in traits.names:
         raise read.wrong("engine", f"is none of {', '.join(sorted(traits.names))}", "Attach this engine's function.")
     overrides = _overrides(document.get("rotation", {}), where)
+    named = "dbname" in document or traits.default_database
     return Secret(
         arn=version.arn,
         version=version.id,
@@ -57,16 +58,17 @@ def parse(
         address=Address(
             host=overrides.host or read.host("host"),
             port=read.port("port", traits.default_port),
-            database=read.text("dbname", traits.default_database),
+            database=read.text("dbname", traits.default_database) if named else "",
             tls=read.truth("ssl", default=True),
             auth_database=read.text("authSource") if "authSource" in document else None,
         ),
         credential=Credential(
-            username=read.text("username", limit=traits.limits.name_bytes), password=Password(read.password())
+            username=read.text("username", limit=traits.name_bytes(engine)), password=Password(read.password())
         ),
         admin_arn=read.text("masterarn") if "masterarn" in document else None,
         overrides=overrides,
         document=document,
+        two_passwords=engine in traits.two_passwords,
     )
 
 
@@ -74,7 +76,9 @@ def render(secret: Secret, credential: Credential, provenance: Provenance | None
     """Write the value of a new version: all as it was, but the credential, and what the pair has to remember."""
     changed: dict[str, Any] = {"username": credential.username, "password": credential.password.reveal()}
     if provenance is not None:
-        record = {"base": provenance.base, "from": provenance.made_from, "to": provenance.made_for}
+        record = {"from": provenance.made_from, "to": provenance.made_for}
+        if provenance.base is not None:
+            record["base"] = provenance.base
         changed["rotation"] = {**secret.document.get("rotation", {}), **record}
     return json.dumps({**secret.document, **changed})
 

@@ -105,7 +105,8 @@ class Theatre:
         """Bring an application onto the stage: a user with rights, and a secret that names the strategy."""
         password = secrets.token_urlsafe(18)
         self.scene.prepare(user, password, ADMIN)
-        extra: dict[str, Any] = {} if strategy == "single-user" else {"masterarn": self.admin_arn}
+        by_admin = strategy == "alternating-users" or strategy.endswith("-by-admin")
+        extra: dict[str, Any] = {"masterarn": self.admin_arn} if by_admin else {}
         if strategy != "alternating-users":
             extra["rotation"] = {"strategy": strategy.removesuffix("-by-admin")}
         return Application(self, self.create_secret(user, user, password, **extra), strategy)

@@ -277,6 +277,6 @@ def _places() -> Iterator[Path]:
 
 
 def fail_next(server: MongoServer, *commands: str, times: int = 1, **how: object) -> None:
-    """Let the next of these commands fail (MongoDB's own fail point, see its "failCommand" tests)."""
-    data: Mapping[str, object] = {"failCommands": list(commands), **how}
+    """Let the engine's next of these commands fail, by the fail point of MongoDB's own tests."""
+    data: Mapping[str, object] = {"failCommands": list(commands), "appName": "rotation", **how}
     server.run("configureFailPoint", "failCommand", mode={"times": times}, data=data)

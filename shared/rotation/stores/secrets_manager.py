@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.model import Stage, StoredVersion, Versions
+from rotation.model import LATE_CUTOVER, Stage, StoredVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,6 +90,16 @@ class SecretsManagerStore:
                 SecretId=self._id, VersionStage=Stage.CURRENT, MoveToVersionId=token, RemoveFromVersionId=replacing
             )
 
+    def label(self, token: str, label: str, leaving: str | None) -> None:
+        """Move a label: one UpdateSecretVersionStage where it is where it was thought to be, else three calls."""
+        try:
+            self._move(label, token, leaving)
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            stages = self.describe().stages
+            self._move(label, token, next((held for held in stages if label in stages[held]), None))
+
     def unstage(self, token: str) -> None:
         """Take AWSPENDING off the version."""
         with suppress(VersionNotFound):
@@ -99,7 +109,7 @@ class SecretsManagerStore:
         """List what has no label any more, newest first: one ListSecretVersionIds of at most 100."""
         with _translated("ListSecretVersionIds", self._id):
             answer = self._client.list_secret_version_ids(SecretId=self._id, IncludeDeprecated=True, MaxResults=100)
-        bare = [version for version in answer["Versions"] if not version.get("VersionStages")]
+        bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= {LATE_CUTOVER}]
         bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
         return [version["VersionId"] for version in bare]
 
@@ -124,6 +134,13 @@ class SecretsManagerStore:
         with _translated("DescribeSecret", arn):
             tags = self._client.describe_secret(SecretId=arn).get("Tags", [])
         return {tag["Key"]: tag["Value"] for tag in tags if "Key" in tag and "Value" in tag}
+
+    def _move(self, label: str, version: str, leaving: str | None) -> None:
+        source = {"RemoveFromVersionId": leaving} if leaving and leaving != version else {}
+        with _translated("UpdateSecretVersionStage", f"version {version} of {self._id}"):
+            self._client.update_secret_version_stage(
+                SecretId=self._id, VersionStage=label, MoveToVersionId=version, **source
+            )
 
     def _remove(self, label: str, version: str) -> None:
         with _translated("UpdateSecretVersionStage", self._id, missing=frozenset({"InvalidParameterException"})):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from rotation.errors import InvalidSettings
 from rotation.model import StrategyName
 from rotation.strategies.alternating_users import AlternatingUsers
+from rotation.strategies.retained_password import RetainedPassword
 from rotation.strategies.single_user import SingleUser
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Strategy(Protocol):
 
 STRATEGIES: Final[Mapping[StrategyName, Strategy]] = {
     StrategyName.SINGLE_USER: SingleUser(),
+    StrategyName.RETAINED_PASSWORD: RetainedPassword(),
     StrategyName.ALTERNATING_USERS: AlternatingUsers(),
 }
 
@@ -54,16 +56,19 @@ def strategy_for(secret: Secret, settings: Settings) -> Strategy:
     """
     Choose by the secret's own word, else the function's, else by whether the secret names an admin secret.
 
+    Without an admin secret, a user keeps two passwords where servers of the engine may do that.
+
     Raises InvalidSettings for a strategy that this engine does not have, or that lacks its admin secret.
     """
-    default = StrategyName.ALTERNATING_USERS if secret.admin_arn else StrategyName.SINGLE_USER
+    alone = StrategyName.RETAINED_PASSWORD if secret.two_passwords else StrategyName.SINGLE_USER
+    default = StrategyName.ALTERNATING_USERS if secret.admin_arn else alone
     name = secret.overrides.strategy or settings.strategy or default
     where = f"version {secret.version} of {secret.arn}"
-    if name not in STRATEGIES:
+    if name is StrategyName.RETAINED_PASSWORD and not secret.two_passwords:
         raise InvalidSettings(
             f"The strategy {name} is not possible with this engine",
             where=where,
-            remedy=f"Choose one of {', '.join(STRATEGIES)}.",
+            remedy=f"Choose one of {', '.join(other for other in STRATEGIES if other != name)}.",
         )
     if name is StrategyName.ALTERNATING_USERS and secret.admin_arn is None:
         raise InvalidSettings(

@@ -19,6 +19,7 @@ from rotation.strategies import access
 from rotation.strategies.labels import (
     changed_meanwhile,
     give_up,
+    made_from,
     moved_meanwhile,
     promote,
     require_no_rotation,
@@ -47,7 +48,7 @@ class AlternatingUsers:
         """Name the other user of the pair, and record what later steps need to know of it."""
         access.require_admin_allowed(delivery, current)
         base = base_of(delivery, current)
-        limit = delivery.engine.traits.limits.name_bytes
+        limit = delivery.engine.traits.name_bytes(current.engine)
         if len((base + CLONE_SUFFIX).encode()) > limit:
             raise InvalidSecret(
                 f'The user name leaves no room for "{CLONE_SUFFIX}" in the {limit} bytes of a name',
@@ -82,14 +83,12 @@ class AlternatingUsers:
 
     def finish(self, delivery: Delivery) -> None:
         """Move the label; the compare-and-swap needs no other look at the secret."""
-        overrides = delivery.pending.overrides
-        known = overrides.made_from if overrides.made_for == delivery.token else None
-        promote(delivery, known or delivery.current.version)
+        promote(delivery, made_from(delivery) or delivery.current.version)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Do all that setSecret would, but for the effect."""
         idle, provenance = self.propose(delivery, current)
-        pair = Pair(current.arn, provenance.base if provenance else idle, idle, delivery.token)
+        pair = Pair(current.arn, (provenance and provenance.base) or idle, idle, delivery.token)
         admin = access.read_admin(delivery, current)
         access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         with access.open_admin(delivery, admin) as session:

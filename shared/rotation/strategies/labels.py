@@ -30,6 +30,12 @@ def promote(delivery: Delivery, replacing: str) -> None:
             raise
 
 
+def made_from(delivery: Delivery) -> str | None:
+    """Give the version that the pending value was made from, where it records that for this very token."""
+    overrides = delivery.pending.overrides
+    return overrides.made_from if overrides.made_for == delivery.token else None
+
+
 def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
     """
     Take AWSPENDING off our own version, and raise the error.
@@ -70,8 +76,7 @@ def moved_meanwhile(delivery: Delivery) -> GuardViolation | None:
     A pair's pending value is then about the very user that is in use, or can never replace what is current.
     """
     pending, current = delivery.pending, delivery.current
-    made_from = pending.overrides.made_from if pending.overrides.made_for == delivery.token else None
-    if pending.username != current.username and made_from in {None, current.version}:
+    if pending.username != current.username and made_from(delivery) in {None, current.version}:
         return None
     return GuardViolation(
         "AWSCURRENT was moved after createSecret made AWSPENDING from it",

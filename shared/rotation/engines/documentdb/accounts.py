@@ -134,17 +134,16 @@ def write(connection: Connection, command: str, username: str, **fields: Any) ->
     DocumentDB's documentation lists createUser and updateUser without their fields. The ones in DISPENSABLE are
     left out one after the other where the server does not know them; what comes of it is read back by the caller.
     """
-    left_out: set[str] = set()
     fields["writeConcern"] = {"w": "majority"}
-    for name in (*DISPENSABLE, None):
+    for name in DISPENSABLE:
         try:
-            connection.run(command, username, **{key: value for key, value in fields.items() if key not in left_out})
+            connection.run(command, username, **fields)
         except Unsupported:
-            if name is None:
-                raise
-            left_out.add(name)
+            fields.pop(name, None)
         else:
             return
+    if fields:
+        connection.run(command, username, **fields)
 
 
 def in_shell(database: str, method: str, *arguments: object) -> str:

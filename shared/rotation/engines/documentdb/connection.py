@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymongo
+from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from rotation.engines.documentdb.faults import LATE, NotPrimary, by_code, translate
@@ -48,7 +49,7 @@ class Connection:
         try:
             with pymongo.timeout(left):
                 answer = self._client[database or self.database].command({command: value, **fields})
-        except (PyMongoError, OSError) as error:
+        except (PyMongoError, BSONError, OSError) as error:
             raise translate(error, self.where) from None
         if failed := answer.get("writeConcernError"):
             raise by_code(failed.get("code"), self.where)

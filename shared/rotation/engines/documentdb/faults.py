@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from bson.errors import InvalidDocument
+from bson.errors import BSONError
 from pymongo import errors
 
 from rotation.errors import (
@@ -160,7 +160,7 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
     errors.WaitQueueTimeoutError: LATE,
     errors.WriteConcernError: _SLOW,
     errors.WriteError: _FAILED,
-    InvalidDocument: _MISUSED,
+    BSONError: _FAILED,
     OSError: _ENDED,
 }
 

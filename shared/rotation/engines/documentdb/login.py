@@ -9,12 +9,12 @@ first (a DocumentDB cluster's endpoint is its primary); a secondary names the pr
 from __future__ import annotations
 
 import contextlib
-import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pymongo
+from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -64,6 +64,10 @@ One connection beside the monitor's, so that a revert uses the login that the ch
 
 retryWrites: DocumentDB has none (developer guide, "Functional differences", "Retryable writes").
 """
+
+_TLS: Final = ("[SSL", "SSL handshake failed")
+_DROPPED: Final = "EOF"
+"""What OpenSSL and PyMongo write of a handshake that failed; these words are not translated."""
 
 
 class Peer(NamedTuple):
@@ -165,19 +169,19 @@ class Login:
                 client[self.database].command("connectionStatus")
         except OperationFailure as error:
             raise refusal(error, str(self.address)) from None
-        except (PyMongoError, OSError) as error:
+        except (PyMongoError, BSONError, OSError) as error:
             raise self._explained(error, peer) from None
         except ValueError:  # the driver prepares names and passwords by RFC 4013, which forbids some characters
             raise self._unspeakable() from None
 
     def _explained(self, error: Exception, peer: Peer) -> EngineError:
-        """Say what is wrong with the server's TLS, if it is that."""
-        chain = list(_chain(error))
-        if not self.address.tls or not any(isinstance(one, ssl.SSLError) for one in chain):
+        """Say what is wrong with the server's TLS, if it is that; the driver leaves no more of it than a text."""
+        text = str(error)
+        if not any(mark in text for mark in _TLS):
             return translate(error, str(self.address))
-        if any(isinstance(one, ssl.SSLEOFError | ssl.SSLZeroReturnError) for one in chain):
-            return DROPPED_HANDSHAKE.at(str(self.address))
         fault = tls.diagnose(peer, peer.host, self.trusted, self.deadline, lambda _plain: True)
+        if fault is None and _DROPPED in text:
+            return DROPPED_HANDSHAKE.at(str(self.address))
         what, remedy = (fault or tls.TlsFault.HANDSHAKE).value
         return TlsFailed(what, engine=ENGINE, where=str(self.address), remedy=remedy)
 
@@ -190,9 +194,3 @@ def close(client: Client) -> None:
     """Close the client; its farewell to the server is bounded, and its threads end within a second."""
     with pymongo.timeout(CLOSE_SECONDS):
         client.close()
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

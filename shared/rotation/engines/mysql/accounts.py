@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.mysql import grants, tokens
@@ -35,7 +36,7 @@ UNUSABLE: Final = {
 NO_PASSWORD: Final = "invalid"  # noqa: S105 what MariaDB itself writes for an account without a password
 """The same on MariaDB (manual, "CREATE USER")."""
 
-_CLAUSES: Final = (
+_CLAUSES: Final[tuple[tuple[str, ...], ...]] = (
     ("REQUIRE",),
     ("MAX_QUERIES_PER_HOUR",),
     ("MAX_UPDATES_PER_HOUR",),
@@ -50,7 +51,7 @@ _CLAUSES: Final = (
     ("PASSWORD_LOCK_TIME",),
 )
 _ENDS: Final = frozenset({"WITH", "ACCOUNT", "ATTRIBUTE", "COMMENT", "LOCK", "UNLOCK"})
-_DEFAULTS: Final = {
+_DEFAULTS: Final[Mapping[tuple[str, ...], str]] = {
     clause: "NONE" if clause[0] == "REQUIRE" else "DEFAULT" if clause[0] == "PASSWORD" else "0" for clause in _CLAUSES
 }
 
@@ -61,8 +62,10 @@ class State:
 
     account: Account
     plugin: str
-    usable: bool
-    """Whether its password's hash is one that a password can have."""
+    closed: bool
+    """Whether its hash is one that no password has, and that says so to everybody."""
+    stored: str = field(repr=False)
+    """The hash; on MariaDB one of ours may say whose the account is."""
     locked: bool
     options: Mapping[tuple[str, ...], str]
     grants: frozenset[Grant]
@@ -119,8 +122,9 @@ def read(connection: Connection, account: Account) -> State:
     return State(
         account=account,
         plugin=_plugin(words),
-        usable=not _is_unusable(words),
-        locked=("ACCOUNT", "LOCK") in zip(words, words[1:], strict=False),
+        closed=_is_unusable(words),
+        stored=_stored(words),
+        locked=("ACCOUNT", "LOCK") in pairwise(words),
         options=_options(words),
         grants=held | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
         attributes=attributes_of(connection, account),
@@ -142,7 +146,7 @@ def attributes_of(connection: Connection, account: Account) -> Mapping[str, Any]
     """Read an account's ATTRIBUTE; empty where the server has none. One's own needs no right."""
     if connection.is_mariadb or not connection.keeps_attributes:
         return {}
-    user, host = map(connection.literal, account)
+    user, host = map(connection.literal, account[:2])
     rows = connection.run(
         f"SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE USER = {user} AND HOST = {host}"  # noqa: S608
     )
@@ -164,6 +168,12 @@ def _plugin(words: Sequence[str]) -> str:
         return ""
     how, name = words[words.index("IDENTIFIED") + 1 :][:2]
     return "mysql_native_password" if how == "BY" else tokens.unquoted(name) if name[0] in "'`" else name
+
+
+def _stored(words: Sequence[str]) -> str:
+    """Give what MariaDB keeps of the password; MySQL's form of it is of no use here."""
+    after = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in {"PASSWORD", "USING"}), "''")
+    return tokens.unquoted(after) if after[0] == "'" else ""
 
 
 def _is_unusable(words: Sequence[str]) -> bool:
@@ -202,12 +212,15 @@ def _begins(words: Sequence[str], at: int) -> bool:
     return words[at] in _ENDS or any(tuple(words[at : at + len(one)]) == one for one in _CLAUSES)
 
 
+def default_options() -> dict[tuple[str, ...], str]:
+    """Give the options of an account that was made without any."""
+    return dict(_DEFAULTS)
+
+
 def option_changes(wanted: State, held: State) -> list[str]:
-    """List the clauses of ALTER USER that level REQUIRE, limits and password options, as one text each."""
-    require, limits, rest = [], [], []
-    for clause in _CLAUSES:
-        if wanted.options[clause] == held.options[clause]:
-            continue
-        text = f"{' '.join(clause)} {wanted.options[clause]}".strip()
-        (require if clause[0] == "REQUIRE" else limits if clause[0].startswith("MAX_") else rest).append(text)
-    return [*require, *([f"WITH {' '.join(limits)}"] if limits else []), *rest]
+    """List the clauses of ALTER USER that level REQUIRE, limits and password options, in the order it wants."""
+    different = [clause for clause in _CLAUSES if wanted.options[clause] != held.options[clause]]
+    texts = {clause: f"{' '.join(clause)} {wanted.options[clause]}".strip() for clause in different}
+    limits = [texts.pop(clause) for clause in different if clause[0].startswith("MAX_")]
+    require = [texts.pop(clause) for clause in different if clause == ("REQUIRE",)]
+    return [*require, *([f"WITH {' '.join(limits)}"] if limits else []), *texts.values()]

@@ -6,13 +6,13 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import pymysql
-
 from rotation.engines.mysql.faults import ENGINE, translate
 from rotation.errors import AccountUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pymysql
 
     from rotation.model import Credential, Deadline, Password
 
@@ -31,10 +31,12 @@ class Account(NamedTuple):
 
     user: str
     host: str
+    is_role: bool = False
+    """Whether it is one of MariaDB's roles, which have no host part."""
 
     def __str__(self) -> str:
         """Give the account as statements name it."""
-        return f"{quoted(self.user)}@{quoted(self.host)}"
+        return quoted(self.user) if self.is_role else f"{quoted(self.user)}@{quoted(self.host)}"
 
 
 def quoted(name: str) -> str:
@@ -96,12 +98,17 @@ class Connection:
     def variables(self) -> Mapping[str, str]:
         """The system variables that tell servers apart, as far as this one has them."""
         names = ", ".join(self.literal(name) for name in _TELLING)
-        return dict(self.run(f"SHOW VARIABLES WHERE Variable_name IN ({names})"))  # noqa: S608 names of ours
+        return dict(self.run(f"SHOW VARIABLES WHERE Variable_name IN ({names})"))
 
     @property
     def is_mariadb(self) -> bool:
         """Whether this is MariaDB: the only one with that variable (MariaDB manual, "Server System Variables")."""
         return "strict_password_validation" in self.variables
+
+    @property
+    def takes_clear_passwords_only(self) -> bool:
+        """Whether MariaDB refuses hashes where it has a check of passwords (manual, strict_password_validation)."""
+        return self.variables.get("strict_password_validation") == "ON"
 
     @property
     def verifies_current(self) -> bool:

@@ -7,6 +7,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
+from pymysql.constants import CR
 
 from rotation.engines import tls
 from rotation.engines.mysql.connection import Connection
@@ -30,6 +31,7 @@ _TRAITS: Final = Traits(
     default_database="",
     limits=Limits(password_min=8, password_max=128, name_bytes=32, default_excluded="/@\"'\\"),
     two_passwords=frozenset({"mysql", "aurora-mysql"}),
+    longer_names={"mariadb": 80},
 )
 
 _FIRST: Final = "SET SESSION sql_mode = '', autocommit = 1, sql_quote_show_create = 1, lock_wait_timeout = {seconds}"
@@ -146,7 +148,7 @@ def _failure(error: Exception, where: str) -> EngineError:
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, ssl.SSLError):
         return TLS.at(where)
-    if number_of(error) == pymysql.constants.CR.CR_CONN_HOST_ERROR:
+    if number_of(error) == CR.CR_CONN_HOST_ERROR:
         return UNREACHABLE.at(where)
     return refusal(error, where)
 
@@ -171,5 +173,3 @@ def _read(plain: socket.socket, count: int) -> bytes:
             raise ConnectionError
         received += part
     return received
-
-

@@ -85,7 +85,11 @@ _LIMIT: Final = Fault(
     AccountUnusable, "The account is at a limit of its own", "Raise MAX_USER_CONNECTIONS and its like.", accepted=True
 )
 _LOCKED: Final = Fault(
-    AccountUnusable, "The account is locked", "ALTER USER … ACCOUNT UNLOCK, if it should log in.", None, True, True
+    AccountUnusable,
+    "The account is locked",
+    "ALTER USER … ACCOUNT UNLOCK, if it should log in.",
+    accepted=True,
+    locked=True,
 )
 _BLOCKED: Final = Fault(
     AccountUnusable,
@@ -99,9 +103,7 @@ _EXPIRED: Final = Fault(
     "Set it anew, to AWSCURRENT's, and ALTER USER … PASSWORD EXPIRE NEVER: rotation is what renews it.",
     accepted=True,
 )
-_SECURE: Final = Fault(
-    AccountUnusable, "The server lets nobody in without TLS", 'Remove "ssl": false from the secret.'
-)
+_SECURE: Final = Fault(AccountUnusable, "The server lets nobody in without TLS", 'Remove "ssl": false from the secret.')
 
 _CONNECTION: Final = {
     **dict.fromkeys((1053, 1927, 2006, 2013, 2055, 4031), ENDED),
@@ -121,7 +123,10 @@ LOGIN: Final[Mapping[int, Fault]] = {
     ),
     1040: Fault(Unreachable, "All connections that the server allows are in use", "Raise max_connections."),
     1044: Fault(
-        AccountUnusable, "The user may not use the database", "GRANT a privilege on it, or correct dbname.", accepted=True
+        AccountUnusable,
+        "The user may not use the database",
+        "GRANT a privilege on it, or correct dbname.",
+        accepted=True,
     ),
     1049: Fault(AccountUnusable, "The database does not exist", "Correct dbname in the secret.", accepted=True),
     1129: Fault(
@@ -173,9 +178,7 @@ STATEMENT: Final[Mapping[int, Fault]] = {
     **dict.fromkeys((1205, 1213, 1317, 3058), _CONFLICT),
     **dict.fromkeys((1290, 1792, 1836), _READ_ONLY),
     1133: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
-    1396: Fault(
-        StatementFailed, "The account came or went just now, or does not exist", "The step can be tried again.", True
-    ),
+    1396: Fault(StatementFailed, "The account came or went just now, or does not exist", _AGAIN, retryable=True),
     1819: Fault(
         PasswordRejected,
         "The server's policy refuses the new password",

@@ -8,6 +8,7 @@ The server writes its rows by one rule for all accounts (MySQL manual, "SHOW GRA
 from __future__ import annotations
 
 from enum import Enum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation.engines.mysql import tokens
@@ -154,7 +155,7 @@ def _by_column(words: list[str]) -> Iterator[str]:
 
 def _has(words: Sequence[str], kind: str) -> bool:
     """Say whether WITH … OPTION is there; MariaDB puts other things between."""
-    return any(pair == (kind, "OPTION") for pair in zip(words, words[1:], strict=False))
+    return any(pair == (kind, "OPTION") for pair in pairwise(words))
 
 
 def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql.accounts import (
     MARK,
+    MARK_KEYS,
     NO_PASSWORD,
     UNUSABLE,
     account_of,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotation.engines.mysql.connection import Account, Connection
-    from rotation.model import Password
+    from rotation.model import Mark, Password
 
 _POLICIES: Final = ("validate_password.", "validate_password_")
 """How the policy's variables begin: those of the component, and of the plugin that it replaced."""
@@ -79,12 +81,12 @@ def _set_own(connection: Connection, password: Password) -> None:
         connection.run(statement)
 
 
-def disable_password(connection: Connection, username: str) -> None:
+def disable_password(connection: Connection, username: str, stored: str) -> None:
     """Give the user a hash that no password has, and end its second password."""
     account = account_of(connection, username)
     try:
         if connection.is_mariadb:
-            connection.run(f"ALTER USER {account} {closed(connection, 'mysql_native_password')}")
+            connection.run(f"ALTER USER {account} {closed(connection, '', stored)}")
             return
         connection.run(f"ALTER USER {account} {closed(connection, read(connection, account).plugin)}")
         if connection.keeps_two_passwords:
@@ -93,11 +95,20 @@ def disable_password(connection: Connection, username: str) -> None:
         raise _denied(connection, username, denied) from None
 
 
-def closed(connection: Connection, plugin: str) -> str:
-    """Give the clause of a password that nobody has."""
+def closed(connection: Connection, plugin: str, stored: str = NO_PASSWORD) -> str:
+    """Give the clause of a password that nobody has; MariaDB keeps the hash that it is told."""
     if connection.is_mariadb:
-        return f"IDENTIFIED VIA mysql_native_password USING {connection.literal(NO_PASSWORD)}"
+        return f"IDENTIFIED VIA mysql_native_password USING {connection.literal(stored)}"
     return f"IDENTIFIED WITH {plugin} AS {connection.literal(UNUSABLE[plugin])}"
+
+
+def closing_hash(secret_arn: str, username: str) -> str:
+    """
+    Make a hash that no password has, and that says whose the account is: MariaDB has no other place for it.
+
+    It has the form of any hash, so that it tells nobody else anything.
+    """
+    return "*" + hashlib.sha256(f"aws-rotation {secret_arn} {username}".encode()).hexdigest()[:40].upper()
 
 
 def opened(connection: Connection, plugin: str, password: Password) -> str:
@@ -125,10 +136,7 @@ def rehearse_password(connection: Connection, username: str, password: Password)
             where=connection.where,
             remedy="Name the writer's endpoint, or end read_only.",
         )
-    if connection.is_mariadb:
-        _require_hashes(connection)
-    else:
-        _require_policy(connection, username, password)
+    require_policy(connection, username, password)
 
 
 def require_management(connection: Connection, username: str) -> None:
@@ -139,7 +147,9 @@ def require_management(connection: Connection, username: str) -> None:
 
 
 def _denied(connection: Connection, username: str, denied: PermissionDenied | None) -> PermissionDenied:
-    remedy = f"Run: GRANT CREATE USER ON *.* TO {connection.account}; and, on MySQL, SYSTEM_USER for a user that has it."
+    remedy = (
+        f"Run: GRANT CREATE USER ON *.* TO {connection.account}; and, on MySQL, SYSTEM_USER for a user that has it."
+    )
     if username == connection.user:
         remedy = "See the server's variable read_only and the account's own restrictions, or name an admin's secret."
     return PermissionDenied(
@@ -153,7 +163,7 @@ def _denied(connection: Connection, username: str, denied: PermissionDenied | No
 
 def _require_hashes(connection: Connection) -> None:
     """Refuse where a password check of MariaDB takes clear passwords only, which its log would show."""
-    if connection.variables["strict_password_validation"] == "ON" and connection.run(
+    if connection.takes_clear_passwords_only and connection.run(
         "SELECT 1 FROM information_schema.PLUGINS"
         " WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'"
     ):
@@ -166,8 +176,11 @@ def _require_hashes(connection: Connection) -> None:
         )
 
 
-def _require_policy(connection: Connection, username: str, password: Password) -> None:
+def require_policy(connection: Connection, username: str, password: Password) -> None:
     """Hold the password against the variables of validate_password (manual, "Password Validation Options")."""
+    if connection.is_mariadb:
+        _require_hashes(connection)
+        return
     rows = connection.run("SHOW VARIABLES LIKE 'validate_password%'")
     policy = {name.removeprefix(start): value for start in _POLICIES for name, value in rows if name.startswith(start)}
     if policy and not _obeys(policy, username, password.reveal()):
@@ -209,23 +222,15 @@ def retention_obstacle(connection: Connection, username: str) -> str | None:
 
 
 def retain_password(
-    connection: Connection, username: str, passwords: tuple[Password, Password], version: str, known: str
+    connection: Connection, username: str, passwords: tuple[Password, Password], mark: Mark, known: str
 ) -> bool:
     """Set the second of the passwords beside the first; False where the first is not the account's first one."""
     account = account_of(connection, username)
-    own = username == connection.user
-    if own:
-        return _retain_own(connection, account, passwords, version)
-    _retain_by_admin(connection, account, passwords, version, known)
-    return True
-
-
-def _retain_own(connection: Connection, account: Account, passwords: tuple[Password, Password], version: str) -> bool:
-    """One statement, a compare-and-swap in the server: what REPLACE names must be the account's first password."""
-    current, pending = map(connection.literal, passwords)
-    statement = f"ALTER USER {account} IDENTIFIED BY {pending} REPLACE {current} RETAIN CURRENT PASSWORD"
+    if username != connection.user:
+        _retain_by_admin(connection, account, passwords, mark, known)
+        return True
     try:
-        _run_marked(connection, statement, version)
+        _retain(connection, account, passwords, mark, f" REPLACE {connection.literal(passwords[0])}")
     except StatementFailed as error:
         if error.code != str(NOT_FIRST):
             raise
@@ -234,51 +239,43 @@ def _retain_own(connection: Connection, account: Account, passwords: tuple[Passw
     return True
 
 
-def _run_marked(connection: Connection, statement: str, version: str) -> None:
-    """Record the version beside the account; the right to do so is not documented, so it may be missing."""
+def _retain(
+    connection: Connection, account: Account, passwords: tuple[Password, Password], mark: Mark, condition: str = ""
+) -> None:
+    """
+    Set the pending password and retain the first one: with REPLACE a compare-and-swap in the server.
+
+    The mark goes along where the account has a place for it. That a user may write its own is not documented, so
+    where the server says no (1227) it stays away.
+    """
+    pending = connection.literal(passwords[1])
+    statement = f"ALTER USER {account} IDENTIFIED BY {pending}{condition} RETAIN CURRENT PASSWORD"
     if connection.keeps_attributes:
-        try:
-            connection.run(f"{statement} ATTRIBUTE {connection.literal(_retained(version))}")
-        except PermissionDenied:
-            pass
-        else:
+        content = json.dumps({MARK: dict(zip(MARK_KEYS, mark, strict=True))})
+        with contextlib.suppress(PermissionDenied):
+            connection.run(f"{statement} ATTRIBUTE {connection.literal(content)}")
             return
     connection.run(statement)
 
 
-def _retained(version: str) -> str:
-    return json.dumps({MARK: {"retained": version}})
-
-
 def _retain_by_admin(
-    connection: Connection, account: Account, passwords: tuple[Password, Password], version: str, known: str
+    connection: Connection, account: Account, passwords: tuple[Password, Password], mark: Mark, known: str
 ) -> None:
     """
     Put the current password first, whatever state the account is in, then the pending one before it.
 
-    Where the history forbids the first statement, it is left out if the account's record says that the current
-    password is the first one; if it names this very version, all is done. Call it under the lock.
+    Where the history forbids the first statement, it is left out if the account's mark says that the current
+    password is the first one, or says nothing; if it names this very version, all is done. Call it under the lock.
     """
-    current, pending = map(connection.literal, passwords)
-    attributes = attributes_of(connection, account)
-    recorded = _record(attributes)
+    found = mark_in(attributes_of(connection, account))
     try:
-        connection.run(f"ALTER USER {account} IDENTIFIED BY {current}")
+        connection.run(f"ALTER USER {account} IDENTIFIED BY {connection.literal(passwords[0])}")
     except PasswordRejected as error:
-        if error.code != str(IN_HISTORY) or recorded not in {None, known, version}:
+        if error.code != str(IN_HISTORY) or (found and found.version not in {known, mark.version}):
             raise
-        if recorded == version:
+        if found and found.version == mark.version:
             return
-    _run_marked(connection, f"ALTER USER {account} IDENTIFIED BY {pending} RETAIN CURRENT PASSWORD", version)
-
-
-def _record(attributes: Mapping[str, Any]) -> str | None:
-    """Give the version whose password is the account's first one, as far as the account says."""
-    content = attributes.get(MARK)
-    if not isinstance(content, dict):
-        return None
-    mark = mark_in(attributes)
-    return content.get("retained") or (mark.version if mark else None)
+    _retain(connection, account, passwords, mark)
 
 
 def discard_retained(connection: Connection, username: str) -> None:

@@ -21,9 +21,7 @@ MOST_ROLES: Final = 100
 def held_by_login(connection: Connection) -> frozenset[Grant]:
     """Read what the login may do now, by itself and by the roles in effect (manual, "SHOW GRANTS Statement")."""
     rows = [str(row[0]) for row in connection.run("SHOW GRANTS")]
-    own = f" TO {connection.account}"
-    mine = grants.parse((row for row in rows if own in row or "PROXY" not in row), connection.account)
-    return mine
+    return grants.parse((row for row in rows if not row.startswith("GRANT PROXY")), connection.account)
 
 
 def holds(held: frozenset[Grant], what: str, on: str = EVERYWHERE) -> bool:
@@ -37,9 +35,10 @@ def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[
     waiting, seen = [account], {account}
     while waiting and len(seen) < MOST_ROLES:
         holder = waiting.pop()
-        for grant in read_grants(connection, holder):
+        own = holder == connection.account  # whoever is no admin may read its own grants only, roles in effect included
+        for grant in held_by_login(connection) if own else read_grants(connection, holder):
             yield str(holder), grant
-            if grant.kind is Kind.ROLE and (role := _role(grant.what)) not in seen:
+            if not own and grant.kind is Kind.ROLE and (role := _role(grant.what)) not in seen:
                 seen.add(role)
                 waiting.append(role)
 
@@ -47,5 +46,6 @@ def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[
 def _role(name: str) -> Account:
     """Read a role's name: with a host part on MySQL, without on MariaDB."""
     words = tokens.split(name)
-    host = tokens.unquoted(words[2]) if len(words) > 1 else ""
-    return Account(tokens.unquoted(words[0]), host)
+    if len(words) == 1:
+        return Account(tokens.unquoted(words[0]), "", is_role=True)
+    return Account(tokens.unquoted(words[0]), tokens.unquoted(words[2]))

@@ -108,14 +108,13 @@ _BELONGINGS: Final = """
 SELECT coalesce(d.datname, ''), count(*)
   FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
  WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid = %s
-   AND s.classid <> 'pg_catalog.pg_auth_members'::regclass
    AND NOT (s.classid = 'pg_catalog.pg_database'::regclass AND s.deptype = 'a' AND NOT EXISTS (
          SELECT FROM pg_catalog.pg_database granted, pg_catalog.aclexplode(granted.datacl) acl
           WHERE granted.oid = s.objid AND acl.grantee = s.refobjid
             AND (acl.privilege_type <> 'CONNECT' OR acl.is_grantable)))
  GROUP BY 1 ORDER BY 1
 """
-"""All that depends on the user, in every database, but its CONNECT grants and its part in memberships."""
+"""All that depends on the user, in every database, but its CONNECT grants; since 16 also memberships it granted."""
 
 
 def read_role(connection: Connection, name: str) -> Role | None:

@@ -1,0 +1,126 @@
+"""What has to be run so that one account of a pair is the equal of the other: pure functions of what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from rotation.engines.mysql import grants
+from rotation.engines.mysql.accounts import DIGEST, MARK, MARK_KEYS, State, default_options, option_changes
+from rotation.engines.mysql.connection import quoted
+from rotation.engines.mysql.grants import Kind
+from rotation.engines.mysql.rights import holds
+from rotation.model import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rotation.engines.mysql.connection import Account, Connection
+    from rotation.engines.mysql.grants import Grant
+    from rotation.model import Pair
+
+_OF_A_DEFINER: Final = frozenset({"EXECUTE", "ALTER ROUTINE"})
+"""What the server gives to who creates a routine (manual, automatic_sp_privileges)."""
+
+
+def newborn(base: State, account: Account) -> State:
+    """Give what an account will be just after it was made: closed, and without anything."""
+    return State(
+        account=account,
+        plugin=base.plugin,
+        closed=True,
+        stored="",
+        locked=True,
+        options=default_options(),
+        grants=frozenset(),
+        attributes={},
+    )
+
+
+def statements(connection: Connection, base: State, clone: State) -> list[str]:
+    """List what makes the clone the base's equal, but for marks and the password; nothing where it is."""
+    found = []
+    if clauses := option_changes(base, clone):
+        found.append(f"ALTER USER {clone.account} {' '.join(clauses)}")
+    found += grants.changes(base.grants, clone.grants, clone.account)
+    if base.default_roles != clone.default_roles:
+        roles = ", ".join(sorted(base.default_roles)) or "NONE"
+        on_mariadb = f"SET DEFAULT ROLE {roles} FOR {clone.account}"
+        found.append(on_mariadb if connection.is_mariadb else f"ALTER USER {clone.account} DEFAULT ROLE {roles}")
+    return found
+
+
+def lost_on_base(base: State, clone: State, created: frozenset[str]) -> tuple[list[str], list[str]]:
+    """
+    List what the base has to get since the clone created something, and what else the application would lose.
+
+    What the base holds and the clone does not is no loss; neither is what the base holds in a wider form.
+    """
+    extra = clone.grants - base.grants
+    lost = [grant for grant in extra if grant.kind is not Kind.RESTRICTION and not _covered(base, grant)]
+    made = [grant for grant in lost if grant.on in created and grant.what in _OF_A_DEFINER]
+    narrowed = [grant.taking(base.account) for grant in base.grants - clone.grants if grant.kind is Kind.RESTRICTION]
+    other = [_giving(grant, base) for grant in lost if grant not in made]
+    return sorted(grant.giving(base.account) for grant in made), sorted([*narrowed, *other])
+
+
+def _covered(base: State, grant: Grant) -> bool:
+    if grant.kind is Kind.PRIVILEGE:
+        return grant.what != "GRANT OPTION" and holds(base.grants, grant.what, grant.on)
+    return not grant.option and replace_option(grant) in base.grants
+
+
+def replace_option(grant: Grant) -> Grant:
+    """Give the same grant with the right to pass it on."""
+    return grant._replace(option=True)
+
+
+def _giving(grant: Grant, base: State) -> str:
+    if grant.kind is Kind.DEFAULT_ROLE:
+        return f"make {grant.what} a default role of {base.account}"
+    return grant.giving(base.account)
+
+
+def routine(kind: str, schema: str, name: str) -> str:
+    """Name a routine as grants do."""
+    return f"{kind} {quoted(schema)}.{quoted(name)}"
+
+
+def mark(connection: Connection, pair: Pair, state: State, like: State | None = None, *, sealed: bool = False) -> str:
+    """Give the clause that marks an account, and levels its other attributes; empty where the server has none."""
+    if connection.is_mariadb or not connection.keeps_attributes:
+        return ""
+    content: dict[str, str] = dict(zip(MARK_KEYS, Mark(pair.secret_arn, pair.base, pair.version), strict=True))
+    if sealed:
+        content[DIGEST] = digest(state.grants)
+    patch: dict[str, Any] = {MARK: content}
+    if like is not None:
+        patch |= _patch(_words(like.attributes), _words(state.attributes))
+    return f" ATTRIBUTE {connection.literal(json.dumps(patch))}"
+
+
+def _words(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attributes.items() if key != MARK}
+
+
+def _patch(wanted: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+    """Make a merge patch (RFC 7396, which ALTER USER applies) from what is held to what is wanted."""
+    patch: dict[str, Any] = dict.fromkeys(held.keys() - wanted.keys())
+    for key, value in wanted.items():
+        if value != held.get(key):
+            nested = isinstance(value, dict) and isinstance(held.get(key), dict)
+            patch[key] = _patch(value, held[key]) if nested else value
+    return patch
+
+
+def digest(held: frozenset[Grant]) -> str:
+    """Make a short word for a set of grants."""
+    lines = sorted(f"{grant.kind.value}|{grant.what}|{grant.on}|{grant.option}" for grant in held)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def is_sealed(state: State) -> bool:
+    """Say whether the account holds what was recorded beside it."""
+    content = state.attributes.get(MARK)
+    return isinstance(content, dict) and content.get(DIGEST) == digest(state.grants)

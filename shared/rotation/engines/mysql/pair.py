@@ -1,0 +1,222 @@
+"""The two users that alternate: whose the idle one is, and how it gets the access of the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.mysql import levelling, passwords
+from rotation.engines.mysql.accounts import NO_PASSWORD, account_of, accounts_of, attributes_of, mark_in, read
+from rotation.engines.mysql.connection import Account
+from rotation.engines.mysql.faults import ENGINE
+from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied
+from rotation.model import Ownership
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.engines.mysql.accounts import State
+    from rotation.engines.mysql.connection import Connection
+    from rotation.model import Mark, Pair, Password
+
+_ROUTINES: Final = """
+SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE DEFINER = {definer}
+"""
+
+
+def mark_of(connection: Connection, username: str) -> Mark | None:
+    """Read the mark beside the account of that name, if there is exactly one."""
+    found = accounts_of(connection, username)
+    return mark_in(attributes_of(connection, found[0])) if len(found) == 1 else None
+
+
+def ownership(connection: Connection, pair: Pair) -> Ownership:
+    """
+    Say whose the idle user is, by its own mark; a partner's proves nothing, since users can write their own.
+
+    On MariaDB only an account that was never opened, or whose password was ended, has one: as its hash.
+    """
+    if not accounts_of(connection, pair.idle):
+        return Ownership.ABSENT
+    account = account_of(connection, pair.idle)
+    if connection.is_mariadb:
+        ours = read(connection, account).stored == _closing_hash(pair)
+        return Ownership.OURS if ours else Ownership.UNMARKED
+    mark = mark_in(attributes_of(connection, account))
+    if mark is None:
+        return Ownership.UNMARKED
+    return Ownership.OURS if _names(mark, pair) else Ownership.FOREIGN
+
+
+def prepared_version(connection: Connection, pair: Pair) -> str | None:
+    """Read for which version the pair was prepared last; a mark that names another base says nothing of it."""
+    mark = mark_of(connection, pair.clone)
+    return mark.version if mark and _names(mark, pair) else None
+
+
+def _closing_hash(pair: Pair) -> str:
+    return passwords.closing_hash(pair.secret_arn, pair.idle)
+
+
+def _names(mark: Mark, pair: Pair) -> bool:
+    return (mark.secret_arn, mark.base) == (pair.secret_arn, pair.base)
+
+
+def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
+    """
+    Make the idle user the equal of the active one, statement by statement, the password last.
+
+    Nothing here can be rolled back. What is checked beforehand is what can be read: marks, hosts, locks, the
+    password's policy. With ``rehearse`` the admin's right to manage users is read too; whether it may grant each
+    single thing is known only when it does.
+    """
+    passwords.require_policy(connection, pair.idle, password)
+    if rehearse:
+        passwords.require_management(connection, pair.idle)
+    prepare = _level_clone if pair.promotes_clone else _level_base
+    try:
+        return prepare(connection, pair, password, rehearse=rehearse)
+    except PermissionDenied as denied:
+        raise PermissionDenied(
+            "The admin lacks a right to level the pair",
+            engine=ENGINE,
+            code=denied.code,
+            where=connection.where,
+            remedy=f"Run: GRANT CREATE USER ON *.* TO {connection.account}; GRANT SELECT ON mysql.* TO "
+            f"{connection.account};",
+        ) from None
+
+
+def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
+    base = read(connection, account_of(connection, pair.base))
+    account = Account(pair.clone, base.account.host)
+    existing = accounts_of(connection, pair.clone)
+    if elsewhere := [one for one in existing if one != account]:
+        raise GuardViolation(
+            f"The account {elsewhere[0]} has another host part than {base.account}",
+            where=connection.where,
+            remedy=f"Drop it, or RENAME USER {elsewhere[0]} TO {account}.",
+        )
+    _refuse_foreign(connection, pair, base)
+    clone = read(connection, account) if existing else levelling.newborn(base, account)
+    _refuse_foreign(connection, pair, clone)
+    if clone.locked and not (clone.closed or clone.stored == _closing_hash(pair)):
+        raise _mismatch(connection, f"The account {account} was locked by hand", f"ALTER USER {account} ACCOUNT UNLOCK")
+    lines = [] if existing else [f"CREATE USER {account}"]
+    lines += levelling.statements(connection, base, clone)
+    if rehearse:
+        return lines
+    _mark(connection, pair, base, clone, create=not existing)
+    for statement in levelling.statements(connection, base, clone):
+        _apply(connection, statement)
+    clone = read(connection, account)
+    _refuse_difference(connection, pair, levelling.statements(connection, base, clone))
+    _seal(connection, pair, clone)
+    opening = " ACCOUNT UNLOCK" if clone.locked else ""
+    connection.run(f"ALTER USER {account} {passwords.opened(connection, base.plugin, password)}{opening}")
+    return lines
+
+
+def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> None:
+    """Say on both accounts whose they are; a clone that is made is born with its mark, and unable to log in."""
+    on_clone = levelling.mark(connection, pair, clone, like=base)
+    if create:
+        closed = passwords.closed(connection, base.plugin, _closing_hash(pair))
+        connection.run(f"CREATE USER {clone.account} {closed} ACCOUNT LOCK{on_clone}")
+    elif on_clone:
+        connection.run(f"ALTER USER {clone.account}{on_clone}")
+    if on_base := levelling.mark(connection, pair, base):
+        connection.run(f"ALTER USER {base.account}{on_base}")
+
+
+def _seal(connection: Connection, pair: Pair, idle: State) -> None:
+    """Record beside the idle account what it holds, so that it can see by itself that it still does."""
+    if sealed := levelling.mark(connection, pair, idle, sealed=True):
+        connection.run(f"ALTER USER {idle.account}{sealed}")
+
+
+def _apply(connection: Connection, statement: str) -> None:
+    try:
+        connection.run(statement)
+    except PermissionDenied:
+        raise _mismatch(
+            connection,
+            f"The two users cannot be made equal: the admin may not {statement}",
+            "Run it as one who may, or give the admin that right WITH GRANT OPTION.",
+        ) from None
+
+
+def _level_base(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
+    """Refuse to promote the base where the application would lose something; give it what the clone created."""
+    base, clone = (read(connection, account_of(connection, name)) for name in (pair.base, pair.clone))
+    if base.locked:
+        what = f"The account {base.account} is locked"
+        raise _mismatch(connection, what, f"ALTER USER {base.account} ACCOUNT UNLOCK, if it should log in.")
+    _refuse_foreign(connection, pair, base)
+    made, lost = levelling.lost_on_base(base, clone, _routines_of(connection, clone.account))
+    _refuse_difference(connection, pair, lost)
+    if rehearse:
+        return made
+    for statement in made:
+        _apply(connection, statement)
+    _mark(connection, pair, base, clone, create=False)
+    _seal(connection, pair, read(connection, base.account))
+    connection.run(f"ALTER USER {base.account} {passwords.opened(connection, base.plugin, password)}")
+    return made
+
+
+def _routines_of(connection: Connection, definer: Account) -> frozenset[str]:
+    """Name the routines that an account defined, as grants name them."""
+    name = connection.literal(f"{definer.user}@{definer.host}")
+    return frozenset(
+        levelling.routine(str(kind), str(schema), str(routine))
+        for kind, schema, routine in connection.run(_ROUTINES.format(definer=name))
+    )
+
+
+def _refuse_foreign(connection: Connection, pair: Pair, state: State) -> None:
+    if state.mark and not _names(state.mark, pair):
+        patch = connection.literal('{"aws-rotation": null}')
+        raise NotOurs(
+            f"The account {state.account} is marked as another secret's",
+            where=connection.where,
+            remedy=f"If that secret is gone, run: ALTER USER {state.account} ATTRIBUTE {patch};",
+        )
+
+
+def _refuse_difference(connection: Connection, pair: Pair, statements: Sequence[str]) -> None:
+    if statements:
+        what = f"The users {pair.base} and {pair.clone} do not have the same access"
+        raise _mismatch(connection, what, "Run: " + "; ".join(statements))
+
+
+def _mismatch(connection: Connection, what: str, remedy: str) -> AccessMismatch:
+    return AccessMismatch(what, where=connection.where, remedy=remedy)
+
+
+def disable_password(connection: Connection, username: str, pair: Pair | None) -> None:
+    """End a user's password; that of a pair's idle user so that the account can still be told to be the pair's."""
+    known = pair is not None and pair.idle == username
+    passwords.disable_password(connection, username, _closing_hash(pair) if pair and known else NO_PASSWORD)
+
+
+def check_access(connection: Connection, pair: Pair) -> None:
+    """
+    As the idle user: see that its login has its default roles in effect, and all that it was prepared with.
+
+    It cannot see the other account, so what it holds is compared with what the admin recorded beside it; MariaDB
+    has no place for such a record, and there the admin's own comparison just before the password is all.
+    """
+    state = read(connection, connection.account)
+    active = str(connection.one("SELECT CURRENT_ROLE()")) if state.default_roles else ""
+    if active == "NONE":
+        raise _mismatch(
+            connection, f"The login of {pair.idle} begins without its default roles", "Look at init_connect."
+        )
+    if connection.is_mariadb or not connection.keeps_attributes:
+        return
+    if state.mark is None or not _names(state.mark, pair) or state.mark.version != pair.version:
+        what = f"The account {state.account} is not prepared for this rotation"
+        raise _mismatch(connection, what, "Let the service retry from setSecret, or look for who changes the mark.")
+    if not levelling.is_sealed(state):
+        what = f"The access of {state.account} was changed after it was levelled"
+        raise _mismatch(connection, what, "The service's retry levels it again; look for who changed it.")

@@ -1,0 +1,134 @@
+"""What a rotation asks of MySQL and MariaDB, once a login was accepted."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Self
+
+from rotation.engines.mysql import pair as pairs
+from rotation.engines.mysql import passwords
+from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
+from rotation.engines.mysql.guard import guard
+from rotation.errors import PermissionDenied, StatementFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rotation.engines.mysql.connection import Connection
+    from rotation.model import Mark, Ownership, Pair, Password
+
+
+class MySQLSession:
+    """A session that acts as the account that its login names."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection; the session closes it."""
+        self._connection = connection
+        self._pair: Pair | None = None
+
+    def __enter__(self) -> Self:
+        """Give the session."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the session, and with it its lock."""
+        self._connection.close()
+
+    def lock(self, name: str) -> bool:
+        """
+        Take the server's lock of that name; say whether it had to be waited for.
+
+        Waits for half of the time that is left, so that the winner's work can still be looked at. The name is
+        hashed: the server takes 64 characters (manual, "Locking Functions").
+        """
+        literal = self._connection.literal(f"rotation-{hashlib.sha256(name.encode()).hexdigest()[:48]}")
+        if self._connection.one(f"SELECT GET_LOCK({literal}, 0)") == 1:
+            return False
+        patience = max(0.1, self._connection.deadline.remaining() / 2)
+        if self._connection.one(f"SELECT GET_LOCK({literal}, {patience:.3f})") != 1:
+            raise StatementFailed(
+                "Another session holds the lock for too long",
+                engine=ENGINE,
+                where=self._connection.where,
+                remedy="The step can be tried again.",
+                retryable=True,
+            )
+        return True
+
+    def rehearse_password(self, username: str, password: Password) -> None:
+        """See what can be seen beforehand of whether the password could be set."""
+        passwords.rehearse_password(self._connection, username, password)
+
+    def set_password(self, username: str, password: Password) -> None:
+        """Set the password; MariaDB, whose log shows clear text, is told its hash."""
+        passwords.set_password(self._connection, username, password)
+
+    def guard_target(self, username: str, *, allow_privileged: bool) -> None:
+        """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
+        guard(self._connection, username, allow_privileged=allow_privileged)
+
+    def mark_of(self, username: str) -> Mark | None:
+        """Read the mark beside the account; it proves something of that account alone, whose user can write it."""
+        return pairs.mark_of(self._connection, username)
+
+    def ownership(self, pair: Pair) -> Ownership:
+        """Say whose the idle user of the pair is, by its own mark."""
+        self._pair = pair
+        return pairs.ownership(self._connection, pair)
+
+    def prepared_version(self, pair: Pair) -> str | None:
+        """Read for which version the pair was prepared last, by the clone's mark."""
+        return pairs.prepared_version(self._connection, pair)
+
+    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
+        """Give the idle user the access of the active one and, last, the password."""
+        return pairs.level(self._connection, pair, password, rehearse=rehearse)
+
+    def check_access(self, pair: Pair) -> None:
+        """See as the idle user that it has what it was prepared with."""
+        pairs.check_access(self._connection, pair)
+
+    def disable_password(self, username: str) -> None:
+        """Give the user a hash that no password has; it keeps no second password either."""
+        pairs.disable_password(self._connection, username, self._pair)
+
+    def retention_obstacle(self, username: str) -> str | None:
+        """Say why the user cannot be given a second password by this login; None where it can."""
+        return passwords.retention_obstacle(self._connection, username)
+
+    def retain_password(
+        self, username: str, current: Password, pending: Password, mark: Mark, current_version: str
+    ) -> bool:
+        """Set the pending password beside the current one; False where the current is not the first one."""
+        return passwords.retain_password(self._connection, username, (current, pending), mark, current_version)
+
+    def discard_retained(self, username: str) -> None:
+        """End the user's second password now."""
+        passwords.discard_retained(self._connection, username)
+
+    def end_sessions(self, username: str) -> int:
+        """End the user's other sessions, and count them."""
+        own = self._connection.one("SELECT CONNECTION_ID()")
+        rows = self._connection.run("SHOW PROCESSLIST")
+        return sum(self._end(int(row[0])) for row in rows if row[1] == username and row[0] != own)
+
+    def _end(self, thread: int) -> bool:
+        try:
+            self._connection.run(f"KILL {thread}")
+        except StatementFailed as error:
+            if error.code != str(NO_SUCH_THREAD):
+                raise
+            return False
+        except PermissionDenied as denied:
+            raise PermissionDenied(
+                f"The login {self._connection.user} may not end the sessions of another user",
+                engine=ENGINE,
+                code=denied.code,
+                where=self._connection.where,
+                remedy="Run: GRANT CONNECTION_ADMIN (MariaDB: CONNECTION ADMIN) ON *.* to it, or on RDS: "
+                "CALL mysql.rds_kill for each.",
+            ) from None
+        return True

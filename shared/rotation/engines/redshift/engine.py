@@ -1,0 +1,55 @@
+"""Amazon Redshift: provisioned clusters and Serverless."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.redshift.connection import Connection, log_in
+from rotation.engines.redshift.faults import ENGINE
+from rotation.engines.redshift.network import authorities, open_channel
+from rotation.engines.redshift.session import RedshiftSession
+from rotation.engines.redshift.text import NAME_BYTES, folded
+from rotation.model import Limits, Traits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rotation.model import Address, Credential, Deadline
+
+_TRAITS: Final = Traits(
+    name=ENGINE,
+    names=frozenset({"redshift"}),
+    default_port=5439,
+    default_database="dev",
+    limits=Limits(
+        password_min=8,
+        password_max=64,
+        name_bytes=NAME_BYTES,
+        forbidden="'\"\\/@ ",
+        default_excluded="/@\"'\\:",
+        required=frozenset({"uppercase", "lowercase", "numbers"}),
+    ),
+)
+"""The rules for passwords: Developer Guide, "CREATE USER"."""
+
+
+class Redshift:
+    """The engine. It holds no connection and no credential."""
+
+    traits = _TRAITS
+
+    def __init__(self, ca_bundle: Path | None = None) -> None:
+        """Take the file of authorities to trust; without one, Amazon's, Redshift's and the system's count."""
+        self._trusted = authorities(ca_bundle)
+
+    def connect(self, address: Address, credential: Credential, deadline: Deadline) -> RedshiftSession:
+        """Log in, verified against the host's name unless the secret goes without TLS, and ask for something."""
+        user = replace(credential, username=folded(credential.username))
+        channel = open_channel(address, self._trusted, deadline)
+        try:
+            raw = log_in(channel, address, user)
+            return RedshiftSession(Connection(raw, user, deadline, str(address)))
+        except BaseException:
+            channel.close()
+            raise

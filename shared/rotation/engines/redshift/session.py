@@ -1,0 +1,97 @@
+"""What a rotation asks of Redshift, once a login was accepted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Self
+
+from rotation.engines.redshift import marks
+from rotation.engines.redshift import pair as pairs
+from rotation.engines.redshift.guard import guard
+from rotation.engines.redshift.passwords import change, explained, hashed
+from rotation.engines.redshift.text import folded
+from rotation.errors import PermissionDenied
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rotation.engines.redshift.connection import Connection
+    from rotation.model import Mark, Ownership, Pair, Password
+
+_SESSIONS: Final = """
+SELECT process FROM pg_catalog.stv_sessions
+ WHERE trim(user_name) = %s AND process <> pg_catalog.pg_backend_pid()
+"""
+_END: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
+
+
+class RedshiftSession:
+    """A session that acts as the user that logged in."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Take the connection; the session closes it."""
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        """Give the session."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the session."""
+        self._connection.close()
+
+    def lock(self, name: str) -> bool:  # noqa: ARG002 the port's
+        """
+        Take nothing: Redshift has no lock that is not a table's, and none that outlives a transaction.
+
+        LOCK locks tables, which an application's user and its admin need not share. So AWSCURRENT is read again
+        after every change that is taken back, and the salt of the pair's passwords tells of a rotation in between.
+        """
+        return False
+
+    def rehearse_password(self, username: str, password: Password) -> None:
+        """Set the password in a transaction that is rolled back."""
+        change(self._connection, username, hashed(password, marks.random_salt()), keep=False)
+
+    def set_password(self, username: str, password: Password) -> None:
+        """Set the password by its salted hash: the clear text does not leave this process."""
+        change(self._connection, username, hashed(password, marks.random_salt()))
+
+    def guard_target(self, username: str, *, allow_privileged: bool) -> None:
+        """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
+        guard(self._connection, username, allow_privileged=allow_privileged)
+
+    def mark_of(self, username: str) -> Mark | None:  # noqa: ARG002 the port's
+        """Know nothing: the salt can prove a pair that is known, and does not name one."""
+        return None
+
+    def ownership(self, pair: Pair) -> Ownership:
+        """Say whose the idle user of the pair is, by the salt of its password."""
+        return pairs.ownership(self._connection, pair)
+
+    def prepared_version(self, pair: Pair) -> str | None:
+        """Read for which version the pair was prepared last, by the salts of its passwords."""
+        return pairs.prepared_version(self._connection, pair)
+
+    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
+        """Give the idle user the access of the active one and the password, or change nothing at all."""
+        return pairs.level(self._connection, pair, password, rehearse=rehearse)
+
+    def check_access(self, pair: Pair) -> None:
+        """See as the idle user that it is the other's equal, as far as a user may see."""
+        pairs.check_access(self._connection, pair)
+
+    def disable_password(self, username: str) -> None:
+        """Take the user's password away."""
+        change(self._connection, username, None)
+
+    def end_sessions(self, username: str) -> int:
+        """End the user's other sessions, and count them."""
+        connection = self._connection
+        try:
+            processes = [row[0] for row in connection.run(_SESSIONS, folded(username))]
+            return sum(bool(connection.one(_END, process)) for process in processes)
+        except PermissionDenied as denied:
+            raise explained(denied, connection, f"end the sessions of {username}", "ACCESS SYSTEM TABLE") from None

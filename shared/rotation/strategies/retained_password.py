@@ -1,0 +1,175 @@
+"""One user with two passwords: the new one is set beside the old one, which stays valid until the next rotation."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, cast
+
+from rotation import recovery
+from rotation.errors import AccountUnusable, AuthenticationFailed, PasswordRejected
+from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
+from rotation.strategies import access
+from rotation.strategies.labels import changed_meanwhile, give_up, made_from, promote, still_pending
+from rotation.strategies.single_user import SingleUser, lock_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.delivery import Delivery
+    from rotation.model import Password, Secret
+    from rotation.ports import RetainingSession, Session
+
+_ALONE: Final = SingleUser()
+
+
+class RetainedPassword:
+    """
+    The server keeps the current password while it takes the new one: no client is rejected, not even one that caches.
+
+    Where the server or the login's rights do not allow it, the password changes as late and as briefly as with a
+    single one. That is decided once a rotation, in setSecret, and told to the later steps by a label of our own on
+    the pending version.
+    """
+
+    name: Final = StrategyName.RETAINED_PASSWORD
+
+    def propose(self, delivery: Delivery, current: Secret) -> tuple[str, Provenance | None]:
+        """Keep the user, and record from which version the new one is made."""
+        username, _ = _ALONE.propose(delivery, current)
+        return username, Provenance(None, made_from=current.version, made_for=delivery.token)
+
+    def set(self, delivery: Delivery) -> None:
+        """Prove AWSCURRENT, set the pending password beside it, and see that AWSCURRENT still logs in."""
+        if _is_late(delivery):
+            _ALONE.set(delivery)
+            return
+        current, pending = delivery.current, delivery.pending
+        admin = access.read_admin(delivery, current) if current.admin_arn is not None else None
+        violation = changed_meanwhile(delivery)
+        candidates = [current] if violation else recovery.candidates(delivery)
+        with ExitStack() as stack:
+            entry = access.first_accepted(delivery, candidates, admin)
+            session = stack.enter_context(entry.session)
+            if violation is not None:
+                give_up(delivery, violation)
+            if entry.secret is pending:
+                promote(delivery, current.version)
+            elif entry.secret is not current:
+                _fall_back(delivery, "AWSCURRENT is not accepted")
+            elif admin is None:
+                self._retain(delivery, session)
+            else:
+                self._retain_by_admin(delivery, stack.enter_context(access.open_admin(delivery, admin)), admin)
+
+    def test(self, delivery: Delivery) -> None:
+        """Log in as clients will."""
+        if _is_late(delivery):
+            _ALONE.test(delivery)
+            return
+        pending = delivery.pending
+        delivery.engine.connect(pending.address, pending.credential, delivery.deadline).__exit__(None, None, None)
+
+    def finish(self, delivery: Delivery) -> None:
+        """Move the label; the compare-and-swap needs no other look at the secret."""
+        if _is_late(delivery):
+            _ALONE.finish(delivery)
+        else:
+            promote(delivery, made_from(delivery) or delivery.current.version)
+
+    def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
+        """Log in, prove the right to keep two passwords (or to change the only one), and change nothing."""
+        said = _ALONE.rehearse(delivery, current, password)
+        with self._changer(delivery, current) as session:
+            obstacle = _retaining(session).retention_obstacle(current.username)
+        if obstacle is not None:
+            return [f"{said[0]}: {obstacle}"]
+        return [f"set a second password for {current.username} beside AWSCURRENT's, in setSecret"]
+
+    def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
+        """End the second password, after AWSCURRENT's is sure to be the first; then see that it is refused."""
+        current = delivery.current
+        if previous.username == current.username:
+            with self._changer(delivery, current) as session:
+                if _retaining(session).retention_obstacle(current.username) is None:
+                    session.lock(lock_name(current.username))
+                    session.set_password(current.username, current.credential.password)
+                    _retaining(session).discard_retained(current.username)
+        return _ALONE.revoke(delivery, previous, end_sessions=end_sessions)
+
+    @staticmethod
+    def _changer(delivery: Delivery, current: Secret) -> Session:
+        """Log in as the user itself; where the secret names an admin, as the admin, once AWSCURRENT is proven there."""
+        if current.admin_arn is None:
+            return access.first_accepted(delivery, [current]).session
+        admin = access.read_admin(delivery, current)
+        access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        return access.open_admin(delivery, admin)
+
+    def _retain_by_admin(self, delivery: Delivery, session: Session, admin: Secret) -> None:
+        """Let the admin do it under the lock; whoever came in between has left a mark."""
+        username = delivery.current.username
+        waited = session.lock(lock_name(username))
+        mark = session.mark_of(username)
+        expected = {None, delivery.token, delivery.current.version}
+        if (waited or (mark and mark.version) not in expected) and not still_pending(delivery):
+            return
+        session.guard_target(username, allow_privileged=delivery.settings.allow_privileged_targets)
+        self._retain(delivery, session, admin)
+
+    def _retain(self, delivery: Delivery, session: Session, admin: Secret | None = None) -> None:
+        current, pending = delivery.current, delivery.pending
+        retaining = _retaining(session)
+        obstacle = retaining.retention_obstacle(current.username)
+        if obstacle is not None:
+            _fall_back(delivery, obstacle)
+            return
+        passwords = current.credential.password, pending.credential.password
+        mark = Mark(current.arn, current.username, delivery.token)
+        try:
+            if not retaining.retain_password(current.username, *passwords, mark, current.version):
+                self._take_first_place(delivery, session)
+        except PasswordRejected as error:
+            give_up(delivery, error)
+        # the last look: whatever happened, clients of AWSCURRENT are let in
+        place = access.place_of(current, admin)
+        delivery.engine.connect(place, current.credential, delivery.deadline).__exit__(None, None, None)
+        delivery.observer.note("The user has the new password beside the old one", username=current.username)
+
+    @staticmethod
+    def _take_first_place(delivery: Delivery, session: Session) -> None:
+        """
+        Set the pending password where another one than AWSCURRENT's is the first.
+
+        It may be the pending one (set by an earlier delivery, or a twin). Otherwise an abandoned rotation or a person
+        set another one, and AWSCURRENT's is provably the second: it is accepted, and it is not the first. A change
+        that retains nothing leaves the second as it is.
+        """
+        pending = delivery.pending
+        try:
+            delivery.engine.connect(pending.address, pending.credential, delivery.deadline).__exit__(None, None, None)
+        except (AuthenticationFailed, AccountUnusable):
+            session.lock(lock_name(pending.username))
+            if not still_pending(delivery):
+                return
+            session.set_password(pending.username, pending.credential.password)
+            delivery.observer.warn(
+                "Another password was set beside AWSCURRENT's, by an abandoned rotation or by a person; "
+                "it is not accepted any more",
+                username=pending.username,
+            )
+
+
+def _is_late(delivery: Delivery) -> bool:
+    return LATE_CUTOVER in delivery.pending.stages
+
+
+def _fall_back(delivery: Delivery, reason: str) -> None:
+    """Decide for a late cutover, durably; the label is probably still on AWSCURRENT, from the rotation before."""
+    current = delivery.current
+    delivery.store.label(delivery.token, LATE_CUTOVER, current.version if LATE_CUTOVER in current.stages else None)
+    delivery.observer.note(f"The password will change in finishSecret, for a moment without the old one: {reason}")
+
+
+def _retaining(session: Session) -> RetainingSession:
+    """Take the session of an engine whose traits say that its servers may keep two passwords."""
+    return cast("RetainingSession", session)

@@ -1,0 +1,45 @@
+"""What MongoDB's error codes become, provoked on the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.engines.documentdb.faults import CODES
+from rotation.errors import RotationError
+from tests.support.mongodb import fail_next
+
+if TYPE_CHECKING:
+    from tests.dialect.documentdb.stage import Stage
+
+CLOSING = {303}
+"""MongoDB itself ends the connection with this one; DocumentDB means something else by it."""
+
+ENOUGH = 99
+
+
+@pytest.mark.parametrize("code", sorted(CODES.keys() - CLOSING))
+def test_every_code_of_the_table_is_understood_from_the_server(stage: Stage, code: int) -> None:
+    """A command that fails with it, however often, raises what the table says, without the server's text."""
+    user = stage.user()
+    with stage.login(user, seconds=3) as session:
+        fail_next(stage.server, "usersInfo", errorCode=code, times=ENOUGH)
+        with pytest.raises(RotationError) as caught:
+            session.mark_of(user.username)
+        stage.server.run("configureFailPoint", "failCommand", mode="off")
+    error = caught.value
+    assert type(error) is CODES[code].kind
+    assert str(code) in str(error)
+    assert "failpoint" not in str(error)
+
+
+def test_a_connection_that_the_server_ends_is_unreachable(stage: Stage) -> None:
+    """Whether the command took effect is not known."""
+    user = stage.changer()
+    with stage.login(user) as session:
+        fail_next(stage.server, "updateUser", closeConnection=True)
+        with pytest.raises(RotationError) as caught:
+            session.set_password(user.username, stage.password())
+        assert (type(caught.value).__name__, caught.value.retryable) == ("Unreachable", True)
+    stage.accepts(user)

@@ -1,0 +1,574 @@
+"""
+The specification of ports.Engine and ports.Session. Every engine runs it, and so does the fake that stands in for one.
+
+A subclass supplies the fixture ``lab``: a server, an admin, and what tests do behind the engine's back.
+"""
+
+from __future__ import annotations
+
+import string
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import pytest
+
+from rotation.errors import (
+    AccessMismatch,
+    AccountUnusable,
+    AuthenticationFailed,
+    GuardViolation,
+    PermissionDenied,
+    RotationError,
+    StatementFailed,
+    Unreachable,
+)
+from rotation.model import Address, Credential, Deadline, Mark, Ownership, Pair, Password
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.ports import Engine, Session
+
+ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf"
+OTHER_ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-AbCdEf"
+SECONDS: Final = 15.0
+PRINTABLE: Final = string.ascii_letters + string.digits + string.punctuation
+
+
+class EngineLab(Protocol):
+    """A server under test, and what happens on it."""
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+
+    @property
+    def address(self) -> Address:
+        """Where the server is."""
+
+    @property
+    def closed(self) -> Address:
+        """A place where nobody listens."""
+
+    @property
+    def admin(self) -> Credential:
+        """A login that may manage the users that the lab makes."""
+
+    @property
+    def privileged(self) -> str:
+        """A user that no application's secret should change."""
+
+    def unique(self, stem: str = "app") -> str:
+        """Give a name that no user of the server has."""
+
+    def password(self) -> Password:
+        """Make a password."""
+
+    def create_user(self, name: str) -> Credential:
+        """Make an application's user, with rights and without any mark."""
+
+    def make_unequal(self, name: str) -> None:
+        """Take access away from a clone, behind the engine's back."""
+
+    def refused_logins(self, name: str) -> int:
+        """Count the logins of that user that the server refused."""
+
+
+def shown(error: BaseException) -> str:
+    """Give all that anybody could print of an error, with what stands behind it."""
+    text = "".join(traceback.format_exception(error))
+    chain = [error, error.__cause__, error.__context__]
+    return text + "".join(f"{it} {it!r} {vars(it)}" for it in chain if it is not None)
+
+
+class Acts:
+    """What the cases do with a lab."""
+
+    @staticmethod
+    def login(lab: EngineLab, who: Credential, seconds: float = SECONDS) -> Session:
+        """Log in."""
+        return lab.engine.connect(lab.address, who, Deadline(seconds))
+
+    def accepts(self, lab: EngineLab, who: Credential) -> bool:
+        """Say whether a login is accepted; any other failure than a refusal is one of the test."""
+        try:
+            with self.login(lab, who):
+                return True
+        except (AuthenticationFailed, AccountUnusable):
+            return False
+
+    @staticmethod
+    def pair(lab: EngineLab, base: str, *, promote: str = "clone", version: str = "version-1") -> Pair:
+        """Give a pair of which one is about to be promoted."""
+        assert lab.engine
+        pair = Pair(ARN, base, base, version)
+        return replace(pair, idle=pair.clone) if promote == "clone" else pair
+
+    def level(self, lab: EngineLab, pair: Pair, *, rehearse: bool = False) -> tuple[Credential, Sequence[str]]:
+        """Prepare the idle user as the admin."""
+        idle = Credential(pair.idle, lab.password())
+        with self.login(lab, lab.admin) as session:
+            return idle, session.level(pair, idle.password, rehearse=rehearse)
+
+
+class EngineContract(Acts):
+    """What an engine and its sessions promise."""
+
+    # Logging in
+
+    def test_a_right_credential_gives_a_session(self, lab: EngineLab) -> None:
+        """A login that the server accepts can be used at once, and is one login."""
+        user = lab.create_user(lab.unique())
+        with self.login(lab, user) as session:
+            session.rehearse_password(user.username, lab.password())
+        assert lab.refused_logins(user.username) == 0
+
+    def test_a_wrong_password_is_refused_once(self, lab: EngineLab) -> None:
+        """A wrong password is AuthenticationFailed, after one attempt."""
+        user = lab.create_user(lab.unique())
+        with pytest.raises(AuthenticationFailed):
+            self.login(lab, replace(user, password=lab.password()))
+        assert lab.refused_logins(user.username) == 1
+
+    def test_an_unknown_user_is_refused(self, lab: EngineLab) -> None:
+        """A user that does not exist reads like a wrong password."""
+        with pytest.raises(AuthenticationFailed):
+            self.login(lab, Credential(lab.unique(), lab.password()))
+
+    def test_a_closed_port_is_unreachable(self, lab: EngineLab) -> None:
+        """Where nobody listens nothing is known of the credential, and the deadline holds."""
+        start = time.monotonic()
+        with pytest.raises(Unreachable) as error:
+            lab.engine.connect(lab.closed, Credential("app", lab.password()), Deadline(3))
+        assert error.value.retryable
+        assert time.monotonic() - start < 5
+
+    def test_an_expired_deadline_is_unreachable(self, lab: EngineLab) -> None:
+        """Without time left no login is begun."""
+        user = lab.create_user(lab.unique())
+        with pytest.raises(Unreachable):
+            self.login(lab, user, seconds=0)
+        assert self.accepts(lab, user)
+
+    @pytest.mark.parametrize("case", ["wrong password", "closed port", "no right", "no such user"])
+    def test_no_error_shows_a_password(self, lab: EngineLab, case: str) -> None:
+        """Neither text, nor arguments, nor what stands behind an error holds a password."""
+        user, victim = lab.create_user(lab.unique()), lab.create_user(lab.unique())
+        wrong, new = Credential(user.username, lab.password()), lab.password()
+        with pytest.raises(RotationError) as error:
+            if case == "wrong password":
+                self.login(lab, wrong)
+            elif case == "closed port":
+                lab.engine.connect(lab.closed, wrong, Deadline(3))
+            else:
+                target = victim.username if case == "no right" else lab.unique()
+                with self.login(lab, user) as session:
+                    session.set_password(target, new)
+        for password in (user.password, wrong.password, new):
+            assert password.reveal() not in shown(error.value)
+
+    # Passwords
+
+    def test_a_user_changes_its_own_password(self, lab: EngineLab) -> None:
+        """The new password counts at once, the old one no more, and the open session can take it back."""
+        old = lab.create_user(lab.unique())
+        new = replace(old, password=lab.password())
+        with self.login(lab, old) as session:
+            session.set_password(old.username, new.password)
+            assert self.accepts(lab, new)
+            assert not self.accepts(lab, old)
+            session.set_password(old.username, old.password)
+            assert self.accepts(lab, old)
+            assert not self.accepts(lab, new)
+
+    @pytest.mark.parametrize("by", ["itself", "admin"])
+    def test_a_rehearsal_changes_nothing(self, lab: EngineLab, by: str) -> None:
+        """What would be allowed is proven without an effect."""
+        user = lab.create_user(lab.unique())
+        new = replace(user, password=lab.password())
+        with self.login(lab, user if by == "itself" else lab.admin) as session:
+            session.rehearse_password(user.username, new.password)
+        assert self.accepts(lab, user)
+        assert not self.accepts(lab, new)
+
+    def test_an_admin_changes_a_users_password(self, lab: EngineLab) -> None:
+        """An admin needs no old password."""
+        old = lab.create_user(lab.unique())
+        new = replace(old, password=lab.password())
+        with self.login(lab, lab.admin) as session:
+            session.set_password(old.username, new.password)
+        assert self.accepts(lab, new)
+        assert not self.accepts(lab, old)
+
+    @pytest.mark.parametrize("act", ["set_password", "rehearse_password"])
+    def test_a_user_changes_nobody_else(self, lab: EngineLab, act: str) -> None:
+        """An application's user has no power over another, which a rehearsal finds, too."""
+        user, victim = lab.create_user(lab.unique()), lab.create_user(lab.unique())
+        with self.login(lab, user) as session, pytest.raises(PermissionDenied):
+            getattr(session, act)(victim.username, lab.password())
+        assert self.accepts(lab, victim)
+
+    def test_a_password_is_ended_and_set_anew(self, lab: EngineLab) -> None:
+        """Without a password no login is accepted, twice over; setting one opens the user again."""
+        user = lab.create_user(lab.unique())
+        with self.login(lab, lab.admin) as session:
+            for _ in range(2):
+                session.disable_password(user.username)
+                assert not self.accepts(lab, user)
+            session.set_password(user.username, user.password)
+        assert self.accepts(lab, user)
+
+    @pytest.mark.parametrize(
+        "stem",
+        [
+            'quo"ted',
+            "apo'strophe",
+            "per%cent",
+            "%s",
+            "with space",
+            "UpperCase",
+            "ümläut",
+            "日本",
+            "semi;colon",
+            "back\\s",
+        ],
+    )
+    def test_odd_names(self, lab: EngineLab, stem: str) -> None:
+        """A name is a name, whatever characters it has: for a user, for an admin, for a pair."""
+        user = lab.create_user(lab.unique(stem))
+        new = replace(user, password=lab.password())
+        with self.login(lab, user) as session:
+            session.lock(f"rotation of {user.username}")
+            session.set_password(user.username, new.password)
+        assert self.accepts(lab, new)
+        idle, _ = self.level(lab, self.pair(lab, user.username))
+        assert self.accepts(lab, idle)
+
+    def test_the_longest_names(self, lab: EngineLab) -> None:
+        """A name that fits whole is used whole."""
+        limit = lab.engine.traits.limits.name_bytes
+        stem = lab.unique()
+        for length in (limit, limit - len("_clone")):
+            user = lab.create_user(stem + "x" * (length - len(stem)))
+            with self.login(lab, user) as session:
+                session.set_password(user.username, user.password)
+            assert self.accepts(lab, user)
+        idle, _ = self.level(lab, self.pair(lab, user.username))
+        assert len(idle.username) == limit
+        assert self.accepts(lab, idle)
+
+    def test_every_character_of_a_password(self, lab: EngineLab) -> None:
+        """Whatever the engine does not forbid may stand in a password, at any place."""
+        limits = lab.engine.traits.limits
+        allowed = "".join(it for it in PRINTABLE if it not in limits.forbidden)
+        size = min(limits.password_max, len(allowed))
+        texts = [allowed[:size], allowed[-size:], allowed[::-1][:size]]
+        user = lab.create_user(lab.unique())
+        for text in texts:
+            with self.login(lab, user) as session:
+                session.set_password(user.username, Password(text))
+            user = replace(user, password=Password(text))
+            assert self.accepts(lab, user)
+
+    # Locks
+
+    def test_a_lock_excludes(self, lab: EngineLab) -> None:
+        """A lock that another session keeps too long is told as retryable; other names are free."""
+        with self.login(lab, lab.admin) as holder, self.login(lab, lab.admin, seconds=2) as other:
+            name = lab.unique("lock")
+            assert not holder.lock(name)
+            assert not other.lock(lab.unique("lock"))
+            with pytest.raises(StatementFailed) as error:
+                other.lock(name)
+            assert error.value.retryable
+
+    def test_a_lock_excludes_other_users(self, lab: EngineLab) -> None:
+        """User and admin exclude each other."""
+        user, name = lab.create_user(lab.unique()), lab.unique("lock")
+        with self.login(lab, user) as holder, self.login(lab, lab.admin, seconds=2) as other:
+            assert not holder.lock(name)
+            with pytest.raises(StatementFailed):
+                other.lock(name)
+
+    def test_a_lock_ends_with_its_session(self, lab: EngineLab) -> None:
+        """Once the holder's session has ended the lock is free."""
+        name = lab.unique("lock")
+        with self.login(lab, lab.admin) as holder:
+            holder.lock(name)
+        with self.login(lab, lab.admin, seconds=5) as other:
+            other.lock(name)
+
+    def test_a_lock_that_was_waited_for_says_so(self, lab: EngineLab) -> None:
+        """Who had to wait is told that something may have happened meanwhile."""
+        name = lab.unique("lock")
+        with self.login(lab, lab.admin) as other:
+            holder = self.login(lab, lab.admin)
+            holder.lock(name)
+            timer = threading.Timer(0.2, holder.__exit__, (None, None, None))
+            timer.start()
+            assert other.lock(name)
+            timer.join()
+
+    # Whose an account is
+
+    def test_an_ordinary_user_may_be_changed(self, lab: EngineLab) -> None:
+        """An application's user passes the guard, privileged users allowed or not."""
+        user = lab.create_user(lab.unique())
+        with self.login(lab, lab.admin) as session:
+            for allowed in (False, True):
+                session.guard_target(user.username, allow_privileged=allowed)
+
+    def test_a_privileged_user_may_not(self, lab: EngineLab) -> None:
+        """A user that is more powerful passes only where that is allowed."""
+        with self.login(lab, lab.admin) as session:
+            with pytest.raises(GuardViolation):
+                session.guard_target(lab.privileged, allow_privileged=False)
+            session.guard_target(lab.privileged, allow_privileged=True)
+
+    @pytest.mark.parametrize("allowed", [False, True])
+    def test_a_user_that_does_not_exist_may_not(self, lab: EngineLab, *, allowed: bool) -> None:
+        """What is not there cannot be changed."""
+        with self.login(lab, lab.admin) as session, pytest.raises(GuardViolation):
+            session.guard_target(lab.unique(), allow_privileged=allowed)
+
+    def test_whose_a_clone_is(self, lab: EngineLab) -> None:
+        """A clone is absent, then unmarked or ours, or another secret's."""
+        absent, unmarked, ours, foreign = (lab.create_user(lab.unique()).username for _ in range(4))
+        lab.create_user(self.pair(lab, unmarked).clone)
+        self.level(lab, self.pair(lab, ours))
+        self.level(lab, replace(self.pair(lab, foreign), secret_arn=OTHER_ARN))
+        with self.login(lab, lab.admin) as session:
+            found = [session.ownership(self.pair(lab, base)) for base in (absent, unmarked, ours, foreign)]
+        assert found == [Ownership.ABSENT, Ownership.UNMARKED, Ownership.OURS, Ownership.FOREIGN]
+
+    def test_whose_a_base_is(self, lab: EngineLab) -> None:
+        """The base is ours as far as its clone's mark says so."""
+        unmarked, ours, foreign = (lab.create_user(lab.unique()).username for _ in range(3))
+        lab.create_user(self.pair(lab, unmarked).clone)
+        self.level(lab, self.pair(lab, ours))
+        self.level(lab, replace(self.pair(lab, foreign), secret_arn=OTHER_ARN))
+        with self.login(lab, lab.admin) as session:
+            found = [session.ownership(self.pair(lab, base, promote="base")) for base in (unmarked, ours, foreign)]
+        assert found == [Ownership.UNMARKED, Ownership.OURS, Ownership.FOREIGN]
+
+    def test_the_mark(self, lab: EngineLab) -> None:
+        """A prepared clone carries the secret, its base and the version; nobody else carries anything."""
+        base = lab.create_user(lab.unique()).username
+        pair = self.pair(lab, base)
+        with self.login(lab, lab.admin) as session:
+            assert session.mark_of(pair.clone) is None
+            assert session.prepared_version(pair) is None
+            session.level(pair, lab.password())
+            assert session.mark_of(pair.clone) == Mark(ARN, base, "version-1")
+            assert session.prepared_version(pair) == "version-1"
+            assert session.mark_of(base) is None
+            session.level(self.pair(lab, base, promote="base", version="version-2"), lab.password())
+            assert session.prepared_version(pair) == "version-2"
+
+    def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: EngineLab) -> None:
+        """What the mark says can be read by any session."""
+        user = lab.create_user(lab.unique())
+        pair = self.pair(lab, user.username)
+        self.level(lab, pair)
+        with self.login(lab, user) as session:
+            assert session.mark_of(pair.clone) == Mark(ARN, user.username, "version-1")
+
+    # Pairs
+
+    def test_a_clone_is_made(self, lab: EngineLab) -> None:
+        """The clone logs in, has the access of the base, and the base's password still works."""
+        base = lab.create_user(lab.unique())
+        pair = self.pair(lab, base.username)
+        idle, changes = self.level(lab, pair)
+        assert any(pair.clone in change for change in changes)
+        assert self.accepts(lab, base)
+        with self.login(lab, idle) as session:
+            session.check_access(pair)
+
+    def test_levelling_again_changes_the_password_alone(self, lab: EngineLab) -> None:
+        """What is level already is left as it is, and no change is told."""
+        base = lab.create_user(lab.unique())
+        first, _ = self.level(lab, self.pair(lab, base.username))
+        second, changes = self.level(lab, self.pair(lab, base.username, version="version-2"))
+        assert list(changes) == []
+        assert self.accepts(lab, second)
+        assert not self.accepts(lab, first)
+
+    def test_a_rehearsal_of_levelling_changes_nothing(self, lab: EngineLab) -> None:
+        """It tells the changes that levelling would make, and makes none."""
+        base = lab.create_user(lab.unique())
+        pair = self.pair(lab, base.username)
+        with self.login(lab, lab.admin) as session:
+            told = session.level(pair, lab.password(), rehearse=True)
+            assert session.ownership(pair) is Ownership.ABSENT
+            assert session.mark_of(pair.clone) is None
+        idle, made = self.level(lab, pair)
+        assert list(told) == list(made)
+        unused, told = self.level(lab, self.pair(lab, base.username, version="version-2"), rehearse=True)
+        assert list(told) == []
+        assert self.accepts(lab, idle)
+        assert not self.accepts(lab, unused)
+
+    def test_base_and_clone_are_promoted_in_turn(self, lab: EngineLab) -> None:
+        """Each rotation gives the idle user a password, and leaves the other's alone."""
+        active = lab.create_user(lab.unique())
+        base = active.username
+        for turn, promote in enumerate(["clone", "base", "clone", "base"]):
+            pair = self.pair(lab, base, promote=promote, version=f"version-{turn}")
+            idle, _ = self.level(lab, pair)
+            assert self.accepts(lab, active)
+            with self.login(lab, idle) as session:
+                session.check_access(pair)
+            active = idle
+
+    def test_a_base_that_is_promoted_can_be_rehearsed(self, lab: EngineLab) -> None:
+        """The rehearsal of the base's turn leaves its password, too."""
+        base = lab.create_user(lab.unique())
+        self.level(lab, self.pair(lab, base.username))
+        unused, _ = self.level(lab, self.pair(lab, base.username, promote="base"), rehearse=True)
+        assert self.accepts(lab, base)
+        assert not self.accepts(lab, unused)
+
+    def test_unequal_access_is_seen_by_the_user_itself(self, lab: EngineLab) -> None:
+        """A clone that lost its access is not taken for the base's equal, and levelling mends it."""
+        base = lab.create_user(lab.unique())
+        pair = self.pair(lab, base.username)
+        idle, _ = self.level(lab, pair)
+        lab.make_unequal(pair.clone)
+        with self.login(lab, idle) as session, pytest.raises(AccessMismatch):
+            session.check_access(pair)
+        idle, changes = self.level(lab, pair)
+        assert changes
+        with self.login(lab, idle) as session:
+            session.check_access(pair)
+
+    def test_levelling_needs_an_admin(self, lab: EngineLab) -> None:
+        """An application's user cannot make itself a clone."""
+        user = lab.create_user(lab.unique())
+        pair = self.pair(lab, user.username)
+        with self.login(lab, user) as session, pytest.raises(PermissionDenied):
+            session.level(pair, lab.password())
+        with self.login(lab, lab.admin) as session:
+            assert session.ownership(pair) is Ownership.ABSENT
+
+    def test_a_base_that_is_missing_is_never_made(self, lab: EngineLab) -> None:
+        """Without its base a clone is not made, and without its clone a base is not promoted."""
+        nobody, single = lab.unique(), lab.create_user(lab.unique())
+        for pair in (self.pair(lab, nobody), self.pair(lab, single.username, promote="base")):
+            with self.login(lab, lab.admin) as session, pytest.raises((AccessMismatch, GuardViolation)):
+                session.level(pair, lab.password())
+        assert self.accepts(lab, single)
+        with self.login(lab, lab.admin) as session:
+            assert session.ownership(self.pair(lab, nobody)) is Ownership.ABSENT
+            assert session.ownership(self.pair(lab, nobody, promote="base")) is Ownership.ABSENT
+
+    @pytest.mark.parametrize("promote", ["clone", "base"])
+    def test_levelling_opens_a_user_whose_password_ended(self, lab: EngineLab, promote: str) -> None:
+        """A user that was revoked is prepared like any other."""
+        base = lab.create_user(lab.unique())
+        self.level(lab, self.pair(lab, base.username))
+        pair = self.pair(lab, base.username, promote=promote, version="version-2")
+        with self.login(lab, lab.admin) as session:
+            session.disable_password(pair.idle)
+        idle, _ = self.level(lab, pair)
+        assert self.accepts(lab, idle)
+
+    # Sessions
+
+    def test_a_users_sessions_end(self, lab: EngineLab) -> None:
+        """An admin ends the sessions of one user, counts them, and leaves all others open."""
+        user, other = lab.create_user(lab.unique()), lab.create_user(lab.unique())
+        theirs = [self.login(lab, user) for _ in range(2)]
+        with self.login(lab, other) as stays, self.login(lab, lab.admin) as session:
+            assert session.end_sessions(user.username) == 2
+            for ended in theirs:
+                with pytest.raises(Unreachable):
+                    ended.rehearse_password(user.username, lab.password())
+                ended.__exit__(None, None, None)
+            stays.rehearse_password(other.username, lab.password())
+            assert self.accepts(lab, user)
+
+    def test_a_user_ends_its_own_other_sessions(self, lab: EngineLab) -> None:
+        """The session that asks stays open, and is not counted."""
+        user = lab.create_user(lab.unique())
+        theirs = self.login(lab, user)
+        with self.login(lab, user) as session:
+            assert session.end_sessions(user.username) == 1
+            session.rehearse_password(user.username, lab.password())
+        theirs.__exit__(None, None, None)
+
+    def test_two_threads_do_not_meet(self, lab: EngineLab) -> None:
+        """Sessions in two threads have nothing in common."""
+        users = [lab.create_user(lab.unique()) for _ in range(2)]
+
+        def change(user: Credential) -> Credential:
+            for _ in range(5):
+                new = replace(user, password=lab.password())
+                with self.login(lab, user) as session:
+                    session.set_password(user.username, new.password)
+                user = new
+            return user
+
+        with ThreadPoolExecutor(2) as pool:
+            changed = list(pool.map(change, users))
+        assert all(self.accepts(lab, user) for user in changed)
+
+
+class NetworkLab(EngineLab, Protocol):
+    """A server that is really somewhere else."""
+
+    @property
+    def wire(self) -> Wire:
+        """The way to the server, which can be made to fail."""
+
+
+class Wire(Protocol):
+    """A proxy in front of the server."""
+
+    @property
+    def address(self) -> Address:
+        """Where the proxy listens."""
+
+    def silence(self) -> None:
+        """From now on nothing comes through, on open connections neither."""
+
+
+class NetworkContract(Acts):
+    """What an engine promises of a network; the fakes have none."""
+
+    def test_a_silent_server_is_unreachable(self, lab: NetworkLab) -> None:
+        """A server that accepts the connection and says nothing costs the deadline and no more."""
+        user = lab.create_user(lab.unique())
+        lab.wire.silence()
+        start = time.monotonic()
+        with pytest.raises(Unreachable) as error:
+            lab.engine.connect(lab.wire.address, user, Deadline(1))
+        assert time.monotonic() - start < 3
+        assert error.value.retryable
+        assert user.password.reveal() not in shown(error.value)
+
+    @pytest.mark.parametrize("act", ["set_password", "lock", "level", "end_sessions", "guard_target"])
+    def test_a_server_that_falls_silent_is_unreachable(self, lab: NetworkLab, act: str) -> None:
+        """Every statement's wait ends at the deadline of its session, and so does the session's end."""
+        user = lab.create_user(lab.unique())
+        pair = self.pair(lab, user.username)
+        session = lab.engine.connect(lab.wire.address, lab.admin, Deadline(2))
+        lab.wire.silence()
+        start = time.monotonic()
+        with session, pytest.raises(Unreachable):
+            if act == "set_password":
+                session.set_password(user.username, lab.password())
+            elif act == "lock":
+                session.lock(lab.unique("lock"))
+            elif act == "level":
+                session.level(pair, lab.password())
+            elif act == "end_sessions":
+                session.end_sessions(user.username)
+            else:
+                session.guard_target(user.username, allow_privileged=False)
+        assert time.monotonic() - start < 4
+        assert self.accepts(lab, user)

@@ -1,0 +1,174 @@
+"""Changing passwords on PostgreSQL."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.engines.postgresql.passwords import missing_grant
+from rotation.errors import (
+    AuthenticationFailed,
+    GuardViolation,
+    PasswordRejected,
+    PermissionDenied,
+    StatementFailed,
+    Unreachable,
+)
+from rotation.model import Address, Deadline, Password
+from tests.dialect.postgresql.stage import unique
+from tests.support import wire
+
+if TYPE_CHECKING:
+    from rotation.model import Credential
+    from tests.dialect.postgresql.stage import Stage
+
+
+def refused(stage: Stage, who: Credential) -> None:
+    with pytest.raises(AuthenticationFailed):
+        stage.login(who)
+
+
+def test_a_user_changes_its_own_password(stage: Stage) -> None:
+    """The new one is accepted, the old one is not, and the session can put the old one back."""
+    user = stage.user()
+    new = replace(user, password=stage.password())
+    with stage.login(user) as session:
+        session.set_password(user.username, new.password)
+        stage.accepts(new)
+        refused(stage, user)
+        session.set_password(user.username, user.password)
+    stage.accepts(user)
+
+
+def test_an_admin_changes_another_users_password(stage: Stage) -> None:
+    """An admin that is no superuser, as on RDS."""
+    user = stage.user()
+    new = replace(user, password=stage.password())
+    with stage.login(stage.admin(user.username)) as session:
+        session.set_password(user.username, new.password)
+    stage.accepts(new)
+
+
+def test_a_rehearsal_changes_nothing(stage: Stage) -> None:
+    """It asks the server, and takes it back."""
+    user = stage.user()
+    with stage.login(user) as session:
+        session.rehearse_password(user.username, stage.password())
+    stage.accepts(user)
+
+
+@pytest.mark.parametrize("method", ["set_password", "rehearse_password", "disable_password"])
+def test_a_right_that_is_missing_is_named(stage: Stage, method: str) -> None:
+    """The message holds the statements that give the right."""
+    user, admin = stage.user(), stage.user(unique('ad"min'))
+    arguments = (user.username,) if method == "disable_password" else (user.username, stage.password())
+    quoted = '"' + admin.username.replace('"', '""') + '"'
+    with stage.login(admin) as session, pytest.raises(PermissionDenied) as denied:
+        getattr(session, method)(*arguments)
+    assert f"ALTER ROLE {quoted} CREATEROLE;" in denied.value.remedy
+    assert denied.value.code == "42501"
+    if stage.major >= 16:
+        assert f'GRANT "{user.username}" TO {quoted} WITH ADMIN OPTION;' in denied.value.remedy
+
+
+def test_the_statement_that_is_named_helps(stage: Stage) -> None:
+    """An admin that gets what the message asks for can change the password."""
+    user, admin = stage.user(), stage.admin()
+    with stage.login(admin) as session:
+        with pytest.raises(PermissionDenied) as denied:
+            session.set_password(user.username, stage.password())
+        stage.run(denied.value.remedy.removeprefix("Run: "))
+        session.set_password(user.username, stage.password())
+
+
+def test_only_a_superuser_changes_a_superuser(stage: Stage) -> None:
+    """No grant helps there, and the message says so."""
+    boss, admin = stage.user(options="SUPERUSER"), stage.admin()
+    with stage.login(admin) as session, pytest.raises(PermissionDenied, match="Only a superuser"):
+        session.set_password(boss.username, stage.password())
+
+
+def test_ones_own_password_under_a_restriction_names_the_role(stage: Stage) -> None:
+    """Only RDS takes that right away; what it would need is named where nothing else is missing."""
+    user = stage.user()
+    with stage.login(user) as session:
+        remedy = missing_grant(session._connection, user.username)  # noqa: SLF001
+    assert f'GRANT rds_password TO "{user.username}"' in remedy
+
+
+def test_a_user_that_does_not_exist_has_no_password(stage: Stage) -> None:
+    """The missing user is said to be missing."""
+    with stage.login(stage.admin()) as session, pytest.raises(StatementFailed) as failed:
+        session.set_password(unique("nobody"), stage.password())
+    assert failed.value.code == "42704"
+
+
+def test_a_password_that_postgresql_cannot_hold_is_rejected(stage: Stage) -> None:
+    """A NUL would end the password without a word."""
+    user = stage.user()
+    with stage.login(user) as session:
+        for text in ("long enough\0 but cut", "half a character \ud800"):
+            with pytest.raises(PasswordRejected) as rejected:
+                session.set_password(user.username, Password(text))
+            assert text not in f"{rejected.value!r}"
+    stage.accepts(user)
+
+
+def test_a_name_that_the_server_would_cut_is_refused(stage: Stage) -> None:
+    """Another user's password would be changed."""
+    victim = stage.user("v" * 63)
+    with stage.login(stage.admin(victim.username)) as session:
+        for change in (session.set_password, session.rehearse_password):
+            with pytest.raises(GuardViolation):
+                change(victim.username + "x", stage.password())
+        with pytest.raises(GuardViolation):
+            session.disable_password(victim.username + "x")
+    stage.accepts(victim)
+    stage.run("DROP ROLE {}", victim.username)
+
+
+def test_a_disabled_password_is_refused(stage: Stage) -> None:
+    """No password logs in until one is set, and doing it twice is no error."""
+    user = stage.user()
+    with stage.login(stage.admin(user.username)) as session:
+        session.disable_password(user.username)
+        session.disable_password(user.username)
+        refused(stage, user)
+        session.set_password(user.username, user.password)
+    stage.accepts(user)
+
+
+def test_an_answer_that_is_lost_leaves_the_outcome_open(stage: Stage) -> None:
+    """Whether the statement took effect is not known: Unreachable, retryable, and nothing hangs."""
+    user = stage.user()
+    with wire.Proxy(stage.server.host, stage.server.port) as proxy:
+        session = stage.engine.connect(Address("localhost", proxy.port, "postgres"), user, Deadline(5))
+        proxy.mode = wire.LOSE_NEXT_ANSWER
+        with session, pytest.raises(Unreachable) as lost:
+            session.set_password(user.username, stage.password())
+        assert lost.value.retryable
+
+
+def test_an_answer_that_never_comes_is_not_waited_for(stage: Stage) -> None:
+    """The deadline of the session holds for every statement."""
+    user = stage.user()
+    with wire.Proxy(stage.server.host, stage.server.port) as proxy:
+        session = stage.engine.connect(Address("localhost", proxy.port, "postgres"), user, Deadline(0.5))
+        proxy.mode = wire.Mode(message=1, then="mute")
+        begin = time.monotonic()
+        with session, pytest.raises(Unreachable, match="no answer in time"):
+            session.set_password(user.username, stage.password())
+        assert time.monotonic() - begin < 1
+
+
+def test_a_policy_that_refuses_is_said_to_be_the_policys(stage: Stage) -> None:
+    """PostgreSQL's passwordcheck refuses a password that is the user's name."""
+    user = stage.user()
+    stage.run("ALTER ROLE {} SET session_preload_libraries TO 'passwordcheck'", user.username)
+    with stage.login(user) as session, pytest.raises(PasswordRejected) as rejected:
+        session.set_password(user.username, Password(user.username))
+    assert rejected.value.code == "22023"
+    stage.accepts(user)

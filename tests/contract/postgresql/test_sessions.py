@@ -1,0 +1,159 @@
+"""Locks, guards and other sessions on PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+
+from rotation.engines.postgresql.roles import with_mark
+from rotation.errors import GuardViolation, PermissionDenied, StatementFailed, Unreachable
+from rotation.model import Mark
+from tests.dialect.postgresql.stage import ARN, unique
+
+if TYPE_CHECKING:
+    from rotation.model import Credential
+    from tests.dialect.postgresql.stage import Stage
+
+
+def test_a_lock_is_held_until_the_session_ends(stage: Stage) -> None:
+    """The second one waits for the first, and says so; another name is another lock."""
+    user, name = stage.user(), unique("lock")
+    with stage.login(user) as first, stage.login(user) as second:
+        assert first.lock(name) is False
+        assert second.lock(unique("other")) is False
+        timer = threading.Timer(0.2, first.__exit__, (None, None, None))
+        timer.start()
+        begin = time.monotonic()
+        assert second.lock(name) is True
+        assert time.monotonic() - begin >= 0.15
+        timer.join()
+
+
+def test_a_lock_is_not_waited_for_beyond_half_of_the_time(stage: Stage) -> None:
+    """What is left serves to say so: retryable, and the session still answers."""
+    user, name = stage.user(), unique("lock")
+    with stage.login(user) as first, stage.login(user, seconds=1) as second:
+        first.lock(name)
+        with pytest.raises(StatementFailed) as failed:
+            second.lock(name)
+        assert failed.value.retryable
+        assert failed.value.code == "55P03"
+        assert second.mark_of(user.username) is None
+
+
+def test_an_ordinary_user_may_be_changed(stage: Stage) -> None:
+    """Roles that give an application its access are no obstacle."""
+    user, readers = stage.user(), unique("readers")
+    stage.run("CREATE ROLE {}", readers)
+    stage.run("GRANT {} TO {}", readers, user.username)
+    with stage.login(user) as session:
+        session.guard_target(user.username, allow_privileged=False)
+
+
+@pytest.mark.parametrize("options", ["SUPERUSER", "CREATEROLE", "REPLICATION", "BYPASSRLS"])
+def test_a_powerful_user_is_left_alone(stage: Stage, options: str) -> None:
+    """Unless the settings allow it."""
+    boss = stage.user(options=options)
+    with stage.login(stage.user()) as session:
+        with pytest.raises(GuardViolation, match="more powerful"):
+            session.guard_target(boss.username, allow_privileged=False)
+        session.guard_target(boss.username, allow_privileged=True)
+
+
+@pytest.mark.parametrize("role", ["rds_superuser", "pg_execute_server_program"])
+def test_a_nested_member_of_a_powerful_role_is_left_alone(stage: Stage, role: str) -> None:
+    """What a user can become counts."""
+    user, between = stage.user(), unique("between")
+    ensure_role(stage, role)
+    stage.run("CREATE ROLE {}", between)
+    stage.run("GRANT {} TO {}", role, between)
+    stage.run("GRANT {} TO {}", between, user.username)
+    with stage.login(user) as session, pytest.raises(GuardViolation, match=role):
+        session.guard_target(user.username, allow_privileged=False)
+
+
+@pytest.mark.parametrize("role", ["rds_iam", "rds_ad"])
+def test_a_nested_member_of_a_passwordless_role_is_always_left_alone(stage: Stage, role: str) -> None:
+    """No password logs it in, whatever the settings allow."""
+    user, between = stage.user(), unique("between")
+    ensure_role(stage, role)
+    stage.run("CREATE ROLE {}", between)
+    stage.run("GRANT {} TO {}", role, between)
+    stage.run("GRANT {} TO {}", between, user.username)
+    with stage.login(user) as session, pytest.raises(GuardViolation, match=role):
+        session.guard_target(user.username, allow_privileged=True)
+
+
+def test_a_superuser_is_no_member_of_a_passwordless_role(stage: Stage) -> None:
+    """pg_has_role would say that it is a member of every role."""
+    ensure_role(stage, "rds_iam")
+    with stage.login(stage.superuser()) as session:
+        session.guard_target(stage.server.user, allow_privileged=True)
+
+
+def test_a_user_that_does_not_exist_is_no_target(stage: Stage) -> None:
+    """The missing user is named."""
+    name = unique("nobody")
+    with stage.login(stage.user()) as session, pytest.raises(GuardViolation, match=name):
+        session.guard_target(name, allow_privileged=True)
+
+
+def ensure_role(stage: Stage, role: str) -> None:
+    if not stage.run("SELECT 1 FROM pg_roles WHERE rolname = %s", values=(role,)):
+        stage.run("CREATE ROLE {}", role)
+
+
+def test_a_mark_is_read_from_the_comment(stage: Stage) -> None:
+    """Whoever has a comment of another kind has no mark."""
+    user = stage.user()
+    with stage.login(user) as session:
+        assert session.mark_of(user.username) is None
+        stage.run("COMMENT ON ROLE {} IS 'Team A''s'", user.username)
+        assert session.mark_of(user.username) is None
+        comment = with_mark("Team A's", Mark(ARN, "app", "v")).replace("'", "''")
+        stage.server.execute(f"COMMENT ON ROLE {user.username} IS '{comment}'")
+        assert session.mark_of(user.username) == Mark(ARN, "app", "v")
+        assert session.mark_of(unique("nobody")) is None
+
+
+def test_other_sessions_of_the_user_are_ended_and_counted(stage: Stage) -> None:
+    """Its own session goes on, and a second time there is nothing to end."""
+    user = stage.user()
+    with closing(raw(stage, user)) as one, closing(raw(stage, user)) as two, stage.login(user) as session:
+        assert session.end_sessions(user.username) == 2
+        for connection in (one, two):
+            with pytest.raises(psycopg2.OperationalError), connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        time.sleep(0.05)
+        assert session.end_sessions(user.username) == 0
+
+
+def test_the_right_to_end_sessions_is_named(stage: Stage) -> None:
+    """An admin needs pg_signal_backend."""
+    user, admin = stage.user(), stage.user(unique("admin"))
+    with closing(raw(stage, user)), stage.login(admin) as session:
+        with pytest.raises(PermissionDenied) as denied:
+            session.end_sessions(user.username)
+        assert denied.value.remedy == f'Run: GRANT pg_signal_backend TO "{admin.username}";'
+        stage.run(denied.value.remedy.removeprefix("Run: "))
+        assert session.end_sessions(user.username) == 1
+
+
+def raw(stage: Stage, user: Credential) -> psycopg2.extensions.connection:
+    return stage.server.connect(user.username, user.password.reveal())
+
+
+def test_a_session_that_was_ended_is_unreachable(stage: Stage) -> None:
+    """Both when it is told so and afterwards; closing it is no error."""
+    user = stage.user()
+    with stage.login(user) as victim:
+        with stage.login(user) as session:
+            session.end_sessions(user.username)
+        for _ in range(2):
+            with pytest.raises(Unreachable):
+                victim.mark_of(user.username)

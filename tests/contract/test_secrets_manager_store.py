@@ -1,0 +1,84 @@
+"""The Secrets Manager store keeps the promises of a store, against the emulated service in both modes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.stores.secrets_manager import SecretsManagerStore
+from tests.contract.store_contract import FIRST, StoreContract
+from tests.support.secretsmanager.server import EmulatedSecretsManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NAME = "app"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
+
+
+class Ticking:
+    """A clock that goes on by a second whenever it is asked."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
+
+
+class ServiceLab:
+    """A secret of the emulated service."""
+
+    def __init__(self, emulator: EmulatedSecretsManager, *, keeps_pending: bool) -> None:
+        self._emulator = emulator
+        self.keeps_pending = keeps_pending
+        made = emulator.execute("CreateSecret", {"Name": NAME, "SecretString": FIRST, "ClientRequestToken": _id()})
+        self.arn = str(made["ARN"])
+        self.first = str(made["VersionId"])
+        self.store = SecretsManagerStore(emulator.client(), self.arn)
+
+    def begin_rotation(self) -> str:
+        token = _id()
+        request = {"SecretId": NAME, "ClientRequestToken": token, "RotationLambdaARN": FUNCTION}
+        self._emulator.execute("RotateSecret", request)
+        return token
+
+    def store_current(self, value: str) -> str:
+        token = _id()
+        request = {"SecretId": NAME, "SecretString": value, "ClientRequestToken": token}
+        self._emulator.execute("PutSecretValue", request)
+        return token
+
+    def abandon(self) -> None:
+        request = {"SecretId": NAME, "VersionStage": "AWSPENDING"}
+        holder = self._emulator.labels(NAME)["AWSPENDING"]
+        self._emulator.execute("UpdateSecretVersionStage", request | {"RemoveFromVersionId": holder})
+
+    def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
+        name = f"admin-{_id()}"
+        request = {"Name": name, "SecretString": value, "ClientRequestToken": _id()}
+        arn = str(self._emulator.execute("CreateSecret", request)["ARN"])
+        self._emulator.state.any(name).tags.update(tags)  # a user cannot write tags that begin with aws:
+        return arn
+
+    def labels(self) -> Mapping[str, str]:
+        return self._emulator.labels(NAME)
+
+
+def _id() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture(params=["removed", "kept"])
+def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:
+    """Set the lab up, in both modes of the service."""
+    with EmulatedSecretsManager(pending_after_finish=request.param, clock=Ticking()) as emulator:
+        yield ServiceLab(emulator, keeps_pending=request.param == "kept")
+
+
+class TestSecretsManagerStore(StoreContract):
+    """Run the specification."""

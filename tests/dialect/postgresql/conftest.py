@@ -1,0 +1,29 @@
+"""The stage on both kinds of server: since PostgreSQL 16 grants work otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dialect.postgresql.stage import Stage
+from tests.support import servers
+from tests.support.postgresql import PostgresServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.tls import Authority
+
+
+@pytest.fixture(scope="session", params=[17, 15])
+def server(request: pytest.FixtureRequest, authority: Authority) -> Iterator[PostgresServer]:
+    """Start a server of each version."""
+    with PostgresServer(authority, installation=servers.postgres(request.param)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stage(server: PostgresServer) -> Stage:
+    """Set the stage."""
+    return Stage(server)

@@ -1,0 +1,249 @@
+"""What PostgreSQL does when a password changes under it: each fact that the engine builds on."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import psycopg2
+import pytest
+
+from rotation.errors import AccessMismatch, AccountUnusable, AuthenticationFailed, StatementFailed
+from rotation.model import Password
+from tests.dialect.postgresql.stage import pair_of, unique
+
+if TYPE_CHECKING:
+    from rotation.model import Credential
+    from tests.dialect.postgresql.stage import Stage
+
+
+def owner_login(stage: Stage) -> tuple[Credential, str]:
+    """Make a user whose login acts as a role that owns everything."""
+    user, owner = stage.user(), unique("owner")
+    stage.run("CREATE ROLE {}", owner)
+    stage.run("GRANT {} TO {}", owner, user.username)
+    stage.run("ALTER ROLE {} SET role TO {}", user.username, owner)
+    return user, owner
+
+
+def test_a_user_whose_login_sets_a_role_changes_its_own_password(stage: Stage) -> None:
+    """As the role it could not (42501); the engine's sessions act as the user itself."""
+    user, _ = owner_login(stage)
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        stage.as_clients_see(user, f"ALTER ROLE {user.username} PASSWORD 'x'")
+    new = replace(user, password=stage.password())
+    with stage.login(user) as session:
+        session.set_password(user.username, new.password)
+    stage.accepts(new)
+
+
+def test_the_password_of_the_role_that_a_login_takes_stays(stage: Stage) -> None:
+    """CURRENT_USER would have named that role."""
+    user, owner = owner_login(stage)
+    before = stage.run("SELECT rolpassword FROM pg_authid WHERE rolname = %s", values=(owner,))
+    with stage.login(user) as session:
+        session.set_password(user.username, stage.password())
+    assert stage.run("SELECT rolpassword FROM pg_authid WHERE rolname = %s", values=(owner,)) == before
+
+
+def test_the_clone_of_an_owner_login_acts_as_the_owner(stage: Stage) -> None:
+    """Its role is the base's role, never the base and never itself."""
+    base, owner = owner_login(stage)
+    admin = stage.admin(base.username)
+    clone, _ = stage.level(admin, pair_of(base.username))
+    assert stage.as_clients_see(clone, "SELECT current_user::text") == [(owner,)]
+    with stage.login(clone) as session:
+        session.check_access(pair_of(base.username))
+
+
+def test_a_database_that_sets_the_role_of_all_logins_sets_the_clones(stage: Stage) -> None:
+    """The clone's own setting would win over the database's, and the base has none."""
+    base, owner = stage.user(), unique("owner")
+    database = stage.server.create_database(unique("db"))
+    stage.run("CREATE ROLE {}", owner)
+    stage.run("GRANT {} TO {}", owner, base.username)
+    stage.run("ALTER DATABASE {} SET role TO {}", database, owner)
+    clone, _ = stage.level(stage.admin(base.username), pair_of(base.username))
+    for place, role in ((database, owner), ("postgres", base.username)):
+        for user in (base, clone):
+            assert stage.as_clients_see(user, "SELECT current_user::text", place) == [(role,)]
+        with stage.login(clone, place) as session:
+            session.check_access(pair_of(base.username))
+
+
+def test_what_an_application_does_to_its_role_leads_back_to_the_base(stage: Stage) -> None:
+    """RESET ROLE and DISCARD ALL, as poolers send them, keep the base; SET ROLE NONE gives the clone."""
+    base = stage.user()
+    clone, _ = stage.level(stage.admin(base.username), pair_of(base.username))
+    expected = {
+        "RESET ROLE": base,
+        "DISCARD ALL": base,
+        "SET SESSION AUTHORIZATION DEFAULT": base,
+        "SET ROLE NONE": clone,
+    }
+    for statement, user in expected.items():
+        with closing(stage.server.connect(clone.username, clone.password.reveal())) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                cursor.execute("SELECT current_user::text")
+                assert cursor.fetchone() == (user.username,), statement
+
+
+def test_createdb_works_through_the_base(stage: Stage) -> None:
+    """The clone does not have it, and can use it."""
+    base, database = stage.user(options="CREATEDB"), unique("db")
+    clone, _ = stage.level(stage.superuser(), pair_of(base.username))
+    stage.as_clients_see(clone, f"CREATE DATABASE {database} TEMPLATE template0")
+    rows = stage.run("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = %s", values=(database,))
+    assert rows == [(base.username,)]
+
+
+def test_a_clone_of_the_samples_function_is_taken_over(stage: Stage) -> None:
+    """What it made is refused with the statement to run; after that it acts as the base, and reads it."""
+    base = stage.user()
+    clone = stage.user(base.username + "_clone")
+    database = stage.server.create_database(unique("db"))
+    stage.run("GRANT {} TO {}", base.username, clone.username)
+    stage.run("GRANT CREATE, USAGE ON SCHEMA public TO {}", base.username, database=database)
+    stage.as_clients_see(clone, "CREATE TABLE legacy AS SELECT 1 AS x", database)
+    admin = stage.superuser()
+    with pytest.raises(AccessMismatch, match="REASSIGN OWNED BY") as refused:
+        stage.level(admin, pair_of(base.username))
+    remedy = refused.value.remedy.partition("run: ")[2]
+    assert f'"{database}"' in str(refused.value)
+    stage.run(remedy, database=database)
+    levelled, _ = stage.level(admin, pair_of(base.username))
+    for user in (base, levelled):
+        assert stage.as_clients_see(user, "SELECT x FROM legacy", database) == [(1,)]
+
+
+def test_a_clone_that_granted_memberships_is_taken_over(stage: Stage) -> None:
+    """Since PostgreSQL 16 they depend on it: they go first, by the statement that is named."""
+    base, other, extra = stage.user(), stage.user(), unique("extra")
+    clone = stage.user(base.username + "_clone")
+    stage.run("CREATE ROLE {}", extra)
+    stage.run("GRANT {} TO {} WITH ADMIN OPTION", extra, clone.username)
+    stage.as_clients_see(clone, f"GRANT {extra} TO {other.username}")
+    admin = stage.superuser()
+    if stage.major >= 16:
+        with pytest.raises(AccessMismatch, match="DROP OWNED BY") as refused:
+            stage.level(admin, pair_of(base.username))
+        stage.run(refused.value.remedy.partition("run: ")[2])
+    stage.level(admin, pair_of(base.username))
+
+
+@pytest.mark.parametrize("limit", ["role", "connect", "database", "nologin"])
+def test_some_refusals_come_only_after_the_password_was_accepted(stage: Stage, limit: str) -> None:
+    """They prove the password; a wrong one is refused before."""
+    user = stage.user()
+    database = stage.server.create_database(unique("db"))
+    if limit == "role":
+        stage.run("ALTER ROLE {} CONNECTION LIMIT 0", user.username)
+    elif limit == "connect":
+        stage.run("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", database)
+    elif limit == "database":
+        stage.run("ALTER DATABASE {} CONNECTION LIMIT 0", database)
+    else:
+        stage.run("ALTER ROLE {} NOLOGIN", user.username)
+    with pytest.raises(AccountUnusable) as refused:
+        stage.login(user, database)
+    assert refused.value.password_accepted
+    with pytest.raises(AuthenticationFailed):
+        stage.login(replace(user, password=Password("wrong")), database)
+
+
+def test_a_passed_validity_reads_like_a_wrong_password(stage: Stage) -> None:
+    """So no decision is built on that text."""
+    user = stage.user(options="VALID UNTIL '2001-01-01'")
+    with pytest.raises(AuthenticationFailed):
+        stage.login(user)
+
+
+def test_changing_the_same_user_at_once_is_worth_another_try(stage: Stage) -> None:
+    """XX000 has no better code; a lock of ours keeps rotations apart, others are not bound by it."""
+    user = stage.user()
+    with closing(stage.server.admin()) as other, other.cursor() as cursor, stage.login(user) as session:
+        cursor.execute("BEGIN")
+        cursor.execute(f"ALTER ROLE {user.username} CONNECTION LIMIT 7")
+        threading.Timer(0.2, lambda: other.cursor().execute("COMMIT")).start()
+        with pytest.raises(StatementFailed) as failed:
+            session.set_password(user.username, stage.password())
+    assert (failed.value.code, failed.value.retryable) == ("XX000", True)
+
+
+def test_locks_count_for_each_database(stage: Stage) -> None:
+    """So the secret's own database is where they are taken."""
+    user, database, name = stage.user(), stage.server.create_database(unique("db")), unique("lock")
+    with stage.login(user) as one, stage.login(user, database) as two:
+        assert one.lock(name) is False
+        assert two.lock(name) is False
+
+
+def test_a_read_only_default_of_the_user_does_not_concern_its_password(stage: Stage) -> None:
+    """A reporting user is read-only by its own setting, and rotates."""
+    user = stage.user()
+    stage.run("ALTER ROLE {} SET default_transaction_read_only TO on", user.username)
+    stage.run("ALTER ROLE {} SET synchronous_commit TO off", user.username)
+    with stage.login(user) as session:
+        session.set_password(user.username, stage.password())
+        assert session._connection.one("SHOW synchronous_commit") == "on"  # noqa: SLF001
+
+
+def test_nothing_that_a_user_made_stands_before_the_catalogs(stage: Stage) -> None:
+    """An admin's session calls the server's functions, whatever a search path says."""
+    user, schema = stage.user(), unique("trap")
+    stage.run("CREATE SCHEMA {}", schema)
+    stage.run("GRANT USAGE ON SCHEMA {} TO PUBLIC", schema)
+    stage.run("CREATE FUNCTION {}.current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT 'md5' $$", schema)
+    stage.run("ALTER ROLE {} SET search_path TO {}, pg_catalog", user.username, schema)
+    with stage.login(user) as session:
+        session.set_password(user.username, stage.password())
+    stored = stage.run("SELECT rolpassword FROM pg_authid WHERE rolname = %s", values=(user.username,))
+    assert stored[0][0].startswith("SCRAM-SHA-256$")
+
+
+def test_the_verifier_follows_the_users_own_form(stage: Stage) -> None:
+    """A user that is kept as md5 on purpose stays so, whoever changes its password."""
+    user = stage.user()
+    stage.run("ALTER ROLE {} SET password_encryption TO 'md5'", user.username)
+    stored = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
+    for who in (user, stage.admin(user.username)):
+        with stage.login(who) as session:
+            session.set_password(user.username, user.password)
+        # a server whose method is scram-sha-256 lets no md5 user in: this one is about what is kept
+        assert stage.run(stored, values=(user.username,))[0][0].startswith("md5")
+
+
+def test_a_clone_ends_its_own_sessions(stage: Stage) -> None:
+    """As the base it could not (42501); the engine's session acts as the clone itself."""
+    base = stage.user()
+    clone, _ = stage.level(stage.admin(base.username), pair_of(base.username))
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{clone.username}'"
+    with closing(stage.server.connect(clone.username, clone.password.reveal())):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            stage.as_clients_see(clone, end + " AND pid <> pg_backend_pid()")
+        with stage.login(clone) as session:
+            assert session.end_sessions(clone.username) == 1
+
+
+def test_replication_does_not_work_through_the_base(stage: Stage) -> None:
+    """So a difference in it refuses; given to the clone by a superuser it works for both."""
+    base = stage.user(options="REPLICATION")
+    admin = stage.superuser()
+    clone, _ = stage.level(admin, pair_of(base.username))
+    attributes = "SELECT rolreplication FROM pg_roles WHERE rolname IN (%s, %s)"
+    assert stage.run(attributes, values=(base.username, clone.username)) == [(True,), (True,)]
+
+
+def test_open_sessions_outlive_a_change(stage: Stage) -> None:
+    """Ending a password ends no session; that is a statement of its own."""
+    user = stage.user()
+    with closing(stage.server.connect(user.username, user.password.reveal())) as client:
+        with stage.login(stage.admin(user.username)) as session:
+            session.disable_password(user.username)
+        with client.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            assert cursor.fetchone() == (1,)

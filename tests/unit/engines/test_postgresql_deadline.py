@@ -1,0 +1,128 @@
+"""One deadline for everything that the driver waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+from psycopg2 import extensions
+
+from rotation.engines.postgresql import deadline as module
+from rotation.engines.postgresql.deadline import DeadlinePassed, Unresolved, bounded, resolve
+from rotation.model import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """Give the port of a server that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def connect(port: int, seconds: float) -> float:
+    begin = time.monotonic()
+    with bounded(Deadline(seconds)), contextlib.suppress(DeadlinePassed):
+        psycopg2.connect(host="127.0.0.1", port=port, user="u", dbname="d", sslmode="disable", gssencmode="disable")
+    return time.monotonic() - begin
+
+
+def test_a_silent_server_costs_the_time_that_was_given(silent: int) -> None:
+    """A connection that nobody answers ends at the deadline."""
+    assert 0.2 <= connect(silent, 0.2) < 0.6
+
+
+def test_threads_have_deadlines_of_their_own(silent: int) -> None:
+    """Two threads wait at once, each for its own time."""
+    spent: dict[float, float] = {}
+    threads = [threading.Thread(target=lambda s=s: spent.update({s: connect(silent, s)})) for s in (0.2, 0.7)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 0.2 <= spent[0.2] < 0.6
+    assert 0.7 <= spent[0.7] < 1.1
+
+
+def test_a_deadline_that_has_passed_lets_nothing_begin(silent: int) -> None:
+    """Nothing is waited for any more."""
+    with bounded(Deadline(0)), pytest.raises(DeadlinePassed):
+        psycopg2.connect(host="127.0.0.1", port=silent, user="u", dbname="d", gssencmode="disable")
+
+
+def test_a_connection_of_somebody_else_has_no_limit() -> None:
+    """Outside of this package's work the driver waits as ever: here until the other side hangs up."""
+    with bounded(Deadline(1)):
+        pass
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            server.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(psycopg2.OperationalError):
+            psycopg2.connect(host="127.0.0.1", port=server.getsockname()[1], user="u", gssencmode="disable")
+
+
+def test_a_failure_while_polling_is_the_drivers_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that is neither reading nor writing ends the wait."""
+
+    class Broken:
+        def poll(self) -> int:
+            return extensions.POLL_ERROR
+
+    callbacks: list[Any] = []
+    monkeypatch.setattr(extensions, "set_wait_callback", callbacks.append)
+    with bounded(Deadline(1)), pytest.raises(psycopg2.OperationalError):
+        callbacks[0](Broken())
+
+
+def test_a_host_has_its_addresses_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's order is kept, and what it says twice is tried once."""
+    found = [(0, 0, 0, "", (address, 5432)) for address in ("::1", "127.0.0.1", "::1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert resolve("db.example", 5432, Deadline(1)) == ["::1", "127.0.0.1"]
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".example", ""])
+def test_a_host_without_an_address_is_said_to_have_none(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that nobody knows, or that is none, has no address."""
+    if host.endswith(".invalid"):
+        monkeypatch.setattr(socket, "getaddrinfo", _unknown)
+    if host:
+        with pytest.raises(Unresolved):
+            resolve(host, 5432, Deadline(5))
+
+
+def _unknown(*_: object, **__: object) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+
+def test_a_resolver_that_stays_silent_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking a name up ends at the deadline, too."""
+    ended = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: ended.wait(5) and [])
+    begin = time.monotonic()
+    with pytest.raises(Unresolved):
+        resolve("db.example", 5432, Deadline(0.1))
+    assert time.monotonic() - begin < 0.5
+    ended.set()
+
+
+def test_a_server_that_always_has_something_to_say_is_not_listened_to_for_ever() -> None:
+    """The deadline is looked at before every wait, not only where a wait comes to nothing."""
+    with pytest.raises(DeadlinePassed):
+        module._milliseconds(Deadline(0))  # noqa: SLF001
+
+
+def test_what_is_left_is_never_rounded_down_to_nothing() -> None:
+    """A fraction of a millisecond is still waited for; no deadline means no limit."""
+    assert module._milliseconds(Deadline(0.9999, clock=lambda: 0.0)) == 1000  # noqa: SLF001
+    assert module._milliseconds(None) is None  # noqa: SLF001

@@ -1,0 +1,239 @@
+"""How the Secrets Manager store speaks of what the service refuses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
+
+from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
+from rotation.model import Stage
+from rotation.stores.secrets_manager import PROBE_LABEL, SecretsManagerStore
+from tests.support.secretsmanager.errors import ServiceError
+from tests.support.secretsmanager.server import EmulatedSecretsManager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CANARY = "canary-7f3a"
+ONE, TWO = "1" * 32, "2" * 32
+ROTATION_TOKEN = "rotation-token-" + "7" * 30
+
+
+@pytest.fixture
+def emulator() -> Iterator[EmulatedSecretsManager]:
+    """The emulated service, with one secret."""
+    with EmulatedSecretsManager() as running:
+        running.execute("CreateSecret", {"Name": "app", "SecretString": CANARY, "ClientRequestToken": ONE})
+        yield running
+
+
+@pytest.fixture
+def store(emulator: EmulatedSecretsManager) -> SecretsManagerStore:
+    """The store of that secret."""
+    return SecretsManagerStore(emulator.client(), "app", ROTATION_TOKEN)
+
+
+CALLS: dict[str, Callable[[SecretsManagerStore], object]] = {
+    "DescribeSecret": lambda store: store.describe(),
+    "GetSecretValue": lambda store: store.read(Stage.CURRENT),
+    "PutSecretValue": lambda store: store.stage_pending(TWO, CANARY),
+    "UpdateSecretVersionStage": lambda store: store.promote(TWO, ONE),
+    "ListSecretVersionIds": lambda store: store.unlabelled(),
+}
+OTHERS: dict[str, tuple[str, Callable[[SecretsManagerStore], object]]] = {
+    "read_admin": ("GetSecretValue", lambda store: store.read_admin("app")),
+    "tags_of": ("DescribeSecret", lambda store: store.tags_of("app")),
+    "unstage": ("UpdateSecretVersionStage", lambda store: store.unstage(ONE)),
+    "check_labels": ("UpdateSecretVersionStage", lambda store: store.check_labels(ONE)),
+}
+EVERY = [*CALLS.items(), *OTHERS.values()]
+CODES = {
+    "AccessDeniedException": StoreDenied,
+    "DecryptionFailure": StoreDenied,
+    "EncryptionFailure": StoreDenied,
+    "InternalServiceError": StoreUnavailable,
+    "InternalServiceErrorException": StoreUnavailable,
+    "InternalFailure": StoreUnavailable,
+    "ServiceUnavailable": StoreUnavailable,
+    "ThrottlingException": StoreUnavailable,
+    "RequestLimitExceeded": StoreUnavailable,
+    "TooManyRequestsException": StoreUnavailable,
+    "ResourceNotFoundException": VersionNotFound,
+    "LimitExceededException": StoreError,
+    "MalformedPolicyDocumentException": StoreError,
+    "ExpiredTokenException": StoreError,
+}
+
+
+def failure(act: Callable[[SecretsManagerStore], object], store: SecretsManagerStore) -> StoreError:
+    """Expect an error that names the place and shows no text of the service's, nor the request's."""
+    with pytest.raises(StoreError) as error:
+        act(store)
+    shown = f"{error.value} {error.value!r}"
+    assert CANARY not in shown
+    assert ROTATION_TOKEN not in shown
+    assert "was asked for" not in shown
+    assert error.value.__cause__ is None
+    assert error.value.__suppress_context__
+    assert error.value.where
+    assert error.value.remedy
+    return error.value
+
+
+@pytest.mark.parametrize(("operation", "act"), CALLS.items())
+@pytest.mark.parametrize(("code", "kind"), CODES.items())
+def test_every_code(
+    emulator: EmulatedSecretsManager,
+    store: SecretsManagerStore,
+    operation: str,
+    act: Callable[[SecretsManagerStore], object],
+    code: str,
+    kind: type[StoreError],
+) -> None:
+    """A refusal is told by operation and code; only what may pass by itself is retryable."""
+    emulator.faults.fail(operation, error=code)
+    error = failure(act, store)
+    assert type(error) is kind
+    assert operation in error.what
+    assert code in error.what
+    assert error.retryable is (kind is StoreUnavailable)
+
+
+@pytest.mark.parametrize(("operation", "act"), EVERY)
+def test_a_denial_names_the_permission(
+    emulator: EmulatedSecretsManager,
+    store: SecretsManagerStore,
+    operation: str,
+    act: Callable[[SecretsManagerStore], object],
+) -> None:
+    """What the role may not do is told with the action to allow."""
+    emulator.faults.deny(operation)
+    error = failure(act, store)
+    assert isinstance(error, StoreDenied)
+    assert f"secretsmanager:{operation}" in error.remedy
+
+
+def test_a_key_that_may_not_be_used(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
+    """A denial by KMS points at the key."""
+    emulator.faults.deny_kms()
+    error = failure(CALLS["GetSecretValue"], store)
+    assert isinstance(error, StoreDenied)
+    assert "kms:Decrypt" in error.remedy
+
+
+@pytest.mark.parametrize(("operation", "act"), EVERY)
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_a_connection_that_is_cut(
+    emulator: EmulatedSecretsManager,
+    store: SecretsManagerStore,
+    operation: str,
+    act: Callable[[SecretsManagerStore], object],
+    *,
+    after_effect: bool,
+) -> None:
+    """No answer says nothing of the effect."""
+    emulator.execute(
+        "PutSecretValue",
+        {"SecretId": "app", "SecretString": "x", "ClientRequestToken": "3" * 32, "VersionStages": ["AWSPENDING"]},
+    )
+    if operation == "PutSecretValue" or not after_effect:
+        emulator.faults.cut(operation, after_effect=after_effect)
+        assert failure(act, store).retryable
+    else:
+        emulator.faults.cut(operation, after_effect=False)
+        assert isinstance(failure(act, store), StoreUnavailable)
+
+
+def test_an_unknown_code_of_a_broken_service(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
+    """Whatever a server error is called, the service may recover from it."""
+    emulator.faults.watch(broken)
+    error = failure(CALLS["DescribeSecret"], store)
+    assert isinstance(error, StoreUnavailable)
+    assert "NeverHeardOf" in error.what
+
+
+class Broken(ServiceError):
+    """An answer with a status of its own."""
+
+    status = 503  # type: ignore[assignment]
+
+
+def broken(_index: int, _operation: str, _phase: str) -> None:
+    """Answer with a code that no list has."""
+    raise Broken("NeverHeardOf", "x")
+
+
+def test_a_deleted_secret(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
+    """A secret that is scheduled for deletion has no readable versions, and takes none."""
+    emulator.execute("DeleteSecret", {"SecretId": "app"})
+    assert isinstance(failure(CALLS["GetSecretValue"], store), VersionNotFound)
+    assert "deleted" in failure(CALLS["PutSecretValue"], store).remedy
+
+
+def test_a_service_that_cannot_be_reached() -> None:
+    """No way to the service is retryable, and names the endpoint that a VPC lacks."""
+    with EmulatedSecretsManager() as emulator:
+        client = emulator.client()
+    error = failure(CALLS["DescribeSecret"], SecretsManagerStore(client, "app"))
+    assert isinstance(error, StoreUnavailable)
+    assert "interface endpoint for secretsmanager" in error.remedy
+
+
+def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function without a role is told so."""
+    client = boto3.client("secretsmanager", region_name="eu-west-1", config=Config(retries={"total_max_attempts": 1}))
+
+    def unsigned(**_: object) -> None:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(client, "describe_secret", unsigned)
+    error = failure(CALLS["DescribeSecret"], SecretsManagerStore(client, "app"))
+    assert isinstance(error, StoreDenied)
+    assert "no AWS credentials" in error.what
+
+
+def test_a_label_that_a_cut_dry_run_left_is_taken_off(
+    emulator: EmulatedSecretsManager, store: SecretsManagerStore
+) -> None:
+    """A dry run that was cut off between adding and removing its label does not stop the next one."""
+    emulator.faults.cut("UpdateSecretVersionStage", after_effect=True)
+    with pytest.raises(StoreUnavailable):
+        store.check_labels(ONE)
+    assert emulator.labels("app")[PROBE_LABEL] == ONE
+    emulator.execute("PutSecretValue", {"SecretId": "app", "SecretString": "x", "ClientRequestToken": TWO})
+    store.check_labels(TWO)
+    assert PROBE_LABEL not in emulator.labels("app")
+
+
+def test_a_binary_secret_reads_as_an_empty_text(emulator: EmulatedSecretsManager) -> None:
+    """A value that is no text is nothing that the format could read."""
+    emulator.execute("CreateSecret", {"Name": "binary", "SecretBinary": "AAEC", "ClientRequestToken": ONE})
+    assert SecretsManagerStore(emulator.client(), "binary").read(Stage.CURRENT).value == ""
+
+
+@pytest.mark.parametrize("token", [ROTATION_TOKEN, None])
+def test_the_rotation_token_goes_with_the_value(emulator: EmulatedSecretsManager, token: str | None) -> None:
+    """The token of the event is sent with PutSecretValue alone, and shown nowhere."""
+    store = SecretsManagerStore(emulator.client(), "app", token)
+    for act in CALLS.values():
+        act(store)
+    assert {call.operation for call in emulator.calls() if call.with_rotation_token} == (
+        {"PutSecretValue"} if token else set()
+    )
+    assert ROTATION_TOKEN not in f"{store} {store!r}"
+
+
+def test_a_foreign_rotation_token_is_refused() -> None:
+    """The service's own check of the token reads as a denial."""
+    with EmulatedSecretsManager(require_rotation_token=True) as emulator:
+        emulator.execute("CreateSecret", {"Name": "app", "SecretString": "x", "ClientRequestToken": ONE})
+        function = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
+        emulator.execute("RotateSecret", {"SecretId": "app", "ClientRequestToken": TWO, "RotationLambdaARN": function})
+        store = SecretsManagerStore(emulator.client(), "app", ROTATION_TOKEN)
+        assert isinstance(failure(CALLS["PutSecretValue"], store), StoreDenied)
+        right = SecretsManagerStore(emulator.client(), "app", emulator.journal.rotation_tokens[0])
+        assert right.stage_pending(TWO, "y")

@@ -1,0 +1,220 @@
+"""The moment between the change of the password and the move of AWSCURRENT, disturbed in every way."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rotation.errors import (
+    AccountUnusable,
+    AuthenticationFailed,
+    EngineError,
+    RotationError,
+    StoreDenied,
+    StoreError,
+    StoreUnavailable,
+    TlsFailed,
+    Unreachable,
+)
+from rotation.model import Stage, Step
+from tests.support.interruptions import fail, together, when
+from tests.support.stage import FIRST, MemoryStage
+
+ENGINE = "memory"
+UNANSWERED = StoreUnavailable("no answer")
+
+
+@pytest.fixture(params=[False, True], ids=["by itself", "by an admin"])
+def stage(request: pytest.FixtureRequest) -> MemoryStage:
+    """A secret of one user, with and without an admin."""
+    return MemoryStage(admin=True, rotation={"strategy": "single-user"}) if request.param else MemoryStage()
+
+
+@pytest.fixture
+def token(stage: MemoryStage) -> str:
+    """A token for which all but finishSecret has run."""
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.SET, Step.TEST]) is None
+    return token
+
+
+def finish(stage: MemoryStage, token: str) -> RotationError | None:
+    """Deliver finishSecret; whatever becomes of it, let all go well again afterwards."""
+    error = stage.play(token, [Step.FINISH])
+    stage.server.effect = stage.store.effect = lambda _name, _phase: None
+    assert stage.server.sessions == []
+    return error
+
+
+def heals(stage: MemoryStage, token: str) -> None:
+    """See that the service's retry completes, with the same value."""
+    value = stage.store.values[token]
+    assert stage.play(token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.store.values[token] == value
+    assert stage.current_logs_in()
+
+
+def proof_fails(stage: MemoryStage, error: Exception) -> None:
+    """Let the first login after the change fail."""
+    changed = False
+
+    def mark() -> None:
+        nonlocal changed
+        changed = True
+
+    def refuse() -> None:
+        if changed:
+            raise error
+
+    after = when("set_password", "after", mark)
+    stage.server.effect = together(after, when("connect", "before", refuse, times=99))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationFailed("refused", engine=ENGINE),
+        AccountUnusable("locked", engine=ENGINE, locked=True),
+        Unreachable("gone", engine=ENGINE),
+        TlsFailed("no TLS", engine=ENGINE),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_proof_that_fails_puts_the_old_password_back(stage: MemoryStage, token: str, error: EngineError) -> None:
+    """Without an accepted login the change is taken back through the session that is still open."""
+    proof_fails(stage, error)
+    assert finish(stage, token) is error
+    assert stage.server.accounts["app"].password == FIRST
+    assert stage.current_logs_in()
+    assert "CutoverWindow" not in stage.notes.measured
+    heals(stage, token)
+
+
+def test_a_refusal_after_the_password_was_accepted_is_a_proof(stage: MemoryStage, token: str) -> None:
+    """A limit that the server checks after the password does not stop the cutover."""
+    proof_fails(stage, AccountUnusable("at its limit", engine=ENGINE, password_accepted=True))
+    assert finish(stage, token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
+
+
+@pytest.mark.parametrize("error", [StoreError("refused"), StoreDenied("denied")], ids=["refused", "denied"])
+def test_a_refused_label_move_puts_the_old_password_back(stage: MemoryStage, token: str, error: StoreError) -> None:
+    """AWSCURRENT that may not move logs in again when the step ends."""
+    stage.store.effect = fail("promote", "before", error)
+    assert finish(stage, token) is error
+    assert stage.server.accounts["app"].password == FIRST
+    assert stage.current_logs_in()
+    assert "was put back" in stage.notes.warned[-1]
+    heals(stage, token)
+
+
+def test_an_unanswered_move_that_took_effect_is_the_end(stage: MemoryStage, token: str) -> None:
+    """The labels say that the move was made, and nothing is taken back."""
+    stage.store.effect = fail("promote", "after", UNANSWERED)
+    assert finish(stage, token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
+    assert stage.store.calls.count("promote") == 1
+
+
+def test_an_unanswered_move_that_made_nothing_is_tried_once_more(stage: MemoryStage, token: str) -> None:
+    """One lost call does not cost the rotation."""
+    stage.store.effect = fail("promote", "before", UNANSWERED)
+    assert finish(stage, token) is None
+    assert stage.current_logs_in()
+    assert stage.store.calls.count("promote") == 2
+
+
+def test_a_move_that_is_never_answered_nor_made_puts_the_old_password_back(stage: MemoryStage, token: str) -> None:
+    """When the labels say that AWSCURRENT stayed, its password is the server's again."""
+    stage.store.effect = fail("promote", "before", UNANSWERED, times=2)
+    error = finish(stage, token)
+    assert error is UNANSWERED
+    assert error.retryable
+    assert stage.current_logs_in()
+    heals(stage, token)
+
+
+def test_a_move_that_takes_effect_after_the_password_was_put_back_is_followed(stage: MemoryStage, token: str) -> None:
+    """After each change the labels are read again, and the server is made to agree."""
+    current = stage.store.holder(Stage.CURRENT) or ""
+    stage.store.effect = fail("promote", "before", UNANSWERED, times=2)
+    late = when("set_password", "after", lambda: stage.store.promote(token, current), first=2)
+    stage.server.effect = late
+    assert finish(stage, token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
+
+
+def test_labels_that_cannot_be_read_leave_the_new_password(stage: MemoryStage, token: str) -> None:
+    """Nothing is decided without knowing where AWSCURRENT is; the next delivery sees which password logs in."""
+    stage.store.effect = together(
+        fail("promote", "before", UNANSWERED, times=2), fail("describe", "before", UNANSWERED, times=9)
+    )
+    assert finish(stage, token) is UNANSWERED
+    pending = stage.credential(Stage.PENDING)
+    assert stage.server.logs_in(pending)
+    heals(stage, token)
+
+
+def test_a_revert_that_is_refused_stays_forward(stage: MemoryStage, token: str) -> None:
+    """A change that cannot be taken back is kept for the retry, which goes forward."""
+    stage.store.effect = fail("promote", "before", StoreError("refused"))
+    stage.server.effect = fail("set_password", "before", Unreachable("gone", engine=ENGINE), first=2)
+    error = finish(stage, token)
+    assert error is not None
+    assert "could not be taken back" in str(error)
+    assert error.retryable
+    assert stage.server.logs_in(stage.credential(Stage.PENDING))
+    assert "stays in place" in stage.notes.warned[-1]
+    heals(stage, token)
+
+
+def test_a_proof_whose_revert_is_unanswered_heals(stage: MemoryStage, token: str) -> None:
+    """Whichever password an unanswered revert left, the retry completes."""
+    changed = fail("set_password", "after", Unreachable("gone", engine=ENGINE), first=2)
+    refused = fail("connect", "before", Unreachable("gone", engine=ENGINE), first=3 if by_admin(stage) else 2)
+    stage.server.effect = together(changed, refused)
+    error = finish(stage, token)
+    assert error is not None
+    assert error.retryable
+    heals(stage, token)
+
+
+def test_an_unanswered_change_leaves_the_decision_to_the_retry(stage: MemoryStage, token: str) -> None:
+    """A change whose answer was lost is neither proven nor taken back, and the retry goes forward."""
+    stage.server.effect = fail("set_password", "after", Unreachable("gone", engine=ENGINE))
+    assert isinstance(finish(stage, token), Unreachable)
+    heals(stage, token)
+
+
+def test_a_value_stored_by_a_person_in_between_becomes_the_servers(stage: MemoryStage, token: str) -> None:
+    """Where AWSCURRENT moved to a third version of the same user, that version's password is set."""
+    store_between(stage, username="app", password="by-a-person")
+    error = finish(stage, token)
+    assert isinstance(error, StoreError)
+    assert stage.server.accounts["app"].password == "by-a-person"
+    assert stage.current_logs_in()
+
+
+def test_a_version_about_another_user_in_between_is_left_alone(stage: MemoryStage, token: str) -> None:
+    """Where AWSCURRENT has come to be about another user, ours gets its password back and the other keeps his."""
+    store_between(stage, username="other", password="anothers")
+    error = finish(stage, token)
+    assert isinstance(error, StoreError)
+    assert stage.server.accounts["app"].password == FIRST
+    assert "other" not in stage.server.accounts
+
+
+def by_admin(stage: MemoryStage) -> bool:
+    """Say whether the stage's secret names an admin."""
+    return "masterarn" in stage.store.value_at(Stage.CURRENT)
+
+
+def store_between(stage: MemoryStage, **changed: str) -> None:
+    """Let a person store a new AWSCURRENT between the change of the password and the move."""
+    value = json.dumps({**json.loads(stage.store.value_at(Stage.CURRENT)), **changed})
+    stage.server.effect = when("set_password", "after", lambda: stage.store.begin(value))

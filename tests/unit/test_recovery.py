@@ -1,0 +1,141 @@
+"""What is tried when neither AWSCURRENT nor AWSPENDING logs in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rotation.errors import AccountUnusable, NoWorkingCredential
+from rotation.model import Stage, Step
+from rotation.recovery import MOST_READ
+from rotation.strategies.access import MOST_REFUSALS
+from tests.support.interruptions import fail
+from tests.support.memory_engine import HOST
+from tests.support.stage import MemoryStage
+
+
+def store_unlabelled(stage: MemoryStage, name: str, **changed: object) -> None:
+    """Leave a version without a label behind."""
+    document = {"engine": "memory", "host": HOST, "port": 5432, "username": "app", "password": f"old-{name}"}
+    stage.store.values[name] = json.dumps({**document, **changed})
+
+
+def orphaned() -> tuple[MemoryStage, str]:
+    """A password that lives only in a pending version whose label was taken off."""
+    stage = MemoryStage()
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    stage.server.accounts["app"].password = stage.credential(Stage.PENDING).password.reveal()
+    stage.store.abandon()
+    return stage, token
+
+
+def test_an_orphaned_password_is_found_and_never_promoted() -> None:
+    """The version without a label logs in, serves to set the pending password, and stays without a label."""
+    stage, orphan = orphaned()
+    fresh = stage.rotate()
+    assert stage.store.holder(Stage.CURRENT) == fresh
+    assert not stage.store.stages[orphan]
+    assert stage.current_logs_in()
+    assert any(orphan in line for line in stage.notes.warned)
+
+
+def test_the_previous_password_comes_before_unlabelled_ones() -> None:
+    """A database that was restored to yesterday accepts AWSPREVIOUS."""
+    stage = MemoryStage()
+    stage.rotate()
+    stage.server.accounts["app"].password = stage.credential(Stage.PREVIOUS).password.reveal()
+    calls = len(stage.store.calls)
+    stage.rotate()
+    assert "unlabelled" not in stage.store.calls[calls:]
+    assert stage.current_logs_in()
+
+
+def test_no_more_than_four_logins_are_refused() -> None:
+    """Servers lock accounts: one delivery fails few logins, and says which versions it tried."""
+    stage, _ = orphaned()
+    stage.server.accounts["app"].password = "known-to-nobody"
+    for number in range(20):
+        store_unlabelled(stage, f"version-{number}")
+    token = stage.store.rotate()
+    stage.play(token, [Step.CREATE, Step.SET])
+    with pytest.raises(NoWorkingCredential) as error:
+        stage.step(Step.TEST, token)
+    assert len(stage.server.refused) == MOST_REFUSALS
+    assert token in str(error.value)
+    assert stage.store.holder(Stage.PENDING) == token
+
+
+def test_the_newest_unlabelled_version_comes_first() -> None:
+    """Of the versions without a label the youngest is the likeliest."""
+    stage = MemoryStage()
+    for number in range(9):
+        store_unlabelled(stage, f"version-{number}")
+    stage.server.accounts["app"].password = "old-version-8"
+    stage.rotate()
+    assert stage.current_logs_in()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"username": "other"}, {"host": "elsewhere.example"}, {"engine": "other"}, {"rotation": 5}, {"password": ""}],
+    ids=str,
+)
+def test_only_the_same_user_on_the_same_host_is_tried(other: dict[str, object]) -> None:
+    """A version about another account, or that is no valid secret, is passed over."""
+    stage = MemoryStage()
+    store_unlabelled(stage, "unfit", **({"password": "good-one"} | other))
+    stage.server.accounts["app"].password = "good-one"
+    assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
+    assert len(stage.server.refused) == 2
+
+
+def test_the_same_password_is_tried_once() -> None:
+    """A version that holds a password that was refused already costs no login."""
+    stage = MemoryStage()
+    store_unlabelled(stage, "same", password="first-password")
+    stage.server.accounts["app"].password = "known-to-nobody"
+    assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
+    assert len(stage.server.refused) == 2
+
+
+def test_no_more_than_ten_versions_are_read() -> None:
+    """The search for the user among old versions is bounded."""
+    stage = MemoryStage()
+    store_unlabelled(stage, "wanted", password="good-one")
+    for number in range(MOST_READ):
+        store_unlabelled(stage, f"version-{number}", username="other")
+    stage.server.accounts["app"].password = "good-one"
+    assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
+
+
+def test_a_locked_account_ends_the_search() -> None:
+    """More attempts would do harm, and the lock says more than a list of versions."""
+    stage, _ = orphaned()
+    locked = AccountUnusable("locked", engine="memory", locked=True)
+    stage.server.effect = fail("connect", "before", locked, times=9)
+    token = stage.store.rotate()
+    assert stage.play(token) is locked
+    assert stage.server.refused == []
+
+
+def test_a_right_password_on_an_unusable_account_ends_the_search() -> None:
+    """Once a password was accepted no other one can be better."""
+    stage = MemoryStage()
+    stage.server.accounts["app"].usable = False
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, AccountUnusable)
+    assert error.password_accepted
+
+
+def test_an_unexplained_refusal_lets_the_next_one_be_tried() -> None:
+    """A refusal of another kind than the password is no reason to stop, and is what is told in the end."""
+    stage, _ = orphaned()
+    unexplained = AccountUnusable("refused", engine="memory")
+    stage.server.effect = fail("connect", "before", unexplained)
+    stage.rotate()
+    assert stage.current_logs_in()
+    stage.server.accounts["app"].password = "known-to-nobody"
+    stage.server.effect = fail("connect", "before", unexplained)
+    assert stage.play(stage.store.rotate()) is unexplained
