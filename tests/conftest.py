@@ -9,7 +9,7 @@ import pytest
 from tests.support import postgresql, servers
 from tests.support.tls import Authority
 
-pytest_plugins = ["tests.lab.fixtures"]
+pytest_plugins = ["tests.lab.fixtures", "tests.support.mysql_fixtures"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

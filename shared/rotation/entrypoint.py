@@ -94,18 +94,21 @@ class Handler:
     def __call__(self, event: object, context: LambdaContext) -> None:
         """Take one step. Raises RotationError, which tells Secrets Manager that the step failed."""
         fields = event if isinstance(event, dict) else {}
-        with self._telemetry.telling_of(
+        self._telemetry.tell_of(
             _shown(fields.get("Step"), re.compile(r"[A-Za-z]{1,32}")),
             _shown(fields.get("SecretId"), _SECRET_ID),
             _shown(fields.get("ClientRequestToken"), _TOKEN),
+            lambda: self._take(event, context),
             closing=fields.get("Step") == Step.FINISH,
-        ):
-            request = Event.parse(event)
-            delivery = self._delivery(request, context, self._telemetry)
-            if request.step == REVOKE:
-                steps.revoke_previous(delivery, end_sessions=request.end_sessions)
-            else:
-                advance(delivery, Step(request.step))
+        )
+
+    def _take(self, event: object, context: LambdaContext) -> None:
+        request = Event.parse(event)
+        delivery = self._delivery(request, context, self._telemetry)
+        if request.step == REVOKE:
+            steps.revoke_previous(delivery, end_sessions=request.end_sessions)
+        else:
+            advance(delivery, Step(request.step))
 
     def _delivery(self, request: Event, context: LambdaContext, observer: Observer) -> Delivery:
         return Delivery(

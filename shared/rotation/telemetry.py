@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import time
-from contextlib import contextmanager
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,7 @@ from rotation.errors import InvalidSettings, RotationError
 from rotation.model import Password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 SERVICE: Final = "rotation"
 NAMESPACE: Final = "SecretRotation"
@@ -81,19 +80,18 @@ class Telemetry:
         """Add a metric to those of this step."""
         self._metrics.add_metric(name=name, unit=unit, value=value)
 
-    @contextmanager
-    def telling_of(self, step: str, secret: str, token: str | None, *, closing: bool) -> Iterator[None]:
+    def tell_of(self, step: str, secret: str, token: str | None, work: Callable[[], object], *, closing: bool) -> None:
         """
-        Put step, secret and token on every line, time the step, and count how it ended.
+        Do the work, with step, secret and token on every line; time it, and count how it ended.
 
         ``closing`` says whether the step's success is the rotation's. Every error leaves as a RotationError
-        without the one behind it, whose text may be a driver's.
+        without the one behind it, whose text may be a driver's: it is raised where no other is being handled.
         """
         self._logger.append_keys(engine=self._engine, step=step, secret=secret, token=token)
         started = time.monotonic()
         failure: RotationError | None = None
         try:
-            yield
+            work()
         except Exception as error:  # noqa: BLE001 the last place where text of a driver could leave
             failure = error if isinstance(error, RotationError) else _defect(error)
         self.measure("StepDuration", (time.monotonic() - started) * 1000, "Milliseconds")
@@ -121,5 +119,5 @@ def _defect(error: Exception) -> RotationError:
     return RotationError(
         f"Unexpected {type(error).__name__}",
         where=f"{PurePath(frame.filename).name}:{frame.lineno}",
-        remedy="AWSCURRENT was not moved. Please report this as a defect, with this line.",
+        remedy="The secret's labels tell whether AWSCURRENT was moved. Please report this as a defect, with this line.",
     )

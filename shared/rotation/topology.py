@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 INSTANCE_TAG: Final = "aws:rds:primarydbinstancearn"
 CLUSTER_TAG: Final = "aws:rds:primarydbclusterarn"
-"""What RDS puts on the secret of an admin that it manages (RDS user guide, "Password management")."""
+"""
+What RDS puts on the secret of an admin that it manages (RDS user guide, "Password management").
+
+Compared without regard to case: RDS writes primaryDBInstanceArn and primaryDBClusterArn.
+"""
 
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
@@ -44,11 +48,12 @@ class RdsTopology:
 
         Raises StoreDenied or StoreUnavailable with the permission or endpoint that is missing.
         """
-        if CLUSTER_TAG in tags:
-            found = self._ask("describe_db_clusters", "DBClusters", DBClusterIdentifier=tags[CLUSTER_TAG])
+        known = {key.lower(): value for key, value in tags.items()}
+        if CLUSTER_TAG in known:
+            found = self._ask("describe_db_clusters", "DBClusters", DBClusterIdentifier=known[CLUSTER_TAG])
             return {"engine": found["Engine"], "host": found["Endpoint"], "port": found["Port"]}
-        if INSTANCE_TAG in tags:
-            found = self._ask("describe_db_instances", "DBInstances", DBInstanceIdentifier=tags[INSTANCE_TAG])
+        if INSTANCE_TAG in known:
+            found = self._ask("describe_db_instances", "DBInstances", DBInstanceIdentifier=known[INSTANCE_TAG])
             endpoint = found["Endpoint"]
             return {"engine": found["Engine"], "host": endpoint["Address"], "port": endpoint["Port"]}
         return None

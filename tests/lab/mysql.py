@@ -41,7 +41,7 @@ _APPLICATION: Final = (
     "CREATE TABLE shop.`orders_of_{user}` (id int AUTO_INCREMENT PRIMARY KEY, item text)",
     "GRANT SELECT, INSERT ON shop.`orders_of_{user}` TO `{user}`@`%`",
     "CREATE DATABASE `own_{user}`",
-    "GRANT ALL ON `own_{user}`.* TO `{user}`@`%`",
+    "GRANT SELECT, INSERT, CREATE, DROP, INDEX ON `own_{user}`.* TO `{user}`@`%`",
 )
 
 

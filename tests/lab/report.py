@@ -27,6 +27,7 @@ class Findings:
     accepted: int = 0
     refused: int = 0
     seen: Seen | None = None
+    cached: bool = False
     cutover: list[float] = field(default_factory=list)
     verdicts: list[tuple[str, bool]] = field(default_factory=list)
 

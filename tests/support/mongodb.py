@@ -200,6 +200,7 @@ class MongoServer:
         if self.bundle:
             command += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", self.folder / "server.pem"]
             command += ["--tlsCAFile", self.folder / "authority.pem", "--tlsAllowConnectionsWithoutCertificates"]
+            command += ["--setParameter", "tlsWithholdClientCertificate=true"]
         for parameter in ("diagnosticDataCollectionEnabled=false", "enableTestCommands=1"):
             command += ["--setParameter", parameter]
         return command

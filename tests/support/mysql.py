@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -180,11 +181,19 @@ class MySQLServer:
         """Set the superuser's password as soon as the server answers at its socket."""
         until = time.monotonic() + START_SECONDS
         while self._process and self._process.alive and time.monotonic() < until:
-            with contextlib.suppress(pymysql.OperationalError, FileNotFoundError), closing(self._local()) as connection:
-                connection.cursor().execute("SET SESSION sql_log_off = 1")
-                self.set_superuser(connection)
+            if self._listens():
+                with closing(self._local()) as connection:
+                    connection.cursor().execute("SET SESSION sql_log_off = 1")
+                    self.set_superuser(connection)
                 return True
             time.sleep(0.02)
+        return False
+
+    def _listens(self) -> bool:
+        """Tell whether the server takes connections; the driver leaves its socket open where it does not."""
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.connect(str(self.folder / "socket"))
+            return True
         return False
 
     def set_superuser(self, connection: pymysql.Connection[Any]) -> None:
@@ -194,8 +203,8 @@ class MySQLServer:
         cursor.execute("GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION")
 
     def _local(self) -> pymysql.Connection[Any]:
-        socket = str(self.folder / "socket")
-        return pymysql.connect(unix_socket=socket, user=SUPERUSER, password="", ssl_disabled=True)
+        path = str(self.folder / "socket")
+        return pymysql.connect(unix_socket=path, user=SUPERUSER, password="", ssl_disabled=True)
 
     def _arguments(self) -> list[str]:
         options = {

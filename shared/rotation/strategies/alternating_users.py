@@ -73,7 +73,7 @@ class AlternatingUsers:
             if violation := violation or moved_meanwhile(delivery):
                 give_up(delivery, violation)
         with access.open_admin(delivery, admin) as session:
-            self._prepare(delivery, session, pair)
+            self._prepare(delivery, session, pair, admin)
 
     def test(self, delivery: Delivery) -> None:
         """Log in as clients will, and see that the user acts with the access of the pair."""
@@ -92,7 +92,7 @@ class AlternatingUsers:
         admin = access.read_admin(delivery, current)
         access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         with access.open_admin(delivery, admin) as session:
-            self._require_ours(delivery, session, pair)
+            self._require_ours(delivery, session, pair, admin)
             return session.level(pair, password, rehearse=True)
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
@@ -112,12 +112,12 @@ class AlternatingUsers:
             session.disable_password(pair.idle)
             return session.end_sessions(pair.idle) if end_sessions else 0
 
-    def _prepare(self, delivery: Delivery, session: Session, pair: Pair) -> None:
+    def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret) -> None:
         waited = session.lock(lock_name(pair.base))
         expected = {None, delivery.token, delivery.current.version}
         if (waited or session.prepared_version(pair) not in expected) and not still_pending(delivery):
             return
-        self._require_ours(delivery, session, pair)
+        self._require_ours(delivery, session, pair, admin)
         try:
             changes = session.level(pair, delivery.pending.credential.password)
         except PasswordRejected as error:
@@ -126,7 +126,7 @@ class AlternatingUsers:
             delivery.observer.note(f"Levelled {pair.idle}: {change}")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
 
-    def _require_ours(self, delivery: Delivery, session: Session, pair: Pair) -> None:
+    def _require_ours(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret) -> None:
         """Refuse privileged targets, and an account that nothing proves to be this secret's."""
         privileged = delivery.settings.allow_privileged_targets
         session.guard_target(pair.active, allow_privileged=privileged)
@@ -137,7 +137,7 @@ class AlternatingUsers:
         if ownership is Ownership.OURS:
             return
         if ownership is Ownership.UNMARKED and (
-            delivery.settings.adopt_unmarked_clones or _holds_its_password(delivery, pair)
+            delivery.settings.adopt_unmarked_clones or _holds_its_password(delivery, pair, admin)
         ):
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
@@ -194,7 +194,7 @@ def _previous(delivery: Delivery) -> Secret | None:
         return None
 
 
-def _holds_its_password(delivery: Delivery, pair: Pair) -> bool:
+def _holds_its_password(delivery: Delivery, pair: Pair, admin: Secret) -> bool:
     """
     Prove an unmarked account by possession: AWSPREVIOUS names it, and the server accepts its password.
 
@@ -203,7 +203,7 @@ def _holds_its_password(delivery: Delivery, pair: Pair) -> bool:
     previous = _previous(delivery)
     if previous is None or previous.username != pair.idle:
         return False
-    place = access.place_of(previous, access.read_admin(delivery, delivery.current))
+    place = access.place_of(previous, admin)
     try:
         delivery.engine.connect(place, previous.credential, delivery.deadline).__exit__(None, None, None)
     except (AuthenticationFailed, AccountUnusable):

@@ -349,9 +349,7 @@ def test_what_the_server_drops_is_seen(stage: Stage, monkeypatch: pytest.MonkeyP
             session.level(pair_of(base.username), stage.password())
 
 
-def test_a_server_that_keeps_no_mark_leaves_the_account_unmarked(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_keeps_no_mark_leaves_the_account_unmarked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fields that it does not know are left out one by one, and the password and the roles are set all the same."""
     base, admin = stage.user(mechanisms=["SCRAM-SHA-1"]), stage.admin()
     pair = pair_of(base.username)

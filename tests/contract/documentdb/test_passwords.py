@@ -159,16 +159,14 @@ def test_a_majority_that_does_not_confirm_is_no_success(stage: Stage) -> None:
     assert (caught.value.retryable, caught.value.code) == (True, "64")
 
 
-def test_a_server_that_lists_no_privileges_is_taken_at_its_word(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_lists_no_privileges_is_taken_at_its_word(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then only the change shows whether it is allowed."""
     user = stage.user()
     with stage.login(user) as session:
         fail_next(stage.server, "connectionStatus", errorCode=40415)
         session.rehearse_password(user.username, stage.password())
         connection = session._connection  # noqa: SLF001
-        monkeypatch.setattr(connection, "run", lambda *_, **__: {"authInfo": {"authenticatedUsers": []}})
+        monkeypatch.setattr(connection, "run", lambda *_, **__: {"authInfo": {"authenticatedUsers": [user.username]}})
         session.rehearse_password(user.username, stage.password())
 
 

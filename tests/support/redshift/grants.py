@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.support.redshift.words import array, folded, identifier, names, quoted, together, unquoted
+from tests.support.redshift.words import array, identifier, names, quoted, together, unquoted
 
 ONLY_REDSHIFTS = frozenset({"DROP", "ALTER"})
 
@@ -35,10 +35,9 @@ def right(match: re.Match[str]) -> str:
             f"{match['verb']} {prefix}{', '.join(native)} ON {kind} {match['objects']} {direction} "
             f"{_grantees(match['grantees'])}{suffix}"
         )
-    for target in _objects(match["objects"]) if kept else []:
-        steps.append(
-            _keep(kind, target, kept, kind, _grantee_names(match["grantees"]), granting=granting, option=option)
-        )
+    grantees = _grantee_names(match["grantees"])
+    targets = _objects(match["objects"]) if kept else []
+    steps += [_keep(kind, target, kept, kind, grantees, granting=granting, option=option) for target in targets]
     return together(steps)
 
 

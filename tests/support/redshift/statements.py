@@ -163,8 +163,8 @@ RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     ),
     (
         (
-            rf"(?P<verb>GRANT|REVOKE)\s+{_ONLY}(?P<privileges>[\w ,]+?)\s+FOR\s+(?P<scope>TABLES|FUNCTIONS|SCHEMAS)\s+IN\s+"
-            rf"(?P<kind>SCHEMA|DATABASE)\s+(?P<objects>{NAME})\s+{_TO}{_OPTION}"
+            rf"(?P<verb>GRANT|REVOKE)\s+{_ONLY}(?P<privileges>[\w ,]+?)\s+FOR\s+(?P<scope>TABLES|FUNCTIONS|SCHEMAS)"
+            rf"\s+IN\s+(?P<kind>SCHEMA|DATABASE)\s+(?P<objects>{NAME})\s+{_TO}{_OPTION}"
         ),
         grants.scoped,
     ),

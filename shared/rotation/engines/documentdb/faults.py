@@ -74,7 +74,7 @@ _BUSY: Final = Fault(StatementFailed, "Another command was in the way of this on
 _NOT_PRIMARY: Final = Fault(NotPrimary, "The node does not take writes: another one became primary", _AGAIN)
 _POLICY: Final = Fault(PasswordRejected, "The server refuses the new password", "Look at the password's settings.")
 _UNSUPPORTED: Final = Fault(Unsupported, "The server does not know a command, or a field of it")
-_LOST_LOGIN: Final = Fault(Unreachable, "The session is not logged in any more", _AGAIN)
+LOST_LOGIN: Final = Fault(Unreachable, "The session is not logged in any more", _AGAIN)
 
 LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
 NO_PRIMARY: Final = Fault(
@@ -93,7 +93,7 @@ CODES: Final[Mapping[int, Fault]] = {
     9: _UNSUPPORTED,
     11: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     13: Fault(PermissionDenied, "The login lacks a right", "The server's log names the command."),
-    18: _LOST_LOGIN,
+    18: LOST_LOGIN,
     24: _BUSY,
     31: Fault(StatementFailed, "A role of the user does not exist (any more)", "Create it, or take it off the user."),
     50: _SLOW,
@@ -106,7 +106,7 @@ CODES: Final[Mapping[int, Fault]] = {
     189: _NOT_PRIMARY,
     262: _SLOW,
     303: _UNSUPPORTED,
-    391: _LOST_LOGIN,
+    391: LOST_LOGIN,
     9001: _ENDED,
     10058: _NOT_PRIMARY,
     10107: _NOT_PRIMARY,

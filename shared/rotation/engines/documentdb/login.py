@@ -100,7 +100,7 @@ class Login:
         patience = self.deadline.within(ELECTION_SECONDS)
         named = Peer(self.address.host, self.address.port)
         peer = named
-        failure = NO_PRIMARY.at(str(self.address))
+        failure = (NO_PRIMARY if patience.remaining() else LATE).at(str(self.address))
         while patience.remaining():
             try:
                 found = self._at(peer)

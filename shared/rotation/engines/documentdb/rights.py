@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.documentdb import accounts
 from rotation.engines.documentdb.accounts import Role, in_shell
-from rotation.engines.documentdb.faults import ENGINE, Unsupported
+from rotation.engines.documentdb.faults import ENGINE, LOST_LOGIN, Unsupported
 from rotation.errors import GuardViolation, PermissionDenied
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _may(connection: Connection, actions: Iterable[str]) -> bool:
         status = connection.run("connectionStatus", showPrivileges=True)["authInfo"]
     except Unsupported:
         return True
+    if status["authenticatedUsers"] == []:
+        raise LOST_LOGIN.at(connection.where)
     held = status.get("authenticatedUserPrivileges")
     if held is None:
         return True

@@ -39,9 +39,9 @@ def native_hash(password: Password) -> str:
 
 def set_password(connection: Connection, username: str, password: Password) -> None:
     """Set the user's password; the login's own is remembered, so that a later change of it can name it."""
-    account = account_of(connection, username)
     own = username == connection.user
     try:
+        account = account_of(connection, username)
         if connection.is_mariadb:
             _set_on_mariadb(connection, account, password, own=own)
         elif own:
@@ -83,8 +83,8 @@ def _set_own(connection: Connection, password: Password) -> None:
 
 def disable_password(connection: Connection, username: str, stored: str) -> None:
     """Give the user a hash that no password has, and end its second password."""
-    account = account_of(connection, username)
     try:
+        account = account_of(connection, username)
         if connection.is_mariadb:
             connection.run(f"ALTER USER {account} {closed(connection, '', stored)}")
             return

@@ -1,0 +1,28 @@
+"""The stage on the stand-in that these tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dialect.redshift.stage import Stage
+from tests.support.redshift.server import RedshiftServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.tls import Authority
+
+
+@pytest.fixture(scope="session")
+def redshift(authority: Authority) -> Iterator[RedshiftServer]:
+    """Run one stand-in; each test makes users of its own."""
+    with RedshiftServer(authority) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stage(redshift: RedshiftServer) -> Stage:
+    """Set the stage."""
+    return Stage(redshift)

@@ -1,0 +1,249 @@
+"""Who may import whom, and how much stands in one place (read from the syntax tree)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path("shared/rotation")
+LIBRARY: Final = sorted(ROOT.rglob("*.py"))
+FUNCTIONS: Final = sorted(Path("functions").rglob("*.py"))
+
+VALUES: Final = frozenset({"rotation.model", "rotation.errors"})
+PORTS: Final = VALUES | {"rotation.ports"}
+SDK: Final = frozenset({"boto3", "botocore"})
+DRIVERS: Final = frozenset({"psycopg2", "pymysql", "pymongo", "bson", "redshift_connector"})
+
+CORE: Final = frozenset(
+    {
+        "rotation.delivery",
+        "rotation.machine",
+        "rotation.passwords",
+        "rotation.recovery",
+        "rotation.secret_format",
+        "rotation.settings",
+        "rotation.steps",
+        "rotation.strategies",
+    }
+)
+"""What a rotation is, without anything outside of it."""
+
+OUTSIDE: Final = {
+    "rotation.topology": PORTS,
+    "rotation.stores": PORTS | {"rotation.stores"},
+    "rotation.engines": PORTS | {"rotation.engines"},
+    "rotation.telemetry": PORTS,
+}
+"""What stands around the core, and what of the library it may know."""
+
+FILE_LINES: Final = 300
+FUNCTION_LINES: Final = 40
+
+
+def module_of(path: Path) -> str:
+    """Name the module that a file is."""
+    return ".".join(path.relative_to("shared").with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Parse a file once."""
+    return ast.parse(path.read_text())
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Give the modules that a file imports, for types as well."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports by a relative path"
+            base = node.module or ""
+            yield from (f"{base}.{alias.name}" if is_module(f"{base}.{alias.name}") else base for alias in node.names)
+
+
+def is_module(name: str) -> bool:
+    """Say whether a name is one of the library's modules."""
+    place = Path("shared", *name.split("."))
+    return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
+
+
+def within(name: str, groups: frozenset[str]) -> bool:
+    """Say whether a module is one of these, or inside of one."""
+    return any(name == group or name.startswith(f"{group}.") for group in groups)
+
+
+def own(path: Path) -> set[str]:
+    """Give the modules of the library that a file imports."""
+    return {name for name in imports(path) if name.split(".")[0] == "rotation"}
+
+
+def roots(path: Path) -> set[str]:
+    """Give the packages that a file imports from."""
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def files_of(*groups: str) -> list[Path]:
+    """Give the files of these modules."""
+    found = [path for path in LIBRARY if within(module_of(path), frozenset(groups))]
+    assert found
+    return found
+
+
+def test_values_know_nothing_of_the_rest() -> None:
+    """The value types and the errors import nothing of the library."""
+    for path in files_of(*VALUES):
+        assert own(path) == set(), path
+
+
+def test_ports_know_the_values_alone() -> None:
+    """The ports speak of values and errors."""
+    for path in files_of("rotation.ports"):
+        assert own(path) <= VALUES, path
+
+
+@pytest.mark.parametrize("group", OUTSIDE)
+def test_the_outside_knows_the_ports(group: str) -> None:
+    """Engines, stores, topology and telemetry import values, errors, ports, and what is their own."""
+    for path in files_of(group):
+        strangers = {name for name in own(path) if not within(name, OUTSIDE[group])}
+        assert strangers == set(), path
+
+
+def test_the_core_knows_the_ports_alone() -> None:
+    """No part of the core imports an engine, a store, the telemetry or the entry point."""
+    for path in files_of(*CORE):
+        strangers = {name for name in own(path) if not within(name, PORTS | CORE)}
+        assert strangers == set(), path
+
+
+def test_the_core_is_made_of_the_standard_library() -> None:
+    """No SDK, no Powertools and no driver in the core, in values or in ports."""
+    foreign = SDK | DRIVERS | {"aws_lambda_powertools"}
+    for path in files_of(*CORE, *PORTS):
+        assert roots(path) & foreign == set(), path
+
+
+def test_every_module_has_its_place() -> None:
+    """A new module is put into one of the groups here before it imports anything."""
+    known = PORTS | CORE | OUTSIDE.keys() | {"rotation", "rotation.entrypoint"}
+    groups = frozenset(known - {"rotation"})
+    strangers = [path for path in LIBRARY if module_of(path) != "rotation" and not within(module_of(path), groups)]
+    assert strangers == []
+
+
+def test_no_engine_knows_aws() -> None:
+    """A database is reached without the SDK."""
+    for path in files_of("rotation.engines"):
+        assert roots(path) & SDK == set(), path
+
+
+def test_drivers_stay_in_engines() -> None:
+    """Each driver ships with its function, so nothing else may import one."""
+    for path in LIBRARY:
+        if not within(module_of(path), frozenset({"rotation.engines"})):
+            assert roots(path) & DRIVERS == set(), path
+
+
+def test_boto3_is_left_to_tests_and_tools() -> None:
+    """The clients come from botocore's session, which starts faster."""
+    for path in [*LIBRARY, *FUNCTIONS]:
+        assert "boto3" not in roots(path), path
+
+
+def test_the_library_never_imports_a_function() -> None:
+    """The layer stands without the functions that use it."""
+    for path in LIBRARY:
+        assert roots(path) & {"functions", "app", "tests"} == set(), path
+
+
+def test_a_function_is_wiring() -> None:
+    """A function imports an engine and the entry point, and does nothing else."""
+    assert FUNCTIONS
+    for path in FUNCTIONS:
+        assert all(within(name, frozenset({"rotation.engines", "rotation.entrypoint"})) for name in imports(path)), path
+        assert len(path.read_text().splitlines()) < 15, path
+
+
+def test_types_for_the_checker_are_not_imported_at_run_time() -> None:
+    """Type stubs are not in the runtime: they stand under TYPE_CHECKING."""
+    for path in LIBRARY:
+        at_run_time = [node for node in tree_of(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert not any("mypy_boto3" in ast.dump(node) for node in at_run_time), path
+
+
+def compares_a_name(node: ast.AST) -> bool:
+    """Say whether something is decided by an engine's name."""
+    if isinstance(node, ast.Compare):
+        return any(is_engine_name(side) for side in (node.left, *node.comparators))
+    return isinstance(node, ast.Match) and is_engine_name(node.subject)
+
+
+def is_engine_name(node: ast.AST) -> bool:
+    """Recognize ``engine.name``, ``traits.name`` and the like."""
+    return bool(re.fullmatch(r"(.*\.)?_?(engine|traits|_TRAITS)\.name", ast.unparse(node)))
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("engine.name == 'mysql'", True),
+        ("self._engine.traits.name in NAMES", True),
+        ("match delivery.engine.name:\n case 'a': pass", True),
+        ("strategy.name == 'x'", False),
+        ("shown = engine.traits.name", False),
+    ],
+)
+def test_a_decision_by_name_is_recognized(code: str, *, found: bool) -> None:
+    """The rule below can fail."""
+    assert any(compares_a_name(node) for node in ast.walk(ast.parse(code))) is found
+
+
+def test_nothing_is_decided_by_an_engines_name() -> None:
+    """What differs between engines is an attribute or a method."""
+    for path in LIBRARY:
+        decided = [ast.unparse(node) for node in ast.walk(tree_of(path)) if compares_a_name(node)]
+        assert decided == [], path
+
+
+# Budgets
+
+
+def functions() -> Iterator[tuple[Path, str, int]]:
+    """Give each function with its lines, without its docstring."""
+    for path in [*LIBRARY, *FUNCTIONS]:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path, node.name, lines_of(node)
+
+
+def lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a function's lines, without its docstring."""
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    if ast.get_docstring(node) is not None:
+        lines -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
+    return lines
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *FUNCTIONS], ids=str)
+def test_a_file_can_be_read_at_a_sitting(path: Path) -> None:
+    """A file that outgrows its budget becomes a folder."""
+    assert len(path.read_text().splitlines()) < FILE_LINES
+
+
+def test_a_function_can_be_read_at_a_glance() -> None:
+    """No function has more than 40 lines, nine in ten have fewer than 22."""
+    found = list(functions())
+    assert [it for it in found if it[2] > FUNCTION_LINES] == []
+    sizes = sorted(size for *_, size in found)
+    assert sizes[len(sizes) * 9 // 10] < 22
+    assert statistics.median(sizes) <= 7
