@@ -371,6 +371,7 @@ def test_a_server_that_keeps_no_mark_leaves_the_account_unmarked(stage: Stage, m
         session.level(pair, password)
         assert session.ownership(pair) is Ownership.UNMARKED
         assert session.prepared_version(pair) is None
+        monkeypatch.setattr(connection, "run", run)
         fail_next(stage.server, "updateUser", errorCode=40415, times=9)
         with pytest.raises(StatementFailed):
             session.set_password(pair.clone, password)
