@@ -20,7 +20,7 @@ from rotation.passwords import policy_for
 from rotation.settings import Settings
 from rotation.stores.secrets_manager import SecretsManagerStore
 from rotation.telemetry import Telemetry
-from rotation.topology import RdsTopology
+from rotation.topology import FirstOf, RdsTopology, RedshiftTopology
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -115,7 +115,7 @@ class Handler:
             token=request.token,
             engine=self._engine,
             store=SecretsManagerStore(self._secrets_manager, request.secret_id, request.rotation_token),
-            topology=RdsTopology(self._rds),
+            topology=FirstOf(RdsTopology(lambda: self._client("rds")), RedshiftTopology(self._client)),
             settings=self._settings,
             observer=observer,
             deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
@@ -125,8 +125,8 @@ class Handler:
     def _session(self) -> botocore.session.Session:
         return botocore.session.get_session()
 
-    def _rds(self) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        return self._session.create_client("rds", config=_CONFIG)
+    def _client(self, service: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
+        return self._session.create_client(service, config=_CONFIG)
 
     @cached_property
     def _secrets_manager(self) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotation.errors import GuardViolation, StoreDenied, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
+
+    from rotation.ports import Topology
 
 INSTANCE_TAG: Final = "aws:rds:primarydbinstancearn"
 CLUSTER_TAG: Final = "aws:rds:primarydbclusterarn"
@@ -19,6 +21,10 @@ What RDS puts on the secret of an admin that it manages (RDS user guide, "Passwo
 
 Compared without regard to case: RDS writes primaryDBInstanceArn and primaryDBClusterArn.
 """
+
+REDSHIFT_TAG: Final = "aws:redshift:primaryclusterarn"
+NAMESPACE_TAG: Final = "aws:redshift-serverless:namespacearn"
+"""The same of Redshift (Redshift Management Guide, "Managing admin passwords using AWS Secrets Manager")."""
 
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
@@ -61,26 +67,123 @@ class RdsTopology:
     def _ask(self, operation: str, kind: str, **request: str) -> Mapping[str, Any]:
         permission = f"rds:{operation.title().replace('_', '').replace('Db', 'DB')}"
         where = next(iter(request.values()))
-        try:
-            found = getattr(self._client(), operation)(**request)[kind]
-        except ClientError as error:
-            raise _translated(error, permission, where) from None
-        except BotoCoreError:
-            raise StoreUnavailable(
-                "The RDS API could not be reached",
-                where=where,
-                remedy="In a VPC without a way out, make an interface endpoint for rds.",
-            ) from None
+        found = _called(lambda: getattr(self._client(), operation)(**request)[kind], permission, where)
         if not found or "Endpoint" not in found[0]:
-            raise GuardViolation(
-                "The database that the admin secret belongs to has no endpoint",
-                where=where,
-                remedy="Wait until it is available, or name the host in the admin secret.",
-            )
+            raise _without_endpoint(where)
         return dict(found[0])
 
 
-def _translated(error: ClientError, permission: str, where: str) -> StoreDenied | StoreUnavailable | GuardViolation:
+class _Listing(NamedTuple):
+    """How a paginated list is read: the call, what it gives, and how the next page is asked for."""
+
+    service: str
+    operation: str
+    items: str
+    asking: str
+    answered: str
+
+    @property
+    def permission(self) -> str:
+        """Name the permission that the call needs."""
+        return f"{self.service}:{self.operation.title().replace('_', '')}"
+
+
+_CLUSTERS: Final = _Listing("redshift", "describe_clusters", "Clusters", "Marker", "Marker")
+_NAMESPACES: Final = _Listing("redshift-serverless", "list_namespaces", "namespaces", "nextToken", "nextToken")
+_WORKGROUPS: Final = _Listing("redshift-serverless", "list_workgroups", "workgroups", "nextToken", "nextToken")
+
+
+class RedshiftTopology:
+    """Redshift's clusters, and the workgroups of its serverless namespaces, looked up by the ARN in a secret's tags."""
+
+    def __init__(self, client: Callable[[str], Any]) -> None:
+        """Keep how to make a service's client, which most rotations never need."""
+        self._client = client
+
+    def locate(self, tags: Mapping[str, str]) -> Mapping[str, object] | None:
+        """
+        Find the endpoint of the cluster or the workgroup that the tags name.
+
+        Raises StoreDenied or StoreUnavailable with the permission or endpoint that is missing.
+        """
+        known = {key.lower(): value for key, value in tags.items()}
+        if REDSHIFT_TAG in known:
+            endpoint = self._cluster(known[REDSHIFT_TAG]).get("Endpoint", {})
+            return _redshift(endpoint.get("Address"), endpoint.get("Port"), known[REDSHIFT_TAG])
+        if NAMESPACE_TAG in known:
+            endpoint = self._workgroup(known[NAMESPACE_TAG]).get("endpoint", {})
+            return _redshift(endpoint.get("address"), endpoint.get("port"), known[NAMESPACE_TAG])
+        return None
+
+    def _cluster(self, arn: str) -> Mapping[str, Any]:
+        """Ask for a cluster by its name; where the ARN is the namespace's, look for it among all."""
+        _, is_cluster, name = arn.partition(":cluster:")
+        if is_cluster:
+            return next(self._all(_CLUSTERS, arn, ClusterIdentifier=name), {})
+        clusters = self._all(_CLUSTERS, arn)
+        return next((it for it in clusters if it.get("ClusterNamespaceArn") == arn), {})
+
+    def _workgroup(self, arn: str) -> Mapping[str, Any]:
+        namespaces = (it["namespaceName"] for it in self._all(_NAMESPACES, arn) if it.get("namespaceArn") == arn)
+        name = next(namespaces, None)
+        if name is None:
+            return {}
+        return next((it for it in self._all(_WORKGROUPS, arn) if it.get("namespaceName") == name), {})
+
+    def _all(self, listing: _Listing, where: str, **request: str) -> Iterator[Mapping[str, Any]]:
+        call = getattr(self._client(listing.service), listing.operation)
+        while True:
+            page = _called(lambda: call(**request), listing.permission, where)
+            yield from page[listing.items]
+            if not page.get(listing.answered):
+                return
+            request[listing.asking] = page[listing.answered]
+
+
+class FirstOf:
+    """Several topologies; the tags themselves say which one is meant."""
+
+    def __init__(self, *topologies: Topology) -> None:
+        """Keep them in the order in which to ask."""
+        self._topologies = topologies
+
+    def locate(self, tags: Mapping[str, str]) -> Mapping[str, object] | None:
+        """Give what the first that knows a tag finds."""
+        return next(filter(None, (topology.locate(tags) for topology in self._topologies)), None)
+
+
+def _redshift(host: object, port: object, where: str) -> Mapping[str, object]:
+    if not host:
+        raise _without_endpoint(where)
+    return {"engine": "redshift", "host": host, "port": port}
+
+
+def _without_endpoint(where: str) -> GuardViolation:
+    return GuardViolation(
+        "The database that the admin secret belongs to has no endpoint",
+        where=where,
+        remedy="Wait until it is available, or name the host in the admin secret.",
+    )
+
+
+def _called(call: Callable[[], Any], permission: str, where: str) -> Any:  # noqa: ANN401 the API's answers
+    service = permission.partition(":")[0]
+    api = f"The {service.replace('-', ' ').title().replace('Rds', 'RDS')} API"
+    try:
+        return call()
+    except ClientError as error:
+        raise _translated(error, api, permission, where) from None
+    except BotoCoreError:
+        raise StoreUnavailable(
+            f"{api} could not be reached",
+            where=where,
+            remedy=f"In a VPC without a way out, make an interface endpoint for {service}.",
+        ) from None
+
+
+def _translated(
+    error: ClientError, api: str, permission: str, where: str
+) -> StoreDenied | StoreUnavailable | GuardViolation:
     code = str(error.response.get("Error", {}).get("Code", ""))
     if code in _DENIED:
         return StoreDenied(f"The function may not call {permission}", where=where, remedy="Add it to its role.")
@@ -90,4 +193,4 @@ def _translated(error: ClientError, permission: str, where: str) -> StoreDenied 
             where=where,
             remedy="Name another admin secret in masterarn.",
         )
-    return StoreUnavailable(f"The RDS API refused {permission} ({code})", where=where, remedy="The service retries.")
+    return StoreUnavailable(f"{api} refused {permission} ({code})", where=where, remedy="The service retries.")

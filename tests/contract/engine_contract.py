@@ -29,7 +29,7 @@ from rotation.errors import (
 from rotation.model import Address, Credential, Deadline, Mark, Ownership, Pair, Password
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rotation.ports import Engine, Session
 
@@ -159,15 +159,19 @@ class EngineContract(Acts):
         """Neither text, nor arguments, nor what stands behind an error holds a password."""
         user, victim = lab.create_user(lab.unique()), lab.create_user(lab.unique())
         wrong, new = Credential(user.username, lab.password()), lab.password()
+
+        def change(target: str) -> None:
+            with self.login(lab, user) as session:
+                session.set_password(target, new)
+
+        acts: dict[str, Callable[[], object]] = {
+            "wrong password": lambda: self.login(lab, wrong),
+            "closed port": lambda: lab.engine.connect(lab.closed, wrong, Deadline(3)),
+            "no right": lambda: change(victim.username),
+            "no such user": lambda: change(lab.unique()),
+        }
         with pytest.raises(RotationError) as error:
-            if case == "wrong password":
-                self.login(lab, wrong)
-            elif case == "closed port":
-                lab.engine.connect(lab.closed, wrong, Deadline(3))
-            else:
-                target = victim.username if case == "no right" else lab.unique()
-                with self.login(lab, user) as session:
-                    session.set_password(target, new)
+            acts[case]()
         for password in (user.password, wrong.password, new):
             assert password.reveal() not in shown(error.value)
 
@@ -557,18 +561,16 @@ class NetworkContract(Acts):
         user = lab.create_user(lab.unique())
         pair = self.pair(lab, user.username)
         session = lab.engine.connect(lab.wire.address, lab.admin, Deadline(2))
+        acts: dict[str, Callable[[], object]] = {
+            "set_password": lambda: session.set_password(user.username, lab.password()),
+            "lock": lambda: session.lock(lab.unique("lock")),
+            "level": lambda: session.level(pair, lab.password()),
+            "end_sessions": lambda: session.end_sessions(user.username),
+            "guard_target": lambda: session.guard_target(user.username, allow_privileged=False),
+        }
         lab.wire.silence()
         start = time.monotonic()
         with session, pytest.raises(Unreachable):
-            if act == "set_password":
-                session.set_password(user.username, lab.password())
-            elif act == "lock":
-                session.lock(lab.unique("lock"))
-            elif act == "level":
-                session.level(pair, lab.password())
-            elif act == "end_sessions":
-                session.end_sessions(user.username)
-            else:
-                session.guard_target(user.username, allow_privileged=False)
+            acts[act]()
         assert time.monotonic() - start < 4
         assert self.accepts(lab, user)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import pytest
 
 from rotation.errors import StoreError, VersionNotFound
-from rotation.model import Stage, VersionState
+from rotation.model import LATE_CUTOVER, Stage, VersionState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -201,6 +201,28 @@ class StoreContract:
         with pytest.raises(StoreError):
             lab.store.promote(token, lab.first)
         assert lab.labels() == before
+
+    @pytest.mark.parametrize("thought", ["where it is", "nowhere", "elsewhere"])
+    def test_a_label_of_our_own_moves(self, lab: StoreLab, thought: str) -> None:
+        """A label of our own comes to the version, wherever it was and was thought to be; the others stay."""
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        before = dict(lab.labels())
+        lab.store.label(token, LATE_CUTOVER, None)
+        assert lab.labels() == before | {LATE_CUTOVER: token}
+        leaving = {"where it is": token, "nowhere": None, "elsewhere": str(uuid.uuid4())}[thought]
+        lab.store.label(lab.first, LATE_CUTOVER, leaving)
+        assert lab.labels() == before | {LATE_CUTOVER: lab.first}
+        lab.store.label(lab.first, LATE_CUTOVER, lab.first)
+        assert lab.labels() == before | {LATE_CUTOVER: lab.first}
+
+    def test_a_label_of_our_own_hides_no_leftover(self, lab: StoreLab) -> None:
+        """A version that carries nothing but our own label is listed as one without."""
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        lab.store.label(token, LATE_CUTOVER, None)
+        lab.abandon()
+        assert list(lab.store.unlabelled()) == [token]
 
     def test_unstaging(self, lab: StoreLab) -> None:
         """AWSPENDING comes off the token's version, and doing it again changes nothing."""

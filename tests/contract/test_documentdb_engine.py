@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rotation.model import Address, Credential, Password
+    from tests.contract.engine_contract import EngineLab, NetworkLab
     from tests.support.tls import Authority
 
 
@@ -83,7 +84,7 @@ def lab(stage: Stage) -> Iterator[MongoLab]:
 class TestDocumentDB(EngineContract, NetworkContract):
     """Run the specification; where MongoDB cannot keep a promise, the case says what it does instead."""
 
-    def test_a_lock_excludes(self, lab: MongoLab) -> None:  # type: ignore[override]
+    def test_a_lock_excludes(self, lab: EngineLab) -> None:
         """MongoDB has no lock: nobody waits, and nobody is told to look again."""
         name = lab.unique("lock")
         with self.login(lab, lab.admin) as holder, self.login(lab, lab.admin) as other:
@@ -93,7 +94,7 @@ class TestDocumentDB(EngineContract, NetworkContract):
     test_a_lock_excludes_other_users = test_a_lock_excludes
     test_a_lock_that_was_waited_for_says_so = test_a_lock_excludes
 
-    def test_the_mark(self, lab: MongoLab) -> None:  # type: ignore[override]
+    def test_the_mark(self, lab: EngineLab) -> None:
         """Each account carries a mark of its own; the base's is there before it was ever prepared."""
         base = lab.create_user(lab.unique()).username
         pair = self.pair(lab, base)
@@ -108,7 +109,7 @@ class TestDocumentDB(EngineContract, NetworkContract):
             assert session.mark_of(base) == Mark(ARN, base, "version-2")
             assert session.prepared_version(pair) == "version-2"
 
-    def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: MongoLab) -> None:  # type: ignore[override]
+    def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: EngineLab) -> None:
         """A user sees its own mark, and no other user."""
         user = lab.create_user(lab.unique())
         pair = self.pair(lab, user.username)
@@ -118,7 +119,7 @@ class TestDocumentDB(EngineContract, NetworkContract):
             with pytest.raises(PermissionDenied):
                 session.mark_of(pair.clone)
 
-    def test_a_users_sessions_end(self, lab: MongoLab) -> None:  # type: ignore[override]
+    def test_a_users_sessions_end(self, lab: EngineLab) -> None:
         """An admin ends the sessions of one user by closing the account until it is prepared again."""
         user, other = lab.create_user(lab.unique()), lab.create_user(lab.unique())
         theirs = [self.login(lab, user) for _ in range(2)]
@@ -133,7 +134,7 @@ class TestDocumentDB(EngineContract, NetworkContract):
                 self.login(lab, user)
 
     @pytest.mark.parametrize("act", ["set_password", "level", "end_sessions", "guard_target"])
-    def test_a_server_that_falls_silent_is_unreachable(self, lab: MongoLab, act: str) -> None:  # type: ignore[override]
+    def test_a_server_that_falls_silent_is_unreachable(self, lab: NetworkLab, act: str) -> None:
         """Every command's wait ends at the deadline of its session, and so does the session's end."""
         user = lab.create_user(lab.unique())
         session = lab.engine.connect(lab.wire.address, lab.admin, Deadline(2))

@@ -1,13 +1,14 @@
-"""The engine keeps its promises on a real MariaDB, which has no place for a mark."""
+"""The engine keeps its promises on a real MariaDB, whose marks say less."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotation.model import Ownership
-from tests.contract.engine_contract import EngineContract, NetworkContract
+from tests.contract.engine_contract import OTHER_ARN, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
 
 if TYPE_CHECKING:
@@ -28,25 +29,31 @@ class TestMariaDB(EngineContract, NetworkContract):
     """Run the specification, but for marks: the strategy proves an unmarked account by AWSPREVIOUS."""
 
     def test_whose_a_clone_is(self, lab: EngineLab) -> None:
-        """A clone is absent or unmarked; one whose password the secret's function ended is ours."""
-        base, absent = lab.create_user(lab.unique()).username, lab.create_user(lab.unique()).username
-        pair = self.pair(lab, base)
-        self.level(lab, pair)
+        """A clone is absent, unmarked, or ours; another secret's looks like an unmarked one."""
+        absent, unmarked, ours, foreign = (lab.create_user(lab.unique()).username for _ in range(4))
+        lab.create_user(self.pair(lab, unmarked).clone)
+        self.level(lab, self.pair(lab, ours))
+        self.level(lab, replace(self.pair(lab, foreign), secret_arn=OTHER_ARN))
         with self.login(lab, lab.admin) as session:
-            assert session.ownership(self.pair(lab, absent)) is Ownership.ABSENT
-            assert session.ownership(pair) is Ownership.UNMARKED
-            session.disable_password(pair.clone)
-            assert session.ownership(pair) is Ownership.OURS
+            found = [session.ownership(self.pair(lab, base)) for base in (absent, unmarked, ours, foreign)]
+            assert found == [Ownership.ABSENT, Ownership.UNMARKED, Ownership.OURS, Ownership.UNMARKED]
+            session.disable_password(self.pair(lab, ours).clone)
+            assert session.ownership(self.pair(lab, ours)) is Ownership.UNMARKED
 
     def test_whose_a_base_is(self, lab: EngineLab) -> None:
-        """A base is unmarked, prepared or not."""
+        """A base is unmarked until it was promoted once: its own mark comes with its password."""
         base = lab.create_user(lab.unique()).username
         self.level(lab, self.pair(lab, base))
+        pair = self.pair(lab, base, promote="base")
         with self.login(lab, lab.admin) as session:
-            assert session.ownership(self.pair(lab, base, promote="base")) is Ownership.UNMARKED
+            assert session.ownership(pair) is Ownership.UNMARKED
+            session.level(pair, lab.password())
+            assert session.ownership(pair) is Ownership.OURS
+            session.disable_password(base)
+            assert session.ownership(pair) is Ownership.OURS
 
     def test_the_mark(self, lab: EngineLab) -> None:
-        """Nobody carries a mark, so nothing tells for which version a pair was prepared."""
+        """No mark can be read, so nothing tells for which version a pair was prepared."""
         base = lab.create_user(lab.unique()).username
         pair = self.pair(lab, base)
         self.level(lab, pair)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -13,12 +13,27 @@ from tests.support.stage import MemoryStage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
+def _without_the_right() -> MemoryStage:
+    stage = MemoryStage(engine="memory-of-two")
+    stage.server.accounts["app"].may_retain = False
+    return stage
+
+
 STAGES: dict[str, Callable[[], MemoryStage]] = {
     "single-user": MemoryStage,
     "single-user by admin": lambda: MemoryStage(admin=True, rotation={"strategy": "single-user"}),
     "alternating-users": lambda: MemoryStage(admin=True),
+    "retained-password": lambda: MemoryStage(engine="memory-of-two"),
+    "retained-password by admin": lambda: MemoryStage(
+        admin=True, engine="memory-of-two", rotation={"strategy": "retained-password"}
+    ),
+    "retained-password without the right": _without_the_right,
 }
 """How to build each stage; the first rotation of the pair makes the clone, the second promotes the base."""
+
+NEVER_OUT: Final = frozenset({"alternating-users", "retained-password", "retained-password by admin"})
+"""With these AWSCURRENT logs in at every instant."""
 
 
 class Cut(BaseException):
@@ -71,7 +86,7 @@ def cut_rotation(stage: MemoryStage, scissors: Scissors) -> str:
 def check(stage: MemoryStage, name: str, scissors: Scissors) -> None:
     """Hold the state against what must never happen."""
     assert stage.held_passwords() <= stage.stored_passwords(), scissors.trace
-    if name == "alternating-users":
+    if name in NEVER_OUT:
         assert stage.current_logs_in(), scissors.trace
 
 

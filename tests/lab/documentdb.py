@@ -1,4 +1,4 @@
-"""MongoDB on the stage, as the nearest thing to Amazon DocumentDB that runs on any machine."""
+"""MongoDB on the stage: a real server, an application with roles, an admin that manages users and nothing else."""
 
 from __future__ import annotations
 
@@ -17,46 +17,54 @@ if TYPE_CHECKING:
 
     from tests.support.tls import Authority
 
+DATABASE: Final = "shop"
 FUNCTION: Final = "documentdb"
 STRATEGIES: Final = ("alternating-users", "single-user", "single-user-by-admin")
+CHANGE_OWN: Final = "changeOwnPassword"
 REFUSED: Final = 18
 
 
 class MongoScene(Scene):
-    """A server with applications on it."""
+    """A MongoDB server with applications on it."""
 
     engine = "docdb"
+    default_port = 27017
 
     def __init__(self, server: MongoServer) -> None:
-        """Take a server that runs; its users may change their own password."""
+        """Take a server that runs."""
         self._server = server
         self.title = f"MongoDB {server.version}"
-        self.host, self.port = "localhost", server.port
+        self.host, self.port = server.host, server.port
         self.bundle = server.bundle
-        self.database = "shop"
-        own = {"resource": {"db": "admin", "collection": ""}, "actions": ["changeOwnPassword"]}
-        server.run("createRole", "changeOwnPassword", privileges=[own], roles=[])
+        self.database = DATABASE
+        privilege = {"resource": {"db": "admin", "collection": ""}, "actions": [CHANGE_OWN]}
+        server.run("createRole", CHANGE_OWN, privileges=[privilege], roles=[])
 
     def prepare_admin(self, admin: str, password: str) -> None:
-        """Make an admin that may manage users and end their sessions."""
-        roles = ["userAdminAnyDatabase", "hostManager", "clusterMonitor"]
-        self._server.run("createUser", admin, pwd=password, roles=roles)
+        """Make an admin that manages users, and sees sessions."""
+        self._server.run("createUser", admin, pwd=password, roles=["userAdminAnyDatabase", "clusterMonitor"])
 
-    def prepare(self, user: str, password: str, admin: str) -> None:  # noqa: ARG002 this admin may manage everybody
-        """Make a user with rights on one database."""
-        roles = [{"role": "readWrite", "db": f"shop_of_{user}"}, {"role": "changeOwnPassword", "db": "admin"}]
+    def prepare(self, user: str, password: str, admin: str) -> None:  # noqa: ARG002 an admin manages all users
+        """Make a user with rights on a collection of its own, by a role of its own."""
+        orders = {"db": DATABASE, "collection": f"orders_of_{user}"}
+        privilege = {"resource": orders, "actions": ["find", "insert", "createIndex"]}
+        self._server.run("createRole", f"clerk_of_{user}", database=DATABASE, privileges=[privilege], roles=[])
+        roles = [{"role": f"clerk_of_{user}", "db": DATABASE}, CHANGE_OWN]
         self._server.run("createUser", user, pwd=password, roles=roles)
 
     def work(self, secret: Mapping[str, Any]) -> None:
-        """Read and write."""
-        user = secret["username"].removesuffix("_clone")
-        with _client(secret, str(self.bundle)) as client:
-            client[f"shop_of_{user}"].orders.insert_one({"item": "tea"})
+        """Use the application's rights: write, read, make an index."""
+        with _connected(secret, str(self.bundle)) as client:
+            orders = client[DATABASE][f"orders_of_{secret['username'].removesuffix('_clone')}"]
+            orders.insert_one({"item": "tea"})
+            orders.find_one({"item": "tea"})
+            orders.create_index("item")
 
     def logins(self, since: int) -> tuple[int, int]:
-        """Count what the server accepted and refused."""
-        logins = self._server.logins(since)
-        return len(logins.accepted), len(logins.refused)
+        """Count what the server accepted and refused, but for the administrator of the tests."""
+        logins = [login for login in self._server.logins(since).all if login.user != self._server.user]
+        accepted = sum(login.accepted for login in logins)
+        return accepted, len(logins) - accepted
 
     def mark(self) -> int:
         """Give the present end of the server's log."""
@@ -76,17 +84,13 @@ def provide(authority: Authority) -> Iterator[Scene]:
 
 def log_in(secret: Mapping[str, Any], bundle: str) -> None:
     """Log in as a client does, and ask for something."""
-    try:
-        with _client(secret, bundle) as client:
-            client.admin.command("ping")
-    except OperationFailure as error:
-        if error.code == REFUSED:
-            raise Rejected from None
-        raise
+    with _connected(secret, bundle) as client:
+        client.admin.command("connectionStatus")
 
 
-def _client(secret: Mapping[str, Any], bundle: str) -> MongoClient[dict[str, Any]]:
-    return MongoClient(
+@contextmanager
+def _connected(secret: Mapping[str, Any], bundle: str) -> Iterator[MongoClient[dict[str, Any]]]:
+    client: MongoClient[dict[str, Any]] = MongoClient(
         secret["host"],
         secret["port"],
         username=secret["username"],
@@ -95,5 +99,12 @@ def _client(secret: Mapping[str, Any], bundle: str) -> MongoClient[dict[str, Any
         tlsCAFile=bundle,
         directConnection=True,
         retryWrites=False,
-        serverSelectionTimeoutMS=10_000,
     )
+    with client:
+        try:
+            client.admin.command("ping")
+        except OperationFailure as error:
+            if error.code == REFUSED:
+                raise Rejected from None
+            raise
+        yield client

@@ -43,6 +43,12 @@ class Account:
     may_change: bool = True
     usable: bool = True
     mark: Mark | None = None
+    second: str | None = None
+    may_retain: bool = True
+
+    def accepts(self, password: str) -> bool:
+        """Say whether it is one of the account's passwords."""
+        return password in {self.password, self.second} - {None}
 
 
 @dataclass
@@ -71,7 +77,7 @@ class MemoryServer:
     def logs_in(self, credential: Credential) -> bool:
         """Say whether a client would be accepted, without counting it."""
         account = self.accounts.get(credential.username)
-        return account is not None and account.usable and account.password == credential.password.reveal()
+        return account is not None and account.usable and account.accepts(credential.password.reveal())
 
 
 class MemoryEngine:
@@ -82,7 +88,8 @@ class MemoryEngine:
         self.server = server
         self.traits = Traits(
             name="memory",
-            names=frozenset({"memory"}),
+            names=frozenset({"memory", "memory-of-two"}),
+            two_passwords=frozenset({"memory-of-two"}),
             default_port=PORT,
             default_database="main",
             limits=limits or Limits(password_min=8, password_max=128, name_bytes=63),
@@ -96,7 +103,7 @@ class MemoryEngine:
             raise Unreachable("The server cannot be reached", engine="memory", where=str(address))
         with server.mutex:
             account = server.accounts.get(credential.username)
-            if account is None or account.password != credential.password.reveal():
+            if account is None or not account.accepts(credential.password.reveal()):
                 server.refused.append(credential.username)
                 raise AuthenticationFailed("The server refused the login", engine="memory", where=str(address))
             if not account.usable:
@@ -216,9 +223,41 @@ class MemorySession:
 
         def disable() -> None:
             self._require_admin(username)
-            self._account(username).password = None
+            account = self._account(username)
+            account.password = account.second = None
 
         self._statement("disable_password", disable)
+
+    def retention_obstacle(self, username: str) -> str | None:
+        """Ask the account."""
+        return None if self._account(username).may_retain else "the account keeps one password"
+
+    def retain_password(
+        self, username: str, current: Password, pending: Password, mark: Mark, current_version: str
+    ) -> bool:
+        """Compare and swap by the user itself; from every state by the admin, in two statements."""
+        del current_version
+        account = self._check_change(username, pending)
+        if username != self._username:
+            self.set_password(username, current)
+        elif account.password != current.reveal():
+            return False
+
+        def retain() -> None:
+            if username != self._username:
+                assert account.password == current.reveal()
+            account.password, account.second, account.mark = pending.reveal(), account.password, mark
+
+        self._statement("retain", retain)
+        return True
+
+    def discard_retained(self, username: str) -> None:
+        """End the second password."""
+
+        def discard() -> None:
+            self._account(username).second = None
+
+        self._statement("discard", discard)
 
     def end_sessions(self, username: str) -> int:
         """End the user's other sessions."""

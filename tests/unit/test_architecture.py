@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import statistics
 from functools import cache
@@ -97,6 +98,12 @@ def files_of(*groups: str) -> list[Path]:
     found = [path for path in LIBRARY if within(module_of(path), frozenset(groups))]
     assert found
     return found
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=str)
+def test_every_module_can_be_imported(path: Path) -> None:
+    """No module needs another one to have been imported first."""
+    assert importlib.import_module(module_of(path)).__doc__ is not None or not path.read_text()
 
 
 def test_values_know_nothing_of_the_rest() -> None:

@@ -111,8 +111,8 @@ def test_it_tells_revocations() -> None:
 
 def test_a_rejected_password() -> None:
     """The server's policy is asked with a password made by the rules in force."""
-    for name in STAGES:
-        stage = STAGES[name]()
+    for make in STAGES.values():
+        stage = make()
         stage.server.rejects = lambda _: True
         refused(stage, PasswordRejected)
 

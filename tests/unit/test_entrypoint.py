@@ -71,15 +71,15 @@ def test_the_operators_event(end: dict[str, bool]) -> None:
     assert (event.step, event.token, event.end_sessions) == (REVOKE, "", end.get("EndSessions", False))
 
 
-WRONG: list[tuple[str, object]] = [
-    *(("Step", it) for it in [None, "", "rotate", "SetSecret", 5, ["setSecret"], f"setSecret\n{CANARY}", CANARY]),
-    *(("SecretId", it) for it in [None, "", 5, {}, "a b", f"{ARN}\n{CANARY}", f'{CANARY}"}}', "x" * 2049]),
-    *(("ClientRequestToken", it) for it in [None, "", 5, "x" * 31, "x" * 65, f"{TOKEN}\n", f"{CANARY}_{'x' * 32}"]),
-    *(("RotationToken", it) for it in ["", 5, "x" * 35, "x" * 257, f"{CANARY}\n{'x' * 40}"]),
-]
+MALFORMED: dict[str, list[object]] = {
+    "Step": [None, "", "rotate", "SetSecret", 5, ["setSecret"], f"setSecret\n{CANARY}", CANARY],
+    "SecretId": [None, "", 5, {}, "a b", f"{ARN}\n{CANARY}", f'{CANARY}"}}', "x" * 2049],
+    "ClientRequestToken": [None, "", 5, "x" * 31, "x" * 65, f"{TOKEN}\n", f"{CANARY}_{'x' * 32}"],
+    "RotationToken": ["", 5, "x" * 35, "x" * 257, f"{CANARY}\n{'x' * 40}"],
+}
 
 
-@pytest.mark.parametrize(("field", "value"), WRONG, ids=ascii)
+@pytest.mark.parametrize(("field", "value"), [(field, it) for field in MALFORMED for it in MALFORMED[field]], ids=ascii)
 def test_a_wrong_field_is_named_and_not_shown(field: str, value: object) -> None:
     """Nothing that an event holds can be injected into a message or a log."""
     with pytest.raises(InvalidEvent) as error:
@@ -149,7 +149,7 @@ class Scene:
 
 @pytest.fixture(params=["removed", "kept"])
 def emulator(request: pytest.FixtureRequest) -> Iterator[EmulatedSecretsManager]:
-    """The service in both modes; the handler's client must be told where it is."""
+    """Start the service in both modes; the handler's client must be told where it is."""
     with EmulatedSecretsManager(pending_after_finish=request.param, require_rotation_token=True) as running:
         yield running
 

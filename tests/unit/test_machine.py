@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -141,7 +142,7 @@ def test_the_pauses_end_with_the_invocation(monkeypatch: pytest.MonkeyPatch) -> 
     """No pause is longer than what is left of the invocation."""
     slept: list[float] = []
     monkeypatch.setattr(machine, "REREAD_PAUSES", (100, 100))
-    monkeypatch.setattr(machine.time, "sleep", slept.append)
+    monkeypatch.setattr(time, "sleep", slept.append)
     stage = MemoryStage()
     delivery = stage.delivery(stage.store.rotate())
     delivery.deadline = Deadline(0)
@@ -172,7 +173,7 @@ def test_a_version_that_is_both_pending_and_current_is_current() -> None:
 
 
 def test_rotation_that_is_switched_off_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """createSecret makes nothing for a secret whose rotation is not enabled."""
+    """Nothing is made for a secret whose rotation is not enabled."""
     stage = MemoryStage()
     token = stage.store.rotate()
     versions = Versions(stage.store.arn, {token: frozenset({Stage.PENDING})}, rotation_enabled=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 
@@ -117,17 +118,17 @@ CLASSES = [it for it in vars(errors).values() if isinstance(it, type) and issubc
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_error_says_what_where_and_what_to_do(kind: type[RotationError]) -> None:
     """A message has all three parts, and the engine with its code where there is one."""
-    engine = {"engine": "memory", "code": "42"} if issubclass(kind, EngineError) else {}
+    engine: Any = {"engine": "memory", "code": "42"} if issubclass(kind, EngineError) else {}
     error = kind("It failed", where="here", remedy="Mend it.", **engine)
     assert str(error) == f"It failed{' [memory 42]' if engine else ''} (at here). Mend it."
-    assert str(kind("It failed", **({"engine": "memory"} if engine else {}))).startswith("It failed")
+    assert str(kind("It failed", **{key: engine[key] for key in engine if key == "engine"})).startswith("It failed")
     assert kind.__doc__
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_what_may_be_retried(kind: type[RotationError]) -> None:
     """Only where no answer came is another attempt worth while by itself; each error may say otherwise."""
-    engine = {"engine": "memory"} if issubclass(kind, EngineError) else {}
+    engine: Any = {"engine": "memory"} if issubclass(kind, EngineError) else {}
     assert kind("It failed", **engine).retryable is (kind.__name__ in {"Unreachable", "StoreUnavailable"})
     if kind is not AccountUnusable:
         assert kind("It failed", retryable=True, **engine).retryable

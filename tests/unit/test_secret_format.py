@@ -116,7 +116,7 @@ def test_a_value_that_is_no_object(text: str) -> None:
     assert "is not a JSON object" in refused(text)
 
 
-NO_TEXTS = ["", None, 5, True, [], {}, ["x"], "a\nb", "a\0b", "a\x7fb", "a\u200bb", "a\ud800b", "\u2028"]
+NO_TEXTS: list[object] = ["", None, 5, True, [], {}, ["x"], "a\nb", "a\0b", "a\x7fb", "a\u200bb", "a\ud800b", "\u2028"]
 
 
 @pytest.mark.parametrize("value", [*NO_TEXTS, f"{CANARY}\n"], ids=ascii)
@@ -269,6 +269,13 @@ def test_the_pair_is_recorded_beside_the_secrets_settings() -> None:
         "password": "new",
         "rotation": {"passwordLength": 40, "base": "app", "from": "v1", "to": "v2"},
     }
+
+
+def test_a_record_without_a_base() -> None:
+    """A secret of one user records where its value came from, and no base."""
+    secret = parse()
+    written = json.loads(secret_format.render(secret, secret.credential, Provenance(None, "v1", "v2")))
+    assert written["rotation"] == {"from": "v1", "to": "v2"}
 
 
 def complete(document: dict[str, Any], found: dict[str, object] | None) -> Secret:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rotation.errors import InvalidSettings
 from rotation.model import PasswordRules, StrategyName
 from rotation.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SWITCHES = {
     "EXCLUDE_NUMBERS": "exclude_numbers",
@@ -45,26 +49,26 @@ def test_an_empty_variable_is_absent(name: str) -> None:
     assert Settings.from_environment({name: ""}) == Settings()
 
 
+def switched(name: str, *, on: bool) -> Settings:
+    """Give the settings with one switch set."""
+    changes: dict[str, Any] = {(SWITCHES | OWN_SWITCHES)[name]: on}
+    if name in SWITCHES:
+        return Settings(password=replace(PasswordRules(), **changes))
+    return replace(Settings(), **changes)
+
+
 @pytest.mark.parametrize("text", ["true", "TRUE", "1", "yes", "Y", "on", " true "])
 @pytest.mark.parametrize("name", SWITCHES | OWN_SWITCHES)
 def test_a_switch_that_is_on(name: str, text: str) -> None:
     """The ways to say yes, in any case."""
-    settings = Settings.from_environment({name: text})
-    expected = (
-        Settings(password=PasswordRules(**{SWITCHES[name]: True}))
-        if name in SWITCHES
-        else Settings(**{OWN_SWITCHES[name]: True})
-    )
-    assert settings == expected
+    assert Settings.from_environment({name: text}) == switched(name, on=True)
 
 
 @pytest.mark.parametrize("text", ["false", "False", "0", "no", "N", "off"])
 @pytest.mark.parametrize("name", SWITCHES | OWN_SWITCHES)
 def test_a_switch_that_is_off(name: str, text: str) -> None:
     """The ways to say no; a rule that is off is a rule, too."""
-    settings = Settings.from_environment({name: text})
-    expected = Settings(password=PasswordRules(**{SWITCHES[name]: False})) if name in SWITCHES else Settings()
-    assert settings == expected
+    assert Settings.from_environment({name: text}) == switched(name, on=False)
 
 
 def test_texts_and_numbers(tmp_path: Path) -> None:

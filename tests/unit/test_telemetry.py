@@ -99,10 +99,11 @@ def test_a_password_that_is_part_of_another(told: Callable[[], Told]) -> None:
 
 def test_a_dead_password_is_forgotten() -> None:
     """The scrubber keeps no password alive."""
-    password = Password(CANARY)
-    assert scrub(CANARY) == HIDDEN
+    text = str(uuid.uuid4())
+    password = Password(text)
+    assert scrub(text) == HIDDEN
     del password
-    assert scrub(CANARY) == CANARY
+    assert scrub(text) == text
 
 
 @pytest.mark.parametrize(("text", "scrubbed"), [("abc", "an abc line"), ("abcd", f"an {HIDDEN} line")])
@@ -199,7 +200,7 @@ def test_what_stood_behind_a_rotation_error_does_not_leave() -> None:
 
     def work() -> None:
         try:
-            raise ValueError(CANARY)
+            int(CANARY)
         except ValueError as error:
             raise RotationError("Foreseen") from error
 

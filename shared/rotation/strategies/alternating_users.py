@@ -106,7 +106,10 @@ class AlternatingUsers:
         access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         with access.open_admin(delivery, admin) as session:
             session.lock(lock_name(pair.base))
-            if session.ownership(pair) is not Ownership.OURS:
+            ownership = session.ownership(pair)
+            if ownership is not Ownership.OURS and not (
+                ownership is Ownership.UNMARKED and _holds_its_password(delivery, pair, admin)
+            ):
                 raise _not_ours(pair)
             require_no_rotation(delivery.store.describe())
             session.disable_password(pair.idle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -275,7 +275,7 @@ def test_a_server_that_drops_the_restrictions_says_so(stage: Stage, monkeypatch:
         connection = session._connection  # noqa: SLF001
         run = connection.run
 
-        def dropping(command: str, *values: object, **fields: object) -> dict[str, object]:
+        def dropping(command: str, *values: object, **fields: Any) -> dict[str, Any]:  # noqa: ANN401
             fields.pop("authenticationRestrictions", None)
             return run(command, *values, **fields) if command != "updateUser" else {}
 

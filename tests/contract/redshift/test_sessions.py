@@ -19,7 +19,7 @@ from rotation.errors import (
     StatementFailed,
     Unreachable,
 )
-from rotation.model import Address, Deadline, Password
+from rotation.model import Address, Deadline, Ownership, Password
 from tests.dialect.redshift.stage import unique
 from tests.support import wire
 
@@ -117,12 +117,23 @@ def test_no_password_is_said_after_the_login(stage: Stage) -> None:
 
 
 def test_an_ended_password_logs_nobody_in(stage: Stage) -> None:
-    """Only a superuser may."""
-    user = stage.user()
+    """By a superuser, or by an admin with ALTER USER, which PASSWORD DISABLE would not let."""
+    for admin in (stage.superuser(), stage.admin("ALTER USER")):
+        user = stage.user()
+        with stage.login(admin) as session:
+            session.disable_password(user.username)
+        with pytest.raises(AuthenticationFailed):
+            stage.login(user)
+
+
+def test_an_ended_password_leaves_the_mark(stage: Stage) -> None:
+    """The account is still proven, so that the next rotation can give it a password."""
+    _, clone, pair = stage.pair()
     with stage.login(stage.superuser()) as session:
-        session.disable_password(user.username)
+        session.disable_password(pair.clone)
+        assert session.ownership(pair) is Ownership.OURS
     with pytest.raises(AuthenticationFailed):
-        stage.login(user)
+        stage.login(clone)
 
 
 def test_there_is_no_lock_to_wait_for(stage: Stage) -> None:

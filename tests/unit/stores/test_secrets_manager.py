@@ -25,7 +25,7 @@ ROTATION_TOKEN = "rotation-token-" + "7" * 30
 
 @pytest.fixture
 def emulator() -> Iterator[EmulatedSecretsManager]:
-    """The emulated service, with one secret."""
+    """Start the emulated service, with one secret."""
     with EmulatedSecretsManager() as running:
         running.execute("CreateSecret", {"Name": "app", "SecretString": CANARY, "ClientRequestToken": ONE})
         yield running
@@ -33,7 +33,7 @@ def emulator() -> Iterator[EmulatedSecretsManager]:
 
 @pytest.fixture
 def store(emulator: EmulatedSecretsManager) -> SecretsManagerStore:
-    """The store of that secret."""
+    """Give the store of that secret."""
     return SecretsManagerStore(emulator.client(), "app", ROTATION_TOKEN)
 
 
@@ -48,6 +48,7 @@ OTHERS: dict[str, tuple[str, Callable[[SecretsManagerStore], object]]] = {
     "read_admin": ("GetSecretValue", lambda store: store.read_admin("app")),
     "tags_of": ("DescribeSecret", lambda store: store.tags_of("app")),
     "unstage": ("UpdateSecretVersionStage", lambda store: store.unstage(ONE)),
+    "label": ("UpdateSecretVersionStage", lambda store: store.label(ONE, "own", None)),
     "check_labels": ("UpdateSecretVersionStage", lambda store: store.check_labels(ONE)),
 }
 EVERY = [*CALLS.items(), *OTHERS.values()]
@@ -159,7 +160,7 @@ def test_an_unknown_code_of_a_broken_service(emulator: EmulatedSecretsManager, s
 class Broken(ServiceError):
     """An answer with a status of its own."""
 
-    status = 503  # type: ignore[assignment]
+    status = 503
 
 
 def broken(_index: int, _operation: str, _phase: str) -> None:

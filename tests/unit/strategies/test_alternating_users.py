@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stage() -> Iterator[MemoryStage]:
-    """A secret that names an admin; no session is left open."""
+    """Give a secret that names an admin; no session is left open."""
     stage = MemoryStage(admin=True)
     yield stage
     assert stage.server.sessions == []

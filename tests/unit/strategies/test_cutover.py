@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -18,6 +19,7 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Stage, Step
+from rotation.strategies.cutover import LOOKS
 from tests.support.interruptions import fail, together, when
 from tests.support.stage import FIRST, MemoryStage
 
@@ -27,13 +29,13 @@ UNANSWERED = StoreUnavailable("no answer")
 
 @pytest.fixture(params=[False, True], ids=["by itself", "by an admin"])
 def stage(request: pytest.FixtureRequest) -> MemoryStage:
-    """A secret of one user, with and without an admin."""
+    """Give a secret of one user, with and without an admin."""
     return MemoryStage(admin=True, rotation={"strategy": "single-user"}) if request.param else MemoryStage()
 
 
 @pytest.fixture
 def token(stage: MemoryStage) -> str:
-    """A token for which all but finishSecret has run."""
+    """Give a token for which all but finishSecret has run."""
     token = stage.store.rotate()
     assert stage.play(token, [Step.CREATE, Step.SET, Step.TEST]) is None
     return token
@@ -207,6 +209,21 @@ def test_a_version_about_another_user_in_between_is_left_alone(stage: MemoryStag
     assert isinstance(error, StoreError)
     assert stage.server.accounts["app"].password == FIRST
     assert "other" not in stage.server.accounts
+
+
+def test_labels_that_never_rest_end_the_step(stage: MemoryStage, token: str) -> None:
+    """After a few looks at a label that moves each time, the error that began it is told."""
+    numbers = itertools.count()
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+
+    def store() -> None:
+        stage.store.begin(json.dumps({**document, "password": f"by-a-person-{next(numbers)}"}))
+
+    stage.server.effect = when("set_password", "after", store, times=9)
+    error = finish(stage, token)
+    assert isinstance(error, StoreError)
+    assert next(numbers) == 1 + LOOKS
+    assert "was put back" in stage.notes.warned[-1]
 
 
 def by_admin(stage: MemoryStage) -> bool:

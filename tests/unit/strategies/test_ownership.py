@@ -28,7 +28,7 @@ def value(username: str, password: str, **more: object) -> str:
 
 
 def taken_over(*names: str, previous: str | None = None) -> MemoryStage:
-    """A pair that another rotation function made: two accounts without a mark, and the versions of the secret."""
+    """Give a pair that another rotation function made: two accounts without a mark, and the versions of the secret."""
     stage = MemoryStage(admin=True)
     stage.store.values.clear()
     stage.store.stages.clear()

@@ -32,7 +32,7 @@ def refused(stage: MemoryStage) -> RotationError:
 
 @pytest.fixture
 def stage() -> MemoryStage:
-    """A pair that was rotated twice: both users are marked as this secret's."""
+    """Give a pair that was rotated twice: both users are marked as this secret's."""
     stage = MemoryStage(admin=True)
     stage.rotate()
     stage.rotate()
@@ -111,11 +111,26 @@ def test_a_rotation_that_begins_meanwhile_is_seen_under_the_lock(stage: MemorySt
     assert isinstance(refused(stage), RotationRefused)
 
 
-@pytest.mark.parametrize("mark", [None, Mark("arn:of:another", "app", "v")])
-def test_an_account_that_is_not_ours_is_left_alone(stage: MemoryStage, mark: Mark | None) -> None:
-    """Without this secret's mark the account's password stays."""
-    stage.server.accounts["app_clone"].mark = mark
+def test_another_secrets_account_is_left_alone(stage: MemoryStage) -> None:
+    """Under another secret's mark the account's password stays, even where AWSPREVIOUS holds it."""
+    stage.server.accounts["app_clone"].mark = Mark("arn:of:another", "app", "v")
     assert isinstance(refused(stage), NotOurs)
+
+
+def test_an_unmarked_account_with_another_password_is_left_alone(stage: MemoryStage) -> None:
+    """Without a mark, and without the password that AWSPREVIOUS holds, nothing proves the account."""
+    stage.server.accounts["app_clone"].mark = None
+    stage.server.accounts["app_clone"].password = "somebody-elses"
+    assert isinstance(refused(stage), NotOurs)
+
+
+def test_an_unmarked_account_is_proven_by_its_password(stage: MemoryStage) -> None:
+    """Where there is no mark, the password that AWSPREVIOUS holds is the proof: it is the one to end."""
+    stage.server.accounts["app_clone"].mark = None
+    leaked = stage.credential(Stage.PREVIOUS)
+    revoke(stage)
+    assert not stage.server.logs_in(leaked)
+    assert stage.current_logs_in()
 
 
 def test_a_previous_user_outside_of_the_pair_is_left_alone(stage: MemoryStage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 UNTIL_FINISH = [Step.CREATE, Step.SET, Step.TEST]
 APP = "rotation of app"
-BY_ADMIN = {"rotation": {"strategy": "single-user"}}
+BY_ADMIN: Any = {"rotation": {"strategy": "single-user"}}
 
 
 @pytest.fixture(params=[False, True], ids=["by itself", "by an admin"])
 def stage(request: pytest.FixtureRequest) -> Iterator[MemoryStage]:
-    """A secret of one user, with and without an admin; no session is left open."""
+    """Give a secret of one user, with and without an admin; no session is left open."""
     stage = MemoryStage(admin=True, **BY_ADMIN) if request.param else MemoryStage()
     yield stage
     assert stage.server.sessions == []

@@ -26,9 +26,11 @@ MARK_KEYS: Final = ("secret", "base", "version")
 DIGEST: Final = "access"
 """Within the mark: what the account held when it was prepared, so that it can check this by itself."""
 
+NATIVE: Final = "mysql_native_password"
+
 UNUSABLE: Final = {
     "caching_sha2_password": "$A$005$THISISACOMBINATIONOFINVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED",
-    "mysql_native_password": "*THISISNOTAVALIDPASSWORDTHATCANBEUSEDHERE",
+    NATIVE: "*THISISNOTAVALIDPASSWORDTHATCANBEUSEDHERE",
     "sha256_password": "$5$THISISACOMBINATIONOF$INVALIDSALTANDPASSWORDTHATMUSTNEVERBRBEUSED",
 }
 """Hashes that no password has: those of MySQL's own mysql.sys and its like."""
@@ -64,8 +66,8 @@ class State:
     plugin: str
     closed: bool
     """Whether its hash is one that no password has, and that says so to everybody."""
-    stored: str = field(repr=False)
-    """The hash; on MariaDB one of ours may say whose the account is."""
+    methods: tuple[tuple[str, str], ...] = field(repr=False)
+    """MariaDB's ways to log in, each with what it keeps; one of them may be a mark of ours."""
     locked: bool
     options: Mapping[tuple[str, ...], str]
     grants: frozenset[Grant]
@@ -123,7 +125,7 @@ def read(connection: Connection, account: Account) -> State:
         account=account,
         plugin=_plugin(words),
         closed=_is_unusable(words),
-        stored=_stored(words),
+        methods=_methods(words) if connection.is_mariadb else (),
         locked=("ACCOUNT", "LOCK") in pairwise(words),
         options=_options(words),
         grants=held | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
@@ -167,13 +169,22 @@ def _plugin(words: Sequence[str]) -> str:
     if "IDENTIFIED" not in words:
         return ""
     how, name = words[words.index("IDENTIFIED") + 1 :][:2]
-    return "mysql_native_password" if how == "BY" else tokens.unquoted(name) if name[0] in "'`" else name
+    return NATIVE if how == "BY" else tokens.unquoted(name) if name[0] in "'`" else name
 
 
-def _stored(words: Sequence[str]) -> str:
-    """Give what MariaDB keeps of the password; MySQL's form of it is of no use here."""
-    after = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in {"PASSWORD", "USING"}), "''")
-    return tokens.unquoted(after) if after[0] == "'" else ""
+def _methods(words: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """List MariaDB's methods (BY PASSWORD 'x', or VIA m USING 'x' OR n USING 'y'), each with what it keeps."""
+    if "VIA" not in words:
+        return ((NATIVE, tokens.unquoted(words[words.index("BY") + 2])),) if "BY" in words else ()
+    found = []
+    at = words.index("VIA")
+    while words[at : at + 1] in (["VIA"], ["OR"]):
+        name, at = words[at + 1], at + 2
+        kept = ""
+        if words[at : at + 1] == ["USING"]:
+            kept, at = tokens.unquoted(words[at + 1]), at + 2
+        found.append((name, kept))
+    return tuple(found)
 
 
 def _is_unusable(words: Sequence[str]) -> bool:

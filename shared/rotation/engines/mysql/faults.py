@@ -142,7 +142,6 @@ LOGIN: Final[Mapping[int, Fault]] = {
     **dict.fromkeys((1251, 1524, 2059), METHOD),
     **dict.fromkeys((1820, 1862), _EXPIRED),
     3159: _SECURE,
-    4001: _SECURE,
     **dict.fromkeys((3118, 4151), _LOCKED),
     **dict.fromkeys((3955, 4150), _BLOCKED),
 }

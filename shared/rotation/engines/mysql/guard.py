@@ -31,7 +31,8 @@ _WRITING: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE"})
 def guard(connection: Connection, username: str, *, allow_privileged: bool) -> None:
     """Raise GuardViolation unless the user is one whose password an application's secret may hold."""
     account = account_of(connection, username)
-    method = read(connection, account).plugin
+    state = read(connection, account)
+    method = next((name for name, _ in state.methods if name not in METHODS), state.plugin)
     if method not in METHODS:
         what = f"The user {username} logs in by {method or 'no password'}, not by a password that the server keeps"
         raise _violation(connection, what, "ALTER USER … IDENTIFIED BY …, or do not rotate it.")

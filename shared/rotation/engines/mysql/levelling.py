@@ -30,7 +30,7 @@ def newborn(base: State, account: Account) -> State:
         account=account,
         plugin=base.plugin,
         closed=True,
-        stored="",
+        methods=(),
         locked=True,
         options=default_options(),
         grants=frozenset(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql import levelling, passwords
-from rotation.engines.mysql.accounts import NO_PASSWORD, account_of, accounts_of, attributes_of, mark_in, read
+from rotation.engines.mysql.accounts import NATIVE, account_of, accounts_of, attributes_of, mark_in, read
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.faults import ENGINE
 from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied
@@ -33,13 +33,13 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
     """
     Say whose the idle user is, by its own mark; a partner's proves nothing, since users can write their own.
 
-    On MariaDB only an account that was never opened, or whose password was ended, has one: as its hash.
+    MariaDB's marks say nothing but yes: another secret's looks like no mark.
     """
     if not accounts_of(connection, pair.idle):
         return Ownership.ABSENT
     account = account_of(connection, pair.idle)
     if connection.is_mariadb:
-        ours = read(connection, account).stored == _closing_hash(pair)
+        ours = (NATIVE, _hash(pair, pair.idle)) in read(connection, account).methods
         return Ownership.OURS if ours else Ownership.UNMARKED
     mark = mark_in(attributes_of(connection, account))
     if mark is None:
@@ -53,8 +53,8 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
     return mark.version if mark and _names(mark, pair) else None
 
 
-def _closing_hash(pair: Pair) -> str:
-    return passwords.closing_hash(pair.secret_arn, pair.idle)
+def _hash(pair: Pair, username: str) -> str:
+    return passwords.hash_as_mark(pair.secret_arn, username)
 
 
 def _names(mark: Mark, pair: Pair) -> bool:
@@ -99,7 +99,7 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     _refuse_foreign(connection, pair, base)
     clone = read(connection, account) if existing else levelling.newborn(base, account)
     _refuse_foreign(connection, pair, clone)
-    if clone.locked and not (clone.closed or clone.stored == _closing_hash(pair)):
+    if clone.locked and not clone.closed:
         raise _mismatch(connection, f"The account {account} was locked by hand", f"ALTER USER {account} ACCOUNT UNLOCK")
     lines = [] if existing else [f"CREATE USER {account}"]
     lines += levelling.statements(connection, base, clone)
@@ -112,7 +112,9 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     _refuse_difference(connection, pair, levelling.statements(connection, base, clone))
     _seal(connection, pair, clone)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
-    connection.run(f"ALTER USER {account} {passwords.opened(connection, base.plugin, password)}{opening}")
+    connection.run(
+        f"ALTER USER {account} {passwords.opened(connection, base.plugin, password, _hash(pair, pair.idle))}{opening}"
+    )
     return lines
 
 
@@ -120,7 +122,7 @@ def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, crea
     """Say on both accounts whose they are; a clone that is made is born with its mark, and unable to log in."""
     on_clone = levelling.mark(connection, pair, clone, like=base)
     if create:
-        closed = passwords.closed(connection, base.plugin, _closing_hash(pair))
+        closed = passwords.closed(connection, base.plugin, _hash(pair, pair.clone))
         connection.run(f"CREATE USER {clone.account} {closed} ACCOUNT LOCK{on_clone}")
     elif on_clone:
         connection.run(f"ALTER USER {clone.account}{on_clone}")
@@ -160,7 +162,9 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
         _apply(connection, statement)
     _mark(connection, pair, base, clone, create=False)
     _seal(connection, pair, read(connection, base.account))
-    connection.run(f"ALTER USER {base.account} {passwords.opened(connection, base.plugin, password)}")
+    connection.run(
+        f"ALTER USER {base.account} {passwords.opened(connection, base.plugin, password, _hash(pair, pair.idle))}"
+    )
     return made
 
 
@@ -195,8 +199,7 @@ def _mismatch(connection: Connection, what: str, remedy: str) -> AccessMismatch:
 
 def disable_password(connection: Connection, username: str, pair: Pair | None) -> None:
     """End a user's password; that of a pair's idle user so that the account can still be told to be the pair's."""
-    known = pair is not None and pair.idle == username
-    passwords.disable_password(connection, username, _closing_hash(pair) if pair and known else NO_PASSWORD)
+    passwords.disable_password(connection, username, _hash(pair, username) if pair and pair.idle == username else None)
 
 
 def check_access(connection: Connection, pair: Pair) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rotation.engines.mysql.accounts import (
     MARK,
     MARK_KEYS,
+    NATIVE,
     NO_PASSWORD,
     UNUSABLE,
     account_of,
@@ -59,7 +60,7 @@ def _set_on_mariadb(connection: Connection, account: Account, password: Password
     if own:
         connection.run(f"SET PASSWORD = {stored}")
     else:
-        connection.run(f"ALTER USER {account} IDENTIFIED VIA mysql_native_password USING {stored}")
+        connection.run(f"ALTER USER {account} IDENTIFIED VIA {NATIVE} USING {stored}")
 
 
 def _set_own(connection: Connection, password: Password) -> None:
@@ -81,12 +82,12 @@ def _set_own(connection: Connection, password: Password) -> None:
         connection.run(statement)
 
 
-def disable_password(connection: Connection, username: str, stored: str) -> None:
+def disable_password(connection: Connection, username: str, mark: str | None) -> None:
     """Give the user a hash that no password has, and end its second password."""
     try:
         account = account_of(connection, username)
         if connection.is_mariadb:
-            connection.run(f"ALTER USER {account} {closed(connection, '', stored)}")
+            connection.run(f"ALTER USER {account} {closed(connection, NATIVE, mark)}")
             return
         connection.run(f"ALTER USER {account} {closed(connection, read(connection, account).plugin)}")
         if connection.keeps_two_passwords:
@@ -95,27 +96,33 @@ def disable_password(connection: Connection, username: str, stored: str) -> None
         raise _denied(connection, username, denied) from None
 
 
-def closed(connection: Connection, plugin: str, stored: str = NO_PASSWORD) -> str:
-    """Give the clause of a password that nobody has; MariaDB keeps the hash that it is told."""
+def closed(connection: Connection, plugin: str, mark: str | None = None) -> str:
+    """Give the clause of a password that nobody has."""
     if connection.is_mariadb:
-        return f"IDENTIFIED VIA mysql_native_password USING {connection.literal(stored)}"
+        return _on_mariadb(connection, NO_PASSWORD, mark)
     return f"IDENTIFIED WITH {plugin} AS {connection.literal(UNUSABLE[plugin])}"
 
 
-def closing_hash(secret_arn: str, username: str) -> str:
-    """
-    Make a hash that no password has, and that says whose the account is: MariaDB has no other place for it.
-
-    It has the form of any hash, so that it tells nobody else anything.
-    """
-    return "*" + hashlib.sha256(f"aws-rotation {secret_arn} {username}".encode()).hexdigest()[:40].upper()
-
-
-def opened(connection: Connection, plugin: str, password: Password) -> str:
+def opened(connection: Connection, plugin: str, password: Password, mark: str | None = None) -> str:
     """Give the clause of a password that is set together with its method."""
     if connection.is_mariadb:
-        return f"IDENTIFIED VIA mysql_native_password USING {connection.literal(native_hash(password))}"
+        return _on_mariadb(connection, native_hash(password), mark)
     return f"IDENTIFIED WITH {plugin} BY {connection.literal(password)}"
+
+
+def _on_mariadb(connection: Connection, stored: str, mark: str | None) -> str:
+    hashes = [stored, *([mark] if mark else [])]
+    return "IDENTIFIED VIA " + " OR ".join(f"{NATIVE} USING {connection.literal(one)}" for one in hashes)
+
+
+def hash_as_mark(secret_arn: str, username: str) -> str:
+    """
+    Make a hash that says whose the account is: MariaDB has no other place for that.
+
+    An account may have several methods (manual, "CREATE USER", IDENTIFIED VIA … OR …). The mark is a second one, with
+    a hash that no password has. Only an admin can write it, and a change of the password leaves it alone.
+    """
+    return "*" + hashlib.sha256(f"aws-rotation {secret_arn} {username}".encode()).hexdigest()[:40].upper()
 
 
 def rehearse_password(connection: Connection, username: str, password: Password) -> None:

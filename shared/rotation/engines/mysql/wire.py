@@ -26,8 +26,10 @@ class _Bounded:
     deadline: Deadline | None = None
 
     def settimeout(self, value: float | None) -> None:
-        """Set what is left, once there is a deadline; zero would mean not to wait at all."""
-        left = value if self.deadline is None else max(self.deadline.remaining(), 0.001)
+        """Set what is left, once there is a deadline. Raises TimeoutError where nothing is."""
+        left = value if self.deadline is None else self.deadline.remaining()
+        if left == 0:
+            raise TimeoutError
         super().settimeout(left)  # type: ignore[misc]  # the socket that this is mixed into
 
     def recv_into(self, *args: Any, **options: Any) -> int:  # noqa: ANN401 the socket's own

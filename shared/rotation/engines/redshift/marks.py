@@ -65,6 +65,17 @@ def version_of(mark: Mark, pair: Pair) -> str:
     return pair.version if mark.version == _short(pair.version) else str(UUID(bytes=mark.version))
 
 
+def salt_of(connection: Connection, username: str) -> bytes:
+    """Give the salt that a user's password has, so that its mark stays; a random one where it cannot be read."""
+    name = folded(username)
+    try:
+        rows = connection.run(_HASHES, name, name)
+    except PermissionDenied:
+        return random_salt()
+    stored = (_STORED.fullmatch(str(row[1])) for row in rows)
+    return next((bytes.fromhex(match[1]) for match in stored if match), None) or random_salt()
+
+
 def _parse(pair: Pair, name: str, stored: str) -> Mark | None:
     if not (match := _STORED.fullmatch(stored)):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift.faults import ENGINE
@@ -27,11 +28,19 @@ def hashed(password: Password, salt: bytes) -> str:
     return f"sha256|{digest}|{salt.hex()}"
 
 
-def set_hash(connection: Connection, username: str, secret: str | None) -> None:
-    """Run the statement that sets the password, or ends it (None) (Developer Guide, "ALTER USER")."""
-    value = "DISABLE" if secret is None else literal(secret)
+def unusable(salt: bytes) -> str:
+    """
+    Make a text that no password stands for.
+
+    PASSWORD DISABLE would take the mark away with the password, and is for superusers alone.
+    """
+    return f"sha256|{secrets.token_hex(32)}|{salt.hex()}"
+
+
+def set_hash(connection: Connection, username: str, secret: str) -> None:
+    """Run the statement that sets the password (Developer Guide, "ALTER USER")."""
     try:
-        connection.run(f"ALTER USER {identifier(folded(username))} PASSWORD {value}")
+        connection.run(f"ALTER USER {identifier(folded(username))} PASSWORD {literal(secret)}")
     except StatementFailed as error:
         if error.code[:2] not in _POLICY:
             raise
@@ -39,8 +48,8 @@ def set_hash(connection: Connection, username: str, secret: str | None) -> None:
         raise PasswordRejected(what, engine=ENGINE, code=error.code, where=connection.where, remedy=remedy) from None
 
 
-def change(connection: Connection, username: str, secret: str | None, *, keep: bool = True) -> None:
-    """Set the password in a transaction of its own, or end it (None); without ``keep``, only try."""
+def change(connection: Connection, username: str, secret: str, *, keep: bool = True) -> None:
+    """Set the password in a transaction of its own; without ``keep``, only try."""
     try:
         with connection.transaction(keep=keep):
             set_hash(connection, username, secret)

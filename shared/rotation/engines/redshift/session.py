@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rotation.engines.redshift import marks
 from rotation.engines.redshift import pair as pairs
 from rotation.engines.redshift.guard import guard
-from rotation.engines.redshift.passwords import change, explained, hashed
+from rotation.engines.redshift.passwords import change, explained, hashed, unusable
 from rotation.engines.redshift.text import folded
 from rotation.errors import PermissionDenied
 
@@ -84,8 +84,8 @@ class RedshiftSession:
         pairs.check_access(self._connection, pair)
 
     def disable_password(self, username: str) -> None:
-        """Take the user's password away."""
-        change(self._connection, username, None)
+        """Give the user a hash that no password has, and leave its mark."""
+        change(self._connection, username, unusable(marks.salt_of(self._connection, username)))
 
     def end_sessions(self, username: str) -> int:
         """End the user's other sessions, and count them."""

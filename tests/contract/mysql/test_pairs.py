@@ -1,0 +1,214 @@
+"""Pairs on the real servers: everything that makes two accounts equal, and whose they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.engines.mysql.connection import quoted
+from rotation.errors import AccessMismatch, GuardViolation, NotOurs
+from rotation.model import Ownership
+from tests.dialect.mysql.stage import ARN, DATABASE, pair_of, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.dialect.mysql.stage import Stage
+
+
+def rights(stage: Stage, name: str, host: str = "%") -> set[str]:
+    """Give what SHOW GRANTS and SHOW CREATE USER say of an account, without its name and password."""
+    account = f"{quoted(name)}@{quoted(host)}"
+    rows: Iterable[str] = [str(row[0]) for row in stage.run(f"SHOW GRANTS FOR {account}")]
+    plain = f"'{name}'@'{host}'"
+    return {row.replace(account, "X").replace(plain, "X").partition(" IDENTIFIED")[0] for row in rows}
+
+
+def test_everything_is_levelled(stage: Stage) -> None:
+    """Privileges of all places, roles, default roles, limits and REQUIRE: given, and taken again."""
+    role, base, admin = unique("role"), stage.user(options="REQUIRE SSL WITH MAX_USER_CONNECTIONS 7"), stage.superuser()
+    user = base.username
+    stage.run(
+        f"CREATE ROLE {role}",
+        "CREATE DATABASE IF NOT EXISTS `od``d TO x%_`",
+        f"GRANT ALL ON `od``d TO x%_`.* TO {user}",
+        f"GRANT PROCESS ON *.* TO {user}",
+        f"GRANT {role} TO {user} WITH ADMIN OPTION",
+        f"SET DEFAULT ROLE {role} {'FOR' if stage.is_mariadb else 'TO'} {user}",
+        f"CREATE PROCEDURE {DATABASE}.p_{user}() SELECT 1",
+        f"GRANT EXECUTE ON PROCEDURE {DATABASE}.p_{user} TO {user}",
+        f"GRANT SELECT ON {DATABASE}.* TO {user} WITH GRANT OPTION",
+        f"GRANT PROXY ON {admin.username}@'127.0.0.1' TO {user}",
+    )
+    if not stage.is_mariadb:
+        stage.run(f"GRANT XA_RECOVER_ADMIN ON *.* TO {user} WITH GRANT OPTION", f"ALTER USER {user} COMMENT 'shop''s'")
+        stage.run(f"ALTER USER {user} PASSWORD EXPIRE INTERVAL 90 DAY PASSWORD HISTORY 3 FAILED_LOGIN_ATTEMPTS 9")
+    idle, changes = stage.level(admin, pair_of(user))
+    assert changes
+    assert rights(stage, user) == rights(stage, idle.username)
+    with stage.login(idle) as session:
+        session.check_access(pair_of(user))
+    assert stage.as_clients_see(idle, "SELECT CURRENT_ROLE()") == stage.as_clients_see(base, "SELECT CURRENT_ROLE()")
+    stage.run(
+        f"REVOKE ALL ON `od``d TO x%_`.* FROM {user}",
+        f"GRANT SELECT ON `od``d TO x%_`.* TO {user}",
+        f"REVOKE {role} FROM {user}",
+        f"REVOKE GRANT OPTION ON {DATABASE}.* FROM {user}",
+        f"ALTER USER {user} REQUIRE NONE WITH MAX_USER_CONNECTIONS 0",
+    )
+    _, changes = stage.level(admin, pair_of(user))
+    assert any("REVOKE" in change for change in changes)
+    assert rights(stage, user) == rights(stage, idle.username)
+    assert stage.level(admin, pair_of(user))[1] == []
+
+
+def test_attributes_and_comments_are_levelled_beside_the_marks(mysql: Stage) -> None:
+    """What a person wrote stays on the base and comes to the clone; what is gone from the base goes."""
+    base, admin = mysql.user(options="""ATTRIBUTE '{"team": {"a": 1, "b": 2}, "x": 1}'"""), mysql.admin()
+    mysql.level(admin, pair_of(base.username))
+    mysql.run(f"""ALTER USER {base.username} ATTRIBUTE '{{"team": {{"b": null}}, "x": null}}'""")
+    mysql.level(admin, pair_of(base.username))
+    query = "SELECT ATTRIBUTE->'$.team', ATTRIBUTE->'$.x' FROM information_schema.USER_ATTRIBUTES WHERE USER = "
+    assert (
+        mysql.run(f"{query}'{base.username}_clone'") == mysql.run(f"{query}'{base.username}'") == [('{"a": 1}', None)]
+    )
+
+
+def test_partial_revokes_are_levelled(mysql: Stage) -> None:
+    """What is restricted on the base is restricted on the clone."""
+    mysql.run("SET GLOBAL partial_revokes = ON")
+    base = mysql.user()
+    mysql.run(f"GRANT DELETE ON *.* TO {base.username}", f"REVOKE DELETE ON mysql.* FROM {base.username}")
+    mysql.level(mysql.superuser(), pair_of(base.username))
+    assert rights(mysql, base.username) == rights(mysql, f"{base.username}_clone")
+    assert any(row.startswith("REVOKE") for row in rights(mysql, f"{base.username}_clone"))
+    mysql.run(f"DROP USER {base.username}, {base.username}_clone", "DROP USER IF EXISTS nobody")
+
+
+def test_the_clone_has_the_hosts_part_of_its_base(stage: Stage) -> None:
+    """The pair is user@host and user_clone@host."""
+    base, admin = stage.user(host="127.0.0.%"), stage.admin()
+    idle, _ = stage.level(admin, pair_of(base.username))
+    assert stage.run(f"SELECT Host FROM mysql.user WHERE User = '{idle.username}'") == [("127.0.0.%",)]
+    assert stage.accepts(idle)
+
+
+def test_one_name_at_several_hosts_is_refused_to_an_admin(stage: Stage) -> None:
+    """Nobody can tell which account the secret is about; the user itself can."""
+    user, admin = stage.user(), stage.admin()
+    stage.user(user.username, host="10.%")
+    with stage.login(admin) as session, pytest.raises(GuardViolation, match="2 accounts"):
+        session.set_password(user.username, stage.password())
+    with stage.login(user) as session:
+        session.set_password(user.username, user.password)
+
+
+def test_a_clone_at_another_host_is_refused(stage: Stage) -> None:
+    """It would not be the pair's."""
+    base, admin = stage.user(), stage.admin()
+    stage.user(f"{base.username}_clone", host="10.%")
+    with pytest.raises(GuardViolation, match="another host part"):
+        stage.level(admin, pair_of(base.username))
+
+
+def test_a_lock_by_hand_is_respected(stage: Stage) -> None:
+    """An account that a person locked is neither opened nor changed."""
+    base, admin = stage.user(), stage.admin()
+    idle, _ = stage.level(admin, pair_of(base.username))
+    stage.run(f"ALTER USER {idle.username} ACCOUNT LOCK")
+    with pytest.raises(AccessMismatch, match="locked by hand"):
+        stage.level(admin, pair_of(base.username))
+    stage.run(f"ALTER USER {idle.username} ACCOUNT UNLOCK", f"ALTER USER {base.username} ACCOUNT LOCK")
+    with pytest.raises(AccessMismatch, match="is locked"):
+        stage.level(admin, pair_of(base.username, promote="base"))
+
+
+def test_a_clone_that_cannot_be_levelled_cannot_log_in(stage: Stage) -> None:
+    """It is born closed, and stays so until all of its access is there."""
+    base, admin = stage.user(), stage.admin()
+    stage.run(f"CREATE ROLE IF NOT EXISTS r_{base.username}", f"GRANT r_{base.username} TO {base.username}")
+    if stage.is_mariadb:
+        with pytest.raises(AccessMismatch, match="may not GRANT"):
+            stage.level(admin, pair_of(base.username))
+    else:
+        stage.run(f"GRANT SHUTDOWN ON *.* TO {base.username}")
+        with pytest.raises(AccessMismatch, match="may not GRANT"):
+            stage.level(admin, pair_of(base.username))
+    with stage.login(admin) as session:
+        assert session.ownership(pair_of(base.username)) is Ownership.OURS
+
+
+def test_a_routine_that_the_clone_made_is_given_to_the_base(stage: Stage) -> None:
+    """After the switch the base may call and drop it; the clone in use keeps its rights."""
+    base, admin = stage.user(), stage.superuser()
+    stage.run(f"GRANT CREATE ROUTINE ON {DATABASE}.* TO {base.username}")
+    idle, _ = stage.level(admin, pair_of(base.username))
+    name = f"made_{base.username}"
+    stage.as_clients_see(idle, f"CREATE PROCEDURE {name}() SELECT 1")
+    again, changes = stage.level(admin, pair_of(base.username, promote="base", version="version-2"))
+    assert len(changes) == 2
+    assert stage.as_clients_see(again, f"CALL {name}()") == [(1,)]
+    stage.as_clients_see(idle, f"CALL {name}()")
+    stage.as_clients_see(again, f"DROP PROCEDURE {name}")
+
+
+def test_what_the_clone_alone_holds_stops_the_promotion_of_the_base(stage: Stage) -> None:
+    """The message names the grant to make, and nothing was changed."""
+    base, admin = stage.user(), stage.admin()
+    idle, _ = stage.level(admin, pair_of(base.username))
+    stage.run(f"GRANT DELETE ON {DATABASE}.* TO {idle.username}")
+    with pytest.raises(AccessMismatch, match=f"GRANT DELETE ON `{DATABASE}`"):
+        stage.level(admin, pair_of(base.username, promote="base"))
+    assert stage.accepts(base)
+
+
+def test_a_forged_mark_gives_nothing(mysql: Stage) -> None:
+    """A user can write its own ATTRIBUTE; a mark on it never proves its partner."""
+    victim, clone, admin = mysql.user(), mysql.user(f"{unique()}_clone"), mysql.admin()
+    forged = f'{{"aws-rotation": {{"secret": "{ARN}", "base": "{victim.username}", "version": "v"}}}}'
+    mysql.as_clients_see(
+        clone, f"ALTER USER CURRENT_USER() IDENTIFIED BY '{clone.password.reveal()}' ATTRIBUTE '{forged}'"
+    )
+    with mysql.login(admin) as session:
+        assert session.ownership(pair_of(victim.username, promote="base")) is Ownership.UNMARKED
+
+
+def test_another_secrets_mark_is_refused(mysql: Stage) -> None:
+    """Neither base nor clone of another secret is touched."""
+    base, admin = mysql.user(), mysql.admin()
+    mysql.level(admin, pair_of(base.username))
+    mysql.run(
+        f"""ALTER USER {base.username} ATTRIBUTE '{{"aws-rotation": {{"secret": "arn:other"}}}}'""",
+    )
+    with pytest.raises(NotOurs):
+        mysql.level(admin, pair_of(base.username))
+
+
+@pytest.mark.parametrize("account", ["root", "mysql.sys", "mariadb.sys"])
+def test_the_servers_own_users_are_left_alone(stage: Stage, account: str) -> None:
+    """Whatever a secret says."""
+    with stage.login(stage.admin()) as session, pytest.raises(GuardViolation):
+        session.guard_target(account, allow_privileged=False)
+
+
+def test_a_user_that_logs_in_otherwise_is_left_alone(mysql: Stage) -> None:
+    """An account whose password the server does not keep has none to rotate."""
+    name = unique()
+    mysql.run("INSTALL PLUGIN auth_socket SONAME 'auth_socket.so'", f"CREATE USER {name} IDENTIFIED WITH auth_socket")
+    with mysql.login(mysql.admin()) as session, pytest.raises(GuardViolation, match="auth_socket"):
+        session.guard_target(name, allow_privileged=True)
+
+
+def test_power_through_a_role_is_seen(stage: Stage) -> None:
+    """A role of a role that may create users makes its holder an admin."""
+    user, inner, outer = stage.user(), unique("inner"), unique("outer")
+    stage.run(
+        f"CREATE ROLE {inner}",
+        f"CREATE ROLE {outer}",
+        f"GRANT CREATE USER ON *.* TO {inner}",
+        f"GRANT {inner} TO {outer}",
+        f"GRANT {outer} TO {user.username}",
+    )
+    with stage.login(stage.superuser()) as session, pytest.raises(GuardViolation, match="CREATE USER"):
+        session.guard_target(user.username, allow_privileged=False)

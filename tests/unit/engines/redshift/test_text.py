@@ -1,0 +1,57 @@
+"""Names, literals and hashes as Redshift reads them, without a server."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from rotation.engines.redshift.passwords import hashed
+from rotation.engines.redshift.text import folded, identifier, literal, name_list
+from rotation.engines.redshift.users import Flags, User, levelling
+from rotation.errors import GuardViolation
+from rotation.model import Password
+
+
+@pytest.mark.parametrize(("name", "kept"), [("Shop", "shop"), ("ÄÖ_App", "ÄÖ_app"), ("a" * 127, "a" * 127)])
+def test_ascii_letters_are_folded(name: str, kept: str) -> None:
+    """Other letters stay as they are."""
+    assert folded(name) == kept
+
+
+@pytest.mark.parametrize("name", ["a" * 128, "é" * 64])
+def test_a_name_longer_than_127_bytes_is_refused(name: str) -> None:
+    """Bytes count, not letters."""
+    with pytest.raises(GuardViolation):
+        folded(name)
+
+
+def test_names_and_literals_are_quoted() -> None:
+    """Quotes are doubled, and backslashes in texts, which Redshift reads as escapes."""
+    assert identifier("a", 'b"c') == '"a"."b""c"'
+    assert literal("it's \\ here") == "'it''s \\\\ here'"
+
+
+def test_a_search_path_is_quoted_name_by_name() -> None:
+    """Whatever was quoted in it stays one name."""
+    assert name_list('"$user", public,"a, ""b"') == '"$user", "public", "a, ""b"'
+
+
+def test_a_hash_is_of_the_password_and_the_salts_bytes() -> None:
+    """The salt is written in hexadecimal and counted as bytes (Developer Guide, "CREATE USER")."""
+    salt = bytes(range(32))
+    digest = hashlib.sha256(b"Abcdefg1" + salt).hexdigest()
+    assert hashed(Password("Abcdefg1"), salt) == f"sha256|{digest}|{salt.hex()}"
+
+
+def test_an_odd_parameter_is_quoted() -> None:
+    """A parameter's name is a name."""
+    base = User(
+        "a",
+        Flags(superuser=False, createdb=False, valid_until="infinity", settings={"app.odd name": "x"}),
+        "1",
+        "RESTRICTED",
+        0,
+    )
+    clone = User("b", Flags(superuser=False, createdb=False, valid_until="infinity", settings={}), "1", "RESTRICTED", 0)
+    assert [change.statement for change in levelling(base, clone)] == ['ALTER USER "b" SET app."odd name" TO \'x\'']
