@@ -113,6 +113,8 @@ class Address:
     tls: bool = True
     auth_database: str | None = None
     """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
+    users_database: str | None = None
+    """The database that holds the users whom an admin changes; empty for the engine's usual one."""
 
     def __str__(self) -> str:
         """Name the place as messages do."""

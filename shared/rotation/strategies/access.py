@@ -102,13 +102,14 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
     """
     Log in as the admin, at the admin secret's own address and under its own TLS setting.
 
-    A refused login reads the admin secret once more: it may just have been rotated.
+    A refused login reads the admin secret once more: it may just have been rotated. Another address in it does not
+    count, since AWSCURRENT was not proven there.
     """
     try:
         return delivery.engine.connect(admin.address, admin.credential, delivery.deadline)
     except AuthenticationFailed as refusal:
         fresh = _read(delivery, admin.arn)
-        if fresh.credential == admin.credential:
+        if fresh.credential == admin.credential or fresh.address != admin.address:
             raise AuthenticationFailed(
                 "The server refused the admin's credential",
                 engine=refusal.engine,
@@ -121,11 +122,13 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
 
 def _read(delivery: Delivery, arn: str) -> Secret:
     """Read an admin secret; one that RDS manages holds no host, which its tags and the control plane tell."""
-    return secret_format.parse(
+    admin = secret_format.parse(
         delivery.store.read_admin(arn),
         delivery.engine.traits,
         lambda: delivery.topology.locate(delivery.store.tags_of(arn)),
     )
+    users = delivery.current.address.auth_database or ""
+    return replace(admin, address=replace(admin.address, users_database=users))
 
 
 def _ends_the_search(refusal: AuthenticationFailed | AccountUnusable) -> bool:

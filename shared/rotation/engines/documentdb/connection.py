@@ -29,7 +29,7 @@ class Connection:
         self._login = login
         self._client = login.open()
         self.where = str(login.address)
-        self.database = login.database
+        self.database = login.users_database
         """The database that holds the users, this session's and those that it changes."""
 
     @property

@@ -91,6 +91,12 @@ class Login:
         """The database that holds the user."""
         return self.address.auth_database or DEFAULT_DATABASE
 
+    @property
+    def users_database(self) -> str:
+        """The database that holds the users that are changed: an admin's need not be its own."""
+        users = self.address.users_database
+        return self.database if users is None else users or DEFAULT_DATABASE
+
     def open(self, *, again: bool = False) -> Client:
         """
         Log in at the primary; ``again`` waits for one where just now there was one.
