@@ -67,7 +67,7 @@ class Event:
             raise _wrong("The event is not a JSON object")
         step = event.get("Step")
         if not isinstance(step, str) or step not in {*Step, REVOKE}:
-            raise _wrong('The field "Step" is missing or names no step', f"Give one of {', '.join(Step)}.")
+            raise _wrong('The field "Step" is missing or names no step', f"Give one of {', '.join([*Step, REVOKE])}.")
         secret_id = _matching(event, "SecretId", _SECRET_ID, "an ARN")
         if step == REVOKE:
             end_sessions = event.get("EndSessions", False)
@@ -99,7 +99,8 @@ class Handler:
             _shown(fields.get("SecretId"), _SECRET_ID),
             _shown(fields.get("ClientRequestToken"), _TOKEN),
             lambda: self._take(event, context),
-            closing=fields.get("Step") == Step.FINISH,
+            closing=fields.get("Step") in (Step.FINISH, REVOKE),
+            subject="Revocation" if fields.get("Step") == REVOKE else "Rotation",
         )
 
     def _take(self, event: object, context: LambdaContext) -> None:

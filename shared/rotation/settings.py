@@ -55,8 +55,13 @@ class Settings:
         )
 
     def admits_admin(self, arn: str) -> bool:
-        """Say whether the admin secret is on the list; an entry may end in ``-??????``, as in IAM policies."""
-        return any(entry == arn or entry == _RANDOM_SUFFIX.sub("-??????", arn) for entry in self.admin_secret_arns)
+        """
+        Say whether the admin secret is on the list.
+
+        An entry may end in ``-??????``, as in IAM policies, or lack the suffix that Secrets Manager adds to a name.
+        """
+        stem = _RANDOM_SUFFIX.sub("", arn)
+        return not {arn, f"{arn}-??????", stem, f"{stem}-??????"}.isdisjoint(self.admin_secret_arns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Telemetry:
                 where="the function's environment",
                 remedy="Choose one of DEBUG, INFO, WARNING, ERROR.",
             )
-        service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
+        self._service = service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
         self._logger = Logger(service=service, level=level, logger_formatter=ScrubbingFormatter())
         self._metrics = Metrics(namespace=environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
         self._engine = engine
@@ -80,12 +80,22 @@ class Telemetry:
         """Add a metric to those of this step."""
         self._metrics.add_metric(name=name, unit=unit, value=value)
 
-    def tell_of(self, step: str, secret: str, token: str | None, work: Callable[[], object], *, closing: bool) -> None:
+    def tell_of(
+        self,
+        step: str,
+        secret: str,
+        token: str | None,
+        work: Callable[[], object],
+        *,
+        closing: bool,
+        subject: str = "Rotation",
+    ) -> None:
         """
         Do the work, with step, secret and token on every line; time it, and count how it ended.
 
-        ``closing`` says whether the step's success is the rotation's. Every error leaves as a RotationError
-        without the one behind it, whose text may be a driver's: it is raised where no other is being handled.
+        ``closing`` says whether the step's success is the subject's, which names the metrics. Every error leaves
+        as a RotationError without the one behind it, whose text may be a driver's: it is raised where no other is
+        being handled.
         """
         self._logger.append_keys(engine=self._engine, step=step, secret=secret, token=token)
         started = time.monotonic()
@@ -95,21 +105,26 @@ class Telemetry:
         except Exception as error:  # noqa: BLE001 the last place where text of a driver could leave
             failure = error if isinstance(error, RotationError) else _defect(error)
         self.measure("StepDuration", (time.monotonic() - started) * 1000, "Milliseconds")
-        self._conclude(failure, closing=closing)
+        self._dimensions(step=step)
+        self._conclude(failure, subject, closing=closing)
         self._logger.remove_keys(["engine", "step", "secret", "token"])
         if failure is not None:
             failure.__context__ = failure.__cause__ = None
             raise failure
 
-    def _conclude(self, failure: RotationError | None, *, closing: bool) -> None:
+    def _dimensions(self, **more: str) -> None:
+        """Let the metrics of this step be asked for by one dimension more, beside service and engine."""
+        self._metrics.add_dimensions(service=self._service, engine=self._engine, **more)
+
+    def _conclude(self, failure: RotationError | None, subject: str, *, closing: bool) -> None:
         self._metrics.add_dimension("engine", self._engine)
         if failure is not None:
             kind = type(failure).__name__
             self._logger.error(str(failure), extra={"error": kind, "retryable": failure.retryable})
-            self._metrics.add_dimension("error", kind)
-            self.measure("RotationFailed", 1, "Count")
+            self._dimensions(error=kind)
+            self.measure(f"{subject}Failed", 1, "Count")
         elif closing:
-            self.measure("RotationSucceeded", 1, "Count")
+            self.measure(f"{subject}Succeeded", 1, "Count")
         self._metrics.flush_metrics()
 
 

@@ -98,3 +98,14 @@ def test_a_cached_secret_works_until_the_next_rotation(theatre: Theatre) -> None
         cached = shop.secret()
         assert shop.rotate().succeeded
         assert shop.is_accepted(cached)
+
+
+def test_twins_of_a_step_do_no_harm(shop: Application, theatre: Theatre) -> None:
+    """One after the other or together, although there is no lock: AWSCURRENT works after each rotation."""
+    for together in (False, True, False, True):
+        for step in ("createSecret", "setSecret", "testSecret", "finishSecret"):
+            theatre.emulator.faults.deliver_twice(step, together=together)
+        result = shop.rotate()
+        theatre.emulator.faults.clear()
+        assert result.succeeded or theatre.player.retry(shop.arn).succeeded, result
+        shop.work()

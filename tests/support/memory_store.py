@@ -22,6 +22,8 @@ class MemoryStore:
     values: dict[str, str] = field(default_factory=dict)
     stages: dict[str, set[str]] = field(default_factory=dict)
     admins: dict[str, str] = field(default_factory=dict)
+    resolves: dict[str, str] = field(default_factory=dict)
+    """Names without their suffix, and the ARNs that the service takes them for."""
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     effect: Callable[[str, str], None] = lambda _name, _phase: None
@@ -114,6 +116,7 @@ class MemoryStore:
     def read_admin(self, arn: str) -> StoredVersion:
         """Read an admin secret."""
         with self._call("read_admin"):
+            arn = self.resolves.get(arn, arn)
             if arn not in self.admins:
                 raise VersionNotFound("There is no such secret", where=arn)
             return StoredVersion(arn, "admin-version", frozenset({Stage.CURRENT}), self.admins[arn])

@@ -322,13 +322,20 @@ def test_an_example_of_a_message_is_one_that_the_code_writes(row: list[str]) -> 
     assert row[2] or row[0] == "`EngineError`"
 
 
+def metric_names(name: ast.expr) -> list[str]:
+    """Give the names that a metric may have; those that count an end are made from what ended."""
+    if isinstance(name, ast.JoinedStr):
+        ending = ast.literal_eval(name.values[-1])
+        return [f"{subject}{ending}" for subject in ("Rotation", "Revocation")]
+    return [str(ast.literal_eval(name))]
+
+
 def test_every_metric_is_explained() -> None:
     """The table of metrics names each one that the code measures, with its unit, and no other."""
     measured = {
-        tuple(argument.value for argument in (call.args[0], call.args[2]) if isinstance(argument, ast.Constant))
-        for call in calls("measure")
+        (name, ast.literal_eval(call.args[2])) for call in calls("measure") for name in metric_names(call.args[0])
     }
-    listed = {(row[0].strip("`"), row[1]) for row in rows("| metric | unit | when |")}
+    listed = {(name, row[1]) for row in rows("| metric | unit | when |") for name in re.findall(r"`(\w+)`", row[0])}
     assert listed == measured
     assert f"FROM {NAMESPACE} " in README
 
@@ -336,8 +343,9 @@ def test_every_metric_is_explained() -> None:
 def test_dimensions_are_those_of_the_code() -> None:
     """The README names the dimensions that the code adds, beside Powertools' own."""
     added = {call.args[0].value for call in calls("add_dimension") if isinstance(call.args[0], ast.Constant)}
-    sentence = PROSE.split("Dimensions: ")[1].split("\n")[0].split(". ")[0]
-    assert set(re.findall(r"`(\w+)`", sentence)) == added | {"service"}
+    added |= {keyword.arg for call in calls("_dimensions") for keyword in call.keywords}
+    sentences = PROSE.split("Dimensions: ")[1].split("\n")[0].split(" To see")[0]
+    assert set(re.findall(r"`(\w+)`", sentences)) == added | {"service"}
 
 
 def test_lines_of_the_log_that_are_quoted_are_written() -> None:

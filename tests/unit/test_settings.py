@@ -133,9 +133,12 @@ def test_a_wrong_setting_is_named_and_not_shown(name: str, text: str) -> None:
         (f"{ARN}-??????", f"{ARN}-other-AbCdEf", False),
         (f"{ARN}-*", f"{ARN}-AbCdEf", False),
         ("*", f"{ARN}-AbCdEf", False),
+        (ARN, f"{ARN}-AbCdEf", True),
+        (f"{ARN}-??????", ARN, True),
+        (f"{ARN}-??????", f"{ARN}-admins-AbCdEf", False),
         (f"{ARN}-AbCdEf", "", False),
     ],
 )
 def test_which_admin_secrets_are_admitted(entry: str, arn: str, *, admitted: bool) -> None:
-    """An admin secret is on the list as it is, or with its random part left open; nothing wider counts."""
+    """An admin secret is on the list as it is, or with its random part left open or left off; nothing wider counts."""
     assert Settings(admin_secret_arns=(entry,)).admits_admin(arn) is admitted

@@ -157,8 +157,8 @@ def test_the_metrics_of_a_step(told: Callable[[], Told], counted: set[str], *, c
     assert directive["Namespace"] == "Own"
     assert {it["Name"] for it in directive["Metrics"]} == {"StepDuration", "CutoverWindow"} | counted
     assert {"Name": "CutoverWindow", "Unit": "Milliseconds"} in directive["Metrics"]
-    assert [set(names) for names in directive["Dimensions"]] == [{"service", "engine"}]
-    assert emf["engine"] == "memory"
+    assert [set(names) for names in directive["Dimensions"]] == [{"service", "engine"}, {"service", "engine", "step"}]
+    assert (emf["engine"], emf["step"]) == ("memory", "finishSecret")
     assert emf["CutoverWindow"] == [12.5]
     assert emf["StepDuration"][0] >= 0
 
@@ -175,6 +175,8 @@ def test_a_failure_is_logged_and_counted_by_its_class(told: Callable[[], Told]) 
     assert (failure["level"], failure["message"]) == ("ERROR", "No answer (at there). Wait.")
     assert (failure["error"], failure["retryable"], failure["token"]) == ("StoreUnavailable", True, TOKEN)
     (emf,) = metrics(lines)
+    dimensions = [set(names) for names in emf["_aws"]["CloudWatchMetrics"][0]["Dimensions"]]
+    assert dimensions == [{"service", "engine"}, {"service", "engine", "step"}, {"service", "engine", "error"}]
     assert emf["error"] == "StoreUnavailable"
     assert emf["RotationFailed"] == [1]
     assert "RotationSucceeded" not in emf

@@ -70,6 +70,11 @@ def place_of(secret: Secret, admin: Secret | None) -> Address:
 def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
     """Give the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
     arn = secret.admin_arn or ""
+    _require_listed(delivery, secret, arn)
+    return arn
+
+
+def _require_listed(delivery: Delivery, secret: Secret, arn: str) -> None:
     if arn == secret.arn:
         raise GuardViolation(
             'The secret\'s "masterarn" names the secret itself',
@@ -82,12 +87,12 @@ def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
             where=secret.arn,
             remedy="Add its ARN to ADMIN_SECRET_ARNS (the parameter AdminSecretArns of the stack), or correct it.",
         )
-    return arn
 
 
 def read_admin(delivery: Delivery, secret: Secret) -> Secret:
     """Read the admin secret that the secret names. Raises GuardViolation where it may not be used for this user."""
     admin = _read(delivery, require_admin_allowed(delivery, secret))
+    _require_listed(delivery, secret, admin.arn)  # a name without its suffix may be another secret's
     stem = secret.username.removesuffix(CLONE_SUFFIX)
     if admin.username in {secret.username, stem, stem + CLONE_SUFFIX}:
         raise GuardViolation(

@@ -107,11 +107,11 @@ class AlternatingUsers:
         with access.open_admin(delivery, admin) as session:
             session.lock(lock_name(pair.base))
             ownership = session.ownership(pair)
-            if ownership is not Ownership.OURS and not (
-                ownership is Ownership.UNMARKED and _holds_its_password(delivery, pair, admin)
-            ):
+            if ownership is Ownership.FOREIGN:
                 raise _not_ours(pair)
             require_no_rotation(delivery.store.describe())
+            if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
+                return 0  # that password is refused already, whoever's the account is
             session.disable_password(pair.idle)
             return session.end_sessions(pair.idle) if end_sessions else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -114,6 +115,14 @@ def test_no_password_is_said_after_the_login(stage: Stage) -> None:
     assert said.count("PASSWORD 'sha256|") == 6
     log = stage.server.log_text()
     assert not [password for password in made if password.reveal() in said or password.reveal() in log]
+
+
+def test_the_driver_logs_nothing_of_a_statement(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even where everything else is logged."""
+    user = stage.user()
+    with caplog.at_level(logging.DEBUG), stage.login(user) as session, pytest.raises(PermissionDenied):
+        session.set_password(stage.user().username, stage.password())
+    assert caplog.records == []
 
 
 def test_an_ended_password_logs_nobody_in(stage: Stage) -> None:

@@ -196,3 +196,17 @@ def test_a_previous_version_that_cannot_be_read_says_nothing() -> None:
     stage = taken_over("app_clone", "app", previous="app")
     stage.store.values[stage.store.holder(Stage.PREVIOUS) or ""] = "no JSON"
     assert idle_user(stage) == "app_clone_clone"
+
+
+def test_an_admin_secret_named_without_its_suffix_must_be_on_the_list_itself() -> None:
+    """A name that looks like a listed secret with its suffix may be another secret's, and is refused once read."""
+    listed = ADMIN_ARN.removesuffix("-AbCdEf")
+    stage = MemoryStage(
+        admin=True, settings=Settings(admin_secret_arns=(f"{listed}-??????",)), masterarn=f"{listed}-others"
+    )
+    stage.store.admins[f"{listed}-others-GhIjKl"] = stage.store.admins[ADMIN_ARN]
+    stage.store.resolves[f"{listed}-others"] = f"{listed}-others-GhIjKl"
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, GuardViolation)
+    assert "ADMIN_SECRET_ARNS" in str(error)
+    assert stage.server.accepted == []

@@ -118,19 +118,21 @@ def test_another_secrets_account_is_left_alone(stage: MemoryStage) -> None:
 
 
 def test_an_unmarked_account_with_another_password_is_left_alone(stage: MemoryStage) -> None:
-    """Without a mark, and without the password that AWSPREVIOUS holds, nothing proves the account."""
+    """Without a mark, and without the password that AWSPREVIOUS holds, there is nothing of ours to end."""
     stage.server.accounts["app_clone"].mark = None
     stage.server.accounts["app_clone"].password = "somebody-elses"
-    assert isinstance(refused(stage), NotOurs)
+    revoke(stage)
+    assert stage.server.accounts["app_clone"].password == "somebody-elses"
 
 
 def test_an_unmarked_account_is_proven_by_its_password(stage: MemoryStage) -> None:
     """Where there is no mark, the password that AWSPREVIOUS holds is the proof: it is the one to end."""
     stage.server.accounts["app_clone"].mark = None
     leaked = stage.credential(Stage.PREVIOUS)
-    revoke(stage)
-    assert not stage.server.logs_in(leaked)
-    assert stage.current_logs_in()
+    for _ in range(2):
+        revoke(stage)
+        assert not stage.server.logs_in(leaked)
+        assert stage.current_logs_in()
 
 
 def test_a_previous_user_outside_of_the_pair_is_left_alone(stage: MemoryStage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from rotation.engines.redshift.network import Channel
     from rotation.model import Address, Credential, Deadline
+
+logging.getLogger("redshift_connector").setLevel(logging.WARNING)
+# At the level DEBUG, which Lambda's own settings can switch on, the driver logs what the server says of a statement.
 
 _CLEAR_TEXT: Final = 3
 """AuthenticationCleartextPassword (PostgreSQL manual, "Message Formats")."""
