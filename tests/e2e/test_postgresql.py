@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.report import cutover_windows
+from tests.support.rds import describing
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
@@ -184,3 +185,26 @@ def test_a_failed_rotation_counts_its_error(postgresql_theatre: Theatre) -> None
     records = [json.loads(line) for line in lines if "_aws" in line]
     assert [record["error"] for record in records if "RotationFailed" in record] == ["RotationRefused"]
     assert len([record for record in records if "RotationSucceeded" in record]) == 1
+
+
+def test_an_admin_that_rds_manages_is_found_by_its_tag(
+    postgresql_theatre: Theatre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An admin secret with a user and a password only costs two describes more: its tags, and the instance."""
+    theatre = postgresql_theatre
+    shop = application(theatre, "alternating-users")
+    whole = json.loads(theatre.emulator.value(theatre.admin_arn) or "")
+    bare = json.dumps({key: whole[key] for key in ("username", "password")})
+    instance = "arn:aws:rds:eu-west-1:123456789012:db:shop"
+    put = {"SecretId": theatre.admin_arn, "ClientRequestToken": f"bare-{'0' * 32}", "SecretString": bare}
+    theatre.emulator.execute("PutSecretValue", put)
+    tag = {"Key": "aws:rds:primaryDBInstanceArn", "Value": instance}
+    theatre.emulator.execute("TagResource", {"SecretId": theatre.admin_arn, "Tags": [tag]})
+    with describing("postgres", theatre.scene.host, theatre.scene.port) as (url, asked):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", url)
+        result = shop.rotate()
+    restored = {**put, "ClientRequestToken": f"whole-{'0' * 32}", "SecretString": json.dumps(whole)}
+    theatre.emulator.execute("PutSecretValue", restored)
+    assert result.succeeded, [str(step.error) for step in result.steps]
+    assert len(result.calls) == 10
+    assert [(one["Action"], one["DBInstanceIdentifier"]) for one in asked] == [(["DescribeDBInstances"], [instance])]

@@ -1,0 +1,41 @@
+"""The one answer of the RDS API that a rotation asks for, over HTTP on the loopback interface."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ANSWER: Final = """<DescribeDBInstancesResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/">
+<DescribeDBInstancesResult><DBInstances><DBInstance><Engine>{engine}</Engine>
+<Endpoint><Address>{host}</Address><Port>{port}</Port></Endpoint></DBInstance></DBInstances>
+</DescribeDBInstancesResult></DescribeDBInstancesResponse>"""
+
+
+@contextmanager
+def describing(engine: str, host: str, port: int) -> Iterator[tuple[str, list[dict[str, list[str]]]]]:
+    """Answer DescribeDBInstances with that endpoint; gives the service's address and the requests it got."""
+    asked: list[dict[str, list[str]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            body = _ANSWER.format(engine=engine, host=host, port=port).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
