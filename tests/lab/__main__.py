@@ -16,7 +16,7 @@ from tests.support.tls import Authority
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ENGINES = ("postgresql", "mysql", "mariadb", "documentdb")
+ENGINES = ("postgresql", "mysql", "mariadb", "documentdb", "redshift")
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
