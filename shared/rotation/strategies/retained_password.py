@@ -9,7 +9,14 @@ from rotation import recovery
 from rotation.errors import AccountUnusable, AuthenticationFailed, PasswordRejected
 from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
 from rotation.strategies import access
-from rotation.strategies.labels import changed_meanwhile, give_up, made_from, promote, still_pending
+from rotation.strategies.labels import (
+    changed_meanwhile,
+    give_up,
+    made_from,
+    promote,
+    require_no_rotation,
+    still_pending,
+)
 from rotation.strategies.single_user import SingleUser, lock_name
 
 if TYPE_CHECKING:
@@ -56,10 +63,10 @@ class RetainedPassword:
                 promote(delivery, current.version)
             elif entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
-            elif admin is None:
-                self._retain(delivery, session)
-            else:
+            elif admin is not None:
                 self._retain_by_admin(delivery, stack.enter_context(access.open_admin(delivery, admin)), admin)
+            elif not session.lock(lock_name(current.username)) or still_pending(delivery):
+                self._retain(delivery, session)
 
     def test(self, delivery: Delivery) -> None:
         """Log in as clients will."""
@@ -92,6 +99,7 @@ class RetainedPassword:
             with self._changer(delivery, current) as session:
                 if _retaining(session).retention_obstacle(current.username) is None:
                     session.lock(lock_name(current.username))
+                    require_no_rotation(delivery.store.describe())
                     session.set_password(current.username, current.credential.password)
                     _retaining(session).discard_retained(current.username)
         return _ALONE.revoke(delivery, previous, end_sessions=end_sessions)
@@ -148,7 +156,6 @@ class RetainedPassword:
         try:
             delivery.engine.connect(pending.address, pending.credential, delivery.deadline).__exit__(None, None, None)
         except (AuthenticationFailed, AccountUnusable):
-            session.lock(lock_name(pending.username))
             if not still_pending(delivery):
                 return
             session.set_password(pending.username, pending.credential.password)

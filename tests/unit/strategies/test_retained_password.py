@@ -12,6 +12,7 @@ from rotation.model import LATE_CUTOVER, Mark, Stage, Step, StrategyName
 from rotation.settings import Settings
 from rotation.steps import revoke_previous
 from rotation.strategies import strategy_for
+from tests.support.interruptions import contested, when
 from tests.support.stage import FIRST, MemoryStage
 
 if TYPE_CHECKING:
@@ -250,3 +251,28 @@ def test_an_admin_that_is_not_listed_is_refused() -> None:
     error = stage.play(stage.store.rotate())
     assert isinstance(error, GuardViolation)
     assert "ADMIN_SECRET_ARNS" in error.remedy
+
+
+def test_a_twin_that_finished_while_the_lock_was_waited_for_leaves_nothing_to_do() -> None:
+    """A delivery that waited looks at its token again, and changes nothing where it is AWSCURRENT by then."""
+    stage = stage_of()
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    before = stage.held_passwords()
+
+    def twin() -> None:
+        stage.store.promote(token, stage.store.holder(Stage.CURRENT) or "")
+
+    with contested(stage.server, "rotation of app", twin):
+        stage.step(Step.SET, token)
+    assert stage.held_passwords() == before
+
+
+def test_a_rotation_that_begins_meanwhile_stops_a_revocation(stage: MemoryStage) -> None:
+    """Under the lock the labels are read once more: the password that is being prepared must not be discarded."""
+    stage.rotate()
+    before = stage.held_passwords()
+    stage.server.effect = when("connect", "after", stage.store.rotate)
+    with pytest.raises(RotationRefused, match="under way"):
+        revoke_previous(stage.delivery(""), end_sessions=False)
+    assert stage.held_passwords() == before
