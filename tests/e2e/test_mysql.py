@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
+import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -12,6 +14,7 @@ from tests.support.cuts import Cut, Scissors, cutting
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
+    from tests.support.secretsmanager.rotation import StepResult
 
 COSTS = {
     ("mysql", "retained-password"): (8, 3),
@@ -115,6 +118,50 @@ class TestEveryStrategy:
             shop.work()
 
 
+OVERLAPPING = [play for play in COSTS if not play[1].startswith("single-user")]
+"""The strategies that reject no client, not even one that keeps what it read."""
+
+
+@pytest.mark.parametrize(("engine", "strategy"), OVERLAPPING)
+class TestClients:
+    def test_that_read_each_time_are_never_rejected(
+        self, request: pytest.FixtureRequest, engine: str, strategy: str
+    ) -> None:
+        """In 200 rotations a client that reads AWSCURRENT before each login is rejected not once."""
+        shop = _play(request, engine, strategy).application()
+        with shop.clients() as client:
+            assert all(shop.rotate().succeeded for _ in range(200))
+        assert client.seen.logins > 200
+        assert client.seen.rejected == 0
+
+    def test_that_keep_the_secret_until_the_next_rotation_are_never_rejected(
+        self, request: pytest.FixtureRequest, engine: str, strategy: str
+    ) -> None:
+        """What was read after one rotation logs in after each step of the next; the one after that may end it."""
+        shop = _play(request, engine, strategy).application()
+        for _ in range(20):
+            kept = shop.secret()
+            seen: list[bool] = []
+            assert shop.rotate(lambda _, kept=kept, seen=seen: seen.append(shop.is_accepted(kept))).succeeded
+            assert seen == [True] * 4
+
+    def test_are_not_rejected_where_rotations_are_abandoned_in_between(
+        self, request: pytest.FixtureRequest, engine: str, strategy: str
+    ) -> None:
+        """Each rotation is begun, given up after setSecret, and done anew: neither sort of client is rejected."""
+        shop = _play(request, engine, strategy).application()
+        with shop.clients() as client:
+            for _ in range(20):
+                kept = shop.secret()
+                assert _abandoned_after_set(shop) == "setSecret"
+                assert shop.is_accepted(kept)
+                assert shop.rotate().succeeded
+                assert shop.is_accepted(kept)
+        assert client.seen.logins > 40
+        assert client.seen.rejected == 0
+        shop.work()
+
+
 @pytest.mark.parametrize("strategy", ["retained-password", "retained-password-by-admin", "alternating-users"])
 def test_a_secret_that_was_read_once_logs_in_until_the_next_rotation(mysql_theatre: Theatre, strategy: str) -> None:
     """Clients that cache are not rejected, also where rotations are abandoned in between."""
@@ -146,6 +193,103 @@ def test_without_the_right_to_two_passwords_the_change_is_late(mysql_theatre: Th
     assert "GRANT APPLICATION_PASSWORD_ADMIN" in mysql_theatre.function_log.getvalue()
 
 
+class TestMovingOver:
+    """Secrets of AWS's functions for alternating users: `user`@'%' and `user_clone`@'%', no marks."""
+
+    @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+    @pytest.mark.parametrize("earlier", [0, 1, 2, 3])
+    def test_a_secret_goes_on_rotating(self, request: pytest.FixtureRequest, engine: str, earlier: int) -> None:
+        """However often theirs rotated it, ours takes over, and the application keeps all of its rights."""
+        shop = _play(request, engine, "alternating-users").application()
+        user = shop.secret()["username"]
+        for _ in range(earlier):
+            _rotate_as_theirs(shop)
+        names = [shop.secret()["username"]]
+        assert "rotation" not in shop.secret()
+        for _ in range(3):
+            kept = shop.secret()
+            result = shop.rotate()
+            assert result.succeeded, [str(step.error) for step in result.steps]
+            assert shop.is_accepted(kept)
+            shop.work()
+            names.append(shop.secret()["username"])
+        assert names == list(itertools.islice(itertools.cycle((user, f"{user}_clone")), earlier % 2, earlier % 2 + 4))
+
+    @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+    def test_a_secret_can_go_back_and_forth(self, request: pytest.FixtureRequest, engine: str) -> None:
+        """Every key of theirs but user name and password stays as it was, and either goes on after the other."""
+        shop = _play(request, engine, "alternating-users").application()
+        before = shop.secret()
+        for theirs in (True, False, True, True, False, False, True, False):
+            kept = shop.secret()
+            if theirs:
+                _rotate_as_theirs(shop)
+            else:
+                result = shop.rotate()
+                assert result.succeeded, [str(step.error) for step in result.steps]
+            after = shop.secret()
+            assert {**after, "username": "", "password": "", "rotation": ""} == {
+                **before,
+                "username": "",
+                "password": "",
+                "rotation": "",
+            }
+            assert after["username"] != kept["username"]
+            assert shop.is_accepted(kept)
+            shop.work()
+
+    @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+    def test_a_clone_that_no_label_names_is_left_alone(self, request: pytest.FixtureRequest, engine: str) -> None:
+        """An account of the clone's name alone proves nothing: the message names the setting that adopts it."""
+        play = _play(request, engine, "alternating-users")
+        shop, other = play.application(), play.application()
+        clone = {**other.secret(), "username": f"{shop.secret()['username']}_clone"}
+        _as_root(play.theatre, f"RENAME USER {other.secret()['username']} TO {clone['username']}")
+        result = shop.rotate()
+        assert type(result.steps[-1].error).__name__ == "NotOurs"
+        assert "ADOPT_UNMARKED_CLONES" in str(result.steps[-1].error)
+        assert shop.is_accepted(clone)
+        shop.work()
+
+
+def _rotate_as_theirs(shop: Application) -> None:
+    """Do to accounts and secret what AWS's MySQL function for alternating users leaves behind."""
+    secret = shop.secret()
+    base = secret["username"].removesuffix("_clone")
+    other = f"{base}_clone" if secret["username"] == base else base
+    password = f"theirs-{uuid.uuid4()}"
+    _as_root(shop.theatre, f"CREATE USER IF NOT EXISTS {other}@'%' IDENTIFIED BY '{password}'")
+    for (grant,) in _as_root(shop.theatre, f"SHOW GRANTS FOR {secret['username']}@'%'"):
+        what, _, rest = str(grant).partition(" TO ")
+        option = " WITH GRANT OPTION" if rest.endswith("WITH GRANT OPTION") else ""
+        _as_root(shop.theatre, f"{what} TO {other}@'%'{option}")
+    _as_root(shop.theatre, f"ALTER USER {other}@'%' REQUIRE SSL")
+    word = f"PASSWORD('{password}')" if shop.theatre.scene.engine == "mariadb" else f"'{password}'"
+    _as_root(shop.theatre, f"SET PASSWORD FOR {other}@'%' = {word}")
+    value = json.dumps({**secret, "username": other, "password": password})
+    put = {"SecretId": shop.arn, "ClientRequestToken": str(uuid.uuid4()), "SecretString": value}
+    shop.theatre.emulator.execute("PutSecretValue", put)
+
+
+def _play(request: pytest.FixtureRequest, engine: str, strategy: str) -> Play:
+    return Play(request.getfixturevalue(f"{engine}_theatre"), engine, strategy)
+
+
+def _abandoned_after_set(shop: Application) -> str:
+    """Begin a rotation, cut it once setSecret is done, and give the token up; say which step was the last."""
+    steps: list[str] = []
+
+    def cut(step: StepResult) -> None:
+        steps.append(step.step)
+        if step.step == "setSecret":
+            raise Cut
+
+    with contextlib.suppress(Cut):
+        shop.rotate(cut)
+    shop.theatre.player.abandon(shop.arn)
+    return steps[-1]
+
+
 def _begun(shop: Application) -> str:
     """Begin a rotation, and cut it before testSecret's login."""
     scissors = Scissors(6)
@@ -155,6 +299,7 @@ def _begun(shop: Application) -> str:
     return scissors.trace[-1]
 
 
-def _as_root(theatre: Theatre, statement: str) -> None:
+def _as_root(theatre: Theatre, statement: str) -> list[tuple[Any, ...]]:
     server: Any = theatre.scene._server  # type: ignore[attr-defined]  # noqa: SLF001 the scene's own
-    server.execute(statement, quiet=True)
+    rows: list[tuple[Any, ...]] = server.execute(statement, quiet=True)
+    return rows

@@ -20,18 +20,30 @@ import yaml
 from botocore import xform_name
 
 from rotation import errors, machine, passwords, secret_format
+from rotation.engines.documentdb import DocumentDB
+from rotation.engines.mysql import MySQL
 from rotation.engines.postgresql import PostgreSQL
+from rotation.engines.redshift import Redshift
 from rotation.entrypoint import Event
-from rotation.model import CLONE_SUFFIX, StoredVersion
+from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Credential, Mark, Password, StoredVersion, StrategyName
 from rotation.settings import Settings
+from rotation.strategies import strategy_for
 from rotation.telemetry import NAMESPACE, Telemetry
+from tests.dialect.documentdb import stage as documentdb
+from tests.dialect.mysql import stage as mysql_stage
+from tests.dialect.redshift import stage as redshift
+from tests.lab.__main__ import ENGINES as LAB
 from tests.lab.__main__ import arguments
 from tests.support import picture
+from tests.support.mongodb import MongoServer
+from tests.support.redshift.server import RedshiftServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rotation.model import Traits
     from tests.support.postgresql_address import Postgres
+    from tests.support.tls import Authority
 
 ROOT = Path(__file__).parents[2]
 README = picture.README.read_text("utf-8")
@@ -39,6 +51,22 @@ SHIPPED = sorted((ROOT / "shared/rotation").rglob("*.py"))
 TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")
 OWN_OPTIONS = {"query", "output", "region", "profile", "cli-binary-format"}
 """Options of the AWS command line itself, which no service's model has."""
+
+FUNCTIONS = {
+    "postgresql": PostgreSQL.traits,
+    "mysql": MySQL.traits,
+    "documentdb": DocumentDB.traits,
+    "redshift": Redshift.traits,
+}
+"""What is fixed about the engine of each function, by the name of its folder."""
+
+ADMIN_PASSWORD = "Its-present-passw0rd"
+"""What the statements in the README give the admin."""
+
+TAKEN = (
+    "| engine | `engine` in the secret | port | `dbname` | password length "
+    "| never in a new password, unless you set it | longest user name; of a base with a clone |"
+)
 
 
 class Block(NamedTuple):
@@ -78,6 +106,17 @@ def commands() -> Iterator[list[str]]:
             yield shlex.split(line)
 
 
+def statements(kind: str) -> list[str]:
+    """Give the statements of an engine's SQL blocks, in order."""
+    return [one.strip() for text in blocks("sql", kind) for one in text.split(";") if one.strip()]
+
+
+def traits_of(name: str) -> Traits:
+    """Give the traits of the engine that takes the name, as it stands in a secret."""
+    (traits,) = (traits for traits in FUNCTIONS.values() if name in traits.names)
+    return traits
+
+
 AWS = [words for words in commands() if words[0] == "aws"]
 
 
@@ -95,6 +134,11 @@ def calls(name: str) -> Iterator[ast.Call]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
                 yield node
+
+
+STRATEGIES_HEAD = (
+    "| | " + " | ".join(f"`{name}`" for name in ("alternating-users", "retained-password", "single-user")) + " |"
+)
 
 
 class Recorder(dict[str, str]):
@@ -166,9 +210,33 @@ def test_json_parses(text: str) -> None:
 
 @pytest.mark.parametrize("text", blocks("json", "secret"))
 def test_an_example_of_a_secret_is_one(text: str) -> None:
-    """What the README shows as a secret is accepted by the PostgreSQL function."""
-    secret = secret_format.parse(StoredVersion("arn", "version", frozenset(), text), PostgreSQL.traits)
+    """What the README shows as a secret is accepted by the function of its engine, and has a strategy."""
+    traits = traits_of(json.loads(text)["engine"])
+    secret = secret_format.parse(StoredVersion("arn", "version", frozenset(), text), traits)
     assert secret.username.startswith("shop")
+    assert strategy_for(secret, Settings()).name in StrategyName
+
+
+def test_every_engine_has_an_example_of_a_secret() -> None:
+    """No function is without one."""
+    shown = {traits_of(json.loads(text)["engine"]).name for text in blocks("json", "secret")}
+    assert shown == {traits.name for traits in FUNCTIONS.values()}
+
+
+def test_the_default_strategies_are_those_of_the_code() -> None:
+    """The table's line on defaults holds for the example of each engine, with an admin secret and without."""
+    ((_, alternating, retained, single),) = (row for row in rows(STRATEGIES_HEAD) if row[0] == "chosen by default")
+    for text in blocks("json", "secret"):
+        document = {key: value for key, value in json.loads(text).items() if key not in {"rotation", "masterarn"}}
+        traits = traits_of(document["engine"])
+        for more, name in (({"masterarn": "arn"}, "alternating-users"), ({}, None)):
+            value = json.dumps(document | more)
+            secret = secret_format.parse(StoredVersion("arn", "version", frozenset(), value), traits)
+            two = "retained-password" if document["engine"] in traits.two_passwords else "single-user"
+            assert strategy_for(secret, Settings()).name == (name or two)
+    assert set(re.findall(r"`(\w+-?\w*)`", retained)) == {"engine", *MySQL.traits.two_passwords}
+    assert "masterarn" in alternating
+    assert "another" in single
 
 
 @pytest.mark.parametrize("text", blocks("json", "managed"))
@@ -260,7 +328,13 @@ def test_the_demo_has_the_options_that_are_shown(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words[2:])
     options = shlex.split(given.pop("OPTIONS", ""))
     named = [part for name, value in given.items() for part in (f"--{name.lower()}", value)]
-    assert arguments(named + options).engine == "postgresql"
+    assert arguments(named + options).engine == given.get("ENGINE", LAB[0])
+
+
+def test_the_demo_is_shown_for_every_engine() -> None:
+    """No engine of the demo is left out."""
+    shown = {word.removeprefix("ENGINE=") for words in commands() for word in words if word.startswith("ENGINE=")}
+    assert shown | {LAB[0]} == set(LAB)
 
 
 @pytest.mark.parametrize("words", AWS, ids=lambda words: " ".join(words[1:3]))
@@ -277,11 +351,28 @@ def test_an_aws_command_is_one_that_the_service_has(words: list[str]) -> None:
 
 
 def test_an_aws_command_names_the_stacks_function() -> None:
-    """The function that the commands name is the one that the template names, in the stack of samconfig.toml."""
+    """The functions that the README names are those that the template names, in the stack of samconfig.toml."""
     (stack,) = re.findall(r'stack_name = "(.+)"', (ROOT / "samconfig.toml").read_text("utf-8"))
-    (suffix,) = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}-(postgresql)", TEMPLATE)
+    suffixes = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}-(\w+)", TEMPLATE)
     named = set(re.findall(rf"\b{stack}-\w+", README))
-    assert named == {f"{stack}-{suffix}"}
+    assert named == {f"{stack}-{suffix}" for suffix in suffixes}
+    assert set(suffixes) == set(FUNCTIONS) == {file.parent.name for file in (ROOT / "functions").glob("*/app.py")}
+
+
+def test_every_function_of_the_stack_is_listed() -> None:
+    """The table of outputs names each function's ARN, beside the function's name."""
+    outputs = re.findall(r"^  (\w+FunctionArn):$", TEMPLATE.split("\nOutputs:\n")[1], re.MULTILINE)
+    listed = {row[0].strip("`"): row[1].strip("`") for row in rows("| output | function | for secrets of |")}
+    assert listed == {name: f"secret-rotation-{name.removesuffix('FunctionArn').lower()}" for name in outputs}
+
+
+def test_every_function_has_a_row_in_the_table_of_engines() -> None:
+    """Each function is linked, beside the strategies that its engine has."""
+    table = rows("| engine | function | driver | strategies | state |")
+    assert {link for link in LINKS if link.endswith("/app.py")} == {f"functions/{name}/app.py" for name in FUNCTIONS}
+    for row in table:
+        offered = set(re.findall(r"`([^`]+)`", row[3]))
+        assert offered == set(StrategyName) - (set() if row[0].startswith("MySQL") else {"retained-password"})
 
 
 def test_every_parameter_of_the_stack_is_explained() -> None:
@@ -357,20 +448,46 @@ def test_lines_of_the_log_that_are_quoted_are_written() -> None:
     ):
         assert f"`{line}`" in README
         assert line in texts
+    for part in blocks("text"):
+        if part.startswith("The password will change"):
+            said, reason, grant = re.fullmatch(r"(.*?: )(a right is .*? TO )(.*)\n", part).groups()  # type: ignore[union-attr]
+            assert {said, reason} <= set(texts)
+            assert grant == "`shop`@`%`"
+    assert f"`{LATE_CUTOVER}`" in README
 
 
-def test_numbers_are_those_of_the_code() -> None:
-    """Limits that the README gives for PostgreSQL are the engine's."""
-    limits = PostgreSQL.traits.limits
-    assert (
-        f"Default {passwords.DEFAULT_LENGTH}; PostgreSQL takes {limits.password_min} to {limits.password_max}" in PROSE
-    )
-    assert f"up to {limits.name_bytes - len(CLONE_SUFFIX)} bytes" in PROSE
-    assert f"`{' '.join(limits.default_excluded)}`" in PROSE
-    names = ", ".join(f"`{name}`" for name in sorted(PostgreSQL.traits.names - {"aurora-postgresql"}))
-    assert f"{names} or `aurora-postgresql`" in PROSE
-    assert f"Default {PostgreSQL.traits.default_port}." in PROSE
-    assert f"Default `{PostgreSQL.traits.default_database}`." in PROSE
+@pytest.mark.parametrize("row", rows(TAKEN), ids=lambda row: row[0])
+def test_numbers_are_those_of_the_code(row: list[str]) -> None:
+    """The limits and names that the README gives for an engine are the engine's."""
+    _, named, port, database, lengths, excluded, longest = row
+    names = re.findall(r"`([^`]+)`", named)
+    traits = traits_of(names[0])
+    limits = traits.limits
+    assert port == str(traits.default_port)
+    assert database.strip("`") == (traits.default_database or "none")
+    assert lengths == f"{limits.password_min} to {limits.password_max}"
+    assert excluded == f"`{' '.join(limits.default_excluded)}`"
+    for name in names:
+        most = traits.name_bytes(name)
+        assert longest == f"{most}; {most - len(CLONE_SUFFIX)} bytes"
+
+
+def test_every_name_of_an_engine_is_listed() -> None:
+    """The table has each name that a secret may say, and no other."""
+    listed = [name for row in rows(TAKEN) for name in re.findall(r"`([^`]+)`", row[1])]
+    assert sorted(listed) == sorted(name for traits in FUNCTIONS.values() for name in traits.names)
+    assert f"Default {passwords.DEFAULT_LENGTH};" in PROSE
+
+
+def test_rules_that_cannot_be_switched_off_are_those_of_the_code() -> None:
+    """The README names what DocumentDB and Redshift forbid, and nobody else does."""
+    documentdb_, redshift_ = DocumentDB.traits.limits, Redshift.traits.limits
+    assert set(documentdb_.forbidden) == set('/"@')
+    assert set(redshift_.forbidden) == set("/\"@'\\ ")
+    assert redshift_.required == {"uppercase", "lowercase", "numbers"}
+    others = (traits.limits for name, traits in FUNCTIONS.items() if name in {"postgresql", "mysql"})
+    assert not any(limits.forbidden or limits.required for limits in others)
+    assert 'no `/ " @` for DocumentDB, and for Redshift no `/ " @ \' \\` and no space' in PROSE
 
 
 def test_the_handler_that_is_shown_is_the_functions() -> None:
@@ -380,12 +497,88 @@ def test_the_handler_that_is_shown_is_the_functions() -> None:
     assert stored.endswith(shown)
 
 
-def test_the_statements_run(postgres: Postgres) -> None:
+def test_the_statements_of_postgresql_run(postgres: Postgres) -> None:
     """PostgreSQL accepts the statements of the SQL blocks, in their order; nothing of them is kept."""
     with closing(postgres.connect(postgres.user, postgres.password)) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE ROLE shop")
-        for text in blocks("sql"):
-            cursor.execute(text)
+        for statement in statements("postgresql"):
+            cursor.execute(statement)
         cursor.execute("SELECT count(*) FROM pg_auth_members WHERE member = 'shop_admin'::regrole")
         assert cursor.fetchone() == (2,)
         connection.rollback()
+
+
+@pytest.fixture
+def orders(stage: mysql_stage.Stage) -> Iterator[mysql_stage.Stage]:
+    """Make the application that the README speaks of, with a role, on MySQL and on MariaDB."""
+    stage.run("CREATE DATABASE orders", "CREATE ROLE clerk", "GRANT DELETE ON orders.* TO clerk")
+    stage.user("shop")
+    direction = "FOR" if stage.is_mariadb else "TO"
+    stage.run(
+        "REVOKE ALL PRIVILEGES, GRANT OPTION FROM shop",
+        "GRANT SELECT, INSERT ON orders.* TO shop",
+        "GRANT clerk TO shop",
+        f"SET DEFAULT ROLE clerk {direction} shop",
+    )
+    yield stage
+    stage.run("DROP USER IF EXISTS shop, shop_clone, shop_admin", "DROP ROLE clerk", "DROP DATABASE orders")
+
+
+def test_the_rights_that_are_named_suffice_on_mysql_and_mariadb(orders: mysql_stage.Stage) -> None:
+    """The servers accept the statements, and their admin levels both, ends sessions, and sets two passwords."""
+    orders.run(*statements("mariadb" if orders.is_mariadb else "mysql"))
+    if not orders.is_mariadb:
+        orders.run("REVOKE APPLICATION_PASSWORD_ADMIN ON *.* FROM shop")  # it is for a user without a clone
+    admin = Credential("shop_admin", Password(ADMIN_PASSWORD))
+    idle, changes = orders.level(admin, mysql_stage.pair_of("shop"))
+    assert any("clerk" in change for change in changes)
+    orders.level(admin, mysql_stage.pair_of("shop", promote="base", version="version-2"))
+    with orders.login(idle), orders.login(admin) as session:
+        assert session.end_sessions("shop_clone") == 1
+        session.guard_target("shop", allow_privileged=False)
+        current, pending = orders.password(), orders.password()
+        session.set_password("shop", current)
+        if not orders.is_mariadb:
+            mark = Mark(mysql_stage.ARN, "shop", "version-3")
+            assert session.retain_password("shop", current, pending, mark, "version-2")
+            orders.run(statements("mysql")[0])
+            with orders.login(Credential("shop", current)) as alone:
+                assert alone.retention_obstacle("shop") is None
+
+
+def test_the_rights_that_are_named_suffice_on_mongodb(authority: Authority) -> None:
+    """MongoDB accepts the commands of the mongosh blocks; user and admin may then do what the README says."""
+    with MongoServer(authority) as server:
+        stage = documentdb.Stage(server)
+        user = stage.user("shop")
+        for line in "".join(blocks("js", "documentdb")).splitlines():
+            database, method, given = re.fullmatch(r'db\.getSiblingDB\("(\w+)"\)\.(\w+)\((.*)\)', line).groups()  # type: ignore[union-attr]
+            first, *more = json.loads(f"[{given.replace('passwordPrompt()', json.dumps(ADMIN_PASSWORD))}]")
+            fields = dict(first) if isinstance(first, dict) else {"roles": more[0]}
+            name = fields.pop("role", None) or fields.pop("user", None) or first
+            server.run(method, name, database=database, **fields)
+        admin = Credential("shop_admin", Password(ADMIN_PASSWORD))
+        with stage.login(user) as session:
+            session.rehearse_password("shop", user.password)
+            session.set_password("shop", user.password)
+        idle, _ = stage.level(admin, documentdb.pair_of("shop"))
+        stage.level(admin, documentdb.pair_of("shop", promote="base", version="version-2"))
+        with stage.login(idle), stage.login(admin) as session:
+            assert session.end_sessions("shop_clone") == 1
+
+
+@pytest.mark.parametrize("admin", ["shop_admin", "shop_levelling"])
+def test_the_rights_that_are_named_suffice_on_the_stand_in_for_redshift(authority: Authority, admin: str) -> None:
+    """The stand-in accepts the statements, and either admin levels a pair of which no grant is missing."""
+    with RedshiftServer(authority) as server:
+        stage = redshift.Stage(server)
+        stage.user("shop")
+        stage.run(*statements("redshift"))
+        clone, _ = stage.level(redshift.pair_of("shop"), Credential(admin, Password(ADMIN_PASSWORD)))
+        stage.accepts(clone)
+
+
+def test_every_statement_belongs_to_an_engine() -> None:
+    """No SQL or mongosh block escapes the tests above."""
+    kinds = {block.kind for block in BLOCKS if block.language in {"sql", "js"}}
+    assert kinds == {"postgresql", "mysql", "mariadb", "documentdb", "redshift"}

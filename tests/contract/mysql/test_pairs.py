@@ -212,3 +212,40 @@ def test_power_through_a_role_is_seen(stage: Stage) -> None:
     )
     with stage.login(stage.superuser()) as session, pytest.raises(GuardViolation, match="CREATE USER"):
         session.guard_target(user.username, allow_privileged=False)
+
+
+def test_a_user_of_mariadb_that_logs_in_otherwise_is_left_alone(mariadb: Stage) -> None:
+    """An account that the operating system lets in has no password to rotate."""
+    name = unique()
+    mariadb.run(f"CREATE USER {name} IDENTIFIED VIA unix_socket")
+    with mariadb.login(mariadb.admin()) as session:
+        assert session.ownership(pair_of(name, promote="base")) is Ownership.UNMARKED
+        with pytest.raises(GuardViolation, match="unix_socket"):
+            session.guard_target(name, allow_privileged=True)
+
+
+def test_a_login_that_begins_without_its_default_roles_is_not_equal(stage: Stage) -> None:
+    """What the server runs at each login can take away what was granted."""
+    base, role = stage.user(), unique("role")
+    stage.run(
+        f"CREATE ROLE {role}",
+        f"GRANT {role} TO {base.username}",
+        f"SET DEFAULT ROLE {role} {'FOR' if stage.is_mariadb else 'TO'} {base.username}",
+    )
+    idle, _ = stage.level(stage.superuser(), pair_of(base.username))
+    stage.run("SET GLOBAL init_connect = 'SET ROLE NONE'")
+    try:
+        with stage.login(idle) as session, pytest.raises(AccessMismatch, match="without its default roles"):
+            session.check_access(pair_of(base.username))
+    finally:
+        stage.run("SET GLOBAL init_connect = ''")
+    with stage.login(idle) as session:
+        session.check_access(pair_of(base.username))
+
+
+def test_a_clone_that_was_prepared_for_another_rotation_is_not_equal(mysql: Stage) -> None:
+    """The clone's mark names the version that it was levelled for."""
+    base = mysql.user()
+    idle, _ = mysql.level(mysql.admin(), pair_of(base.username))
+    with mysql.login(idle) as session, pytest.raises(AccessMismatch, match="not prepared for this rotation"):
+        session.check_access(pair_of(base.username, version="version-2"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.errors import PasswordRejected, StatementFailed
+from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
 from rotation.model import Mark
 from tests.dialect.mysql.stage import ARN
 
@@ -64,6 +64,36 @@ def test_without_the_privilege_an_obstacle_is_named(stage: Stage) -> None:
     with stage.login(user) as session:
         said = session.retention_obstacle(user.username) or ""
         assert ("keeps one password" if stage.is_mariadb else "GRANT APPLICATION_PASSWORD_ADMIN") in said
+
+
+def test_with_the_privilege_nothing_stands_in_the_way(mysql: Stage) -> None:
+    """A user that may keep two passwords of its own needs no admin."""
+    user = mysql.retaining()
+    with mysql.login(user) as session:
+        assert session.retention_obstacle(user.username) is None
+
+
+def test_who_may_read_accounts_may_not_yet_change_them(stage: Stage) -> None:
+    """Rehearsing, setting and ending another user's password name the right that is missing, and change nothing."""
+    user, victim = stage.user(), stage.user()
+    stage.run(f"GRANT SELECT ON mysql.* TO {user.username}")
+    with stage.login(user) as session:
+        for act in (session.rehearse_password, session.set_password):
+            with pytest.raises(PermissionDenied, match="GRANT CREATE USER"):
+                act(victim.username, stage.password())
+        with pytest.raises(PermissionDenied, match="GRANT CREATE USER"):
+            session.disable_password(victim.username)
+    assert stage.accepts(victim)
+
+
+def test_who_may_not_end_the_sessions_of_others_is_told_the_right(stage: Stage) -> None:
+    """A login that sees another user's session, and may not end it, names the grant; the session goes on."""
+    user, other = stage.user(), stage.user()
+    stage.run(f"GRANT PROCESS ON *.* TO {user.username}")
+    with stage.login(other) as stays:
+        with stage.login(user) as session, pytest.raises(PermissionDenied, match="GRANT CONNECTION_ADMIN"):
+            session.end_sessions(other.username)
+        stays.rehearse_password(other.username, stage.password())
 
 
 def test_an_admin_sets_two_passwords_from_every_state(mysql: Stage) -> None:

@@ -128,7 +128,7 @@ def test_the_next_address_is_tried_when_the_first_does_not_answer(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each address of a host gets its share of the time."""
-    monkeypatch.setattr(network, "_resolve", lambda *_: ["127.0.0.2", "127.0.0.1"])
+    monkeypatch.setattr(network, "resolve", lambda *_: ["127.0.0.2", "127.0.0.1"])
     stage.accepts(stage.user())
 
 

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pymysql import _auth
 
-from rotation.engines.mysql import engine
-from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, PermissionDenied, TlsFailed
+from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, PermissionDenied
 from rotation.model import Deadline, Password
-from tests.support.tls import Authority
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rotation.model import Credential
     from tests.dialect.mysql.stage import Stage
 
@@ -83,35 +79,6 @@ def test_an_account_at_its_limit(stage: Stage) -> None:
 def test_an_account_that_wants_a_clients_certificate(stage: Stage) -> None:
     """REQUIRE X509 unmet reads like a wrong password (1045)."""
     assert refused(stage, stage.user(options="REQUIRE X509")).code == "1045"
-
-
-def test_a_nameless_account_that_stands_before_the_users(stage: Stage) -> None:
-    """A login that acts as another account is refused: it would change that one's password."""
-    user = stage.user()
-    stage.run(
-        f"CREATE USER ''@'127.0.0.1' IDENTIFIED BY '{user.password.reveal()}'",
-    )
-    try:
-        assert "acts as another account" in str(refused(stage, user))
-    finally:
-        stage.run("DROP USER ''@'127.0.0.1'")
-
-
-def test_a_foreign_certificate_is_refused_before_the_password(stage: Stage, tmp_path: Path) -> None:
-    """An authority that is not trusted is TlsFailed, and the server never hears of the user."""
-    other = type(stage.engine)(Authority.create(tmp_path, "Other").bundle)
-    since = stage.server.mark()
-    user = stage.user()
-    with pytest.raises(TlsFailed, match="not trusted"):
-        other.connect(stage.address(), user, Deadline(5))
-    assert not stage.server.logins(since).of(user.username).all
-
-
-def test_another_host_name_is_refused(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate for localhost is none for another name of the same address."""
-    monkeypatch.setattr(engine, "resolve", lambda *_: ["127.0.0.1"])
-    with pytest.raises(TlsFailed, match="another host"):
-        stage.engine.connect(replace(stage.address(), host="db.example"), stage.user(), Deadline(5))
 
 
 def test_without_tls_a_hash_that_the_server_does_not_know_yet_needs_it(

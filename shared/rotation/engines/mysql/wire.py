@@ -8,10 +8,8 @@ is left of the whole.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
-import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -83,21 +81,3 @@ def dial(numeric: str, port: int, deadline: Deadline) -> PlainSocket:
         plain.close()
         raise
     return plain
-
-
-def resolve(host: str, port: int, deadline: Deadline) -> list[str]:
-    """
-    Give the host's addresses, in the order to try them; none where it has none, or none in time.
-
-    The system's resolver has no time limit of its own, so it is asked in a thread that may be left behind.
-    """
-    found: list[str] = []
-    thread = threading.Thread(target=_look_up, args=(host, port, found), daemon=True)
-    thread.start()
-    thread.join(deadline.remaining())
-    return list(dict.fromkeys(found))
-
-
-def _look_up(host: str, port: int, found: list[str]) -> None:
-    with contextlib.suppress(OSError, UnicodeError):
-        found += [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

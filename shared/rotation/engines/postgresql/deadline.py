@@ -13,8 +13,6 @@ import contextlib
 import contextvars
 import math
 import select
-import socket
-import threading
 from typing import TYPE_CHECKING, Final
 
 from psycopg2 import OperationalError, extensions
@@ -31,10 +29,6 @@ _EVENTS: Final = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: se
 
 class DeadlinePassed(Exception):
     """The deadline passed while the driver waited for the server."""
-
-
-class Unresolved(Exception):
-    """The host's name has no address, or none in time."""
 
 
 @contextlib.contextmanager
@@ -70,24 +64,3 @@ def _milliseconds(deadline: Deadline | None) -> int | None:
     if not (left := deadline.remaining()):
         raise DeadlinePassed
     return math.ceil(left * 1000)
-
-
-def resolve(host: str, port: int, deadline: Deadline) -> list[str]:
-    """
-    Give the host's addresses, in the order to try them.
-
-    The system's resolver has no time limit of its own, so it is asked in a thread that may be left behind.
-    Raises Unresolved.
-    """
-    found: list[str] = []
-    thread = threading.Thread(target=_look_up, args=(host, port, found), daemon=True)
-    thread.start()
-    thread.join(deadline.remaining())
-    if not found:
-        raise Unresolved
-    return list(dict.fromkeys(found))
-
-
-def _look_up(host: str, port: int, found: list[str]) -> None:
-    with contextlib.suppress(OSError, UnicodeError):
-        found += [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

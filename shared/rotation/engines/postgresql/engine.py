@@ -9,11 +9,12 @@ import psycopg2
 
 from rotation.engines import tls
 from rotation.engines.postgresql.connection import Connection
-from rotation.engines.postgresql.deadline import DeadlinePassed, Unresolved, bounded, resolve
+from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import ENGINE, LATE
 from rotation.engines.postgresql.refusals import UNRESOLVED, decode, refusal
 from rotation.engines.postgresql.roles import fitting
 from rotation.engines.postgresql.session import PostgreSQLSession
+from rotation.engines.resolution import resolve
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
 from rotation.model import Limits, Traits
 
@@ -73,7 +74,7 @@ class PostgreSQL:
     ) -> extensions.connection:
         """Try the host's addresses in turn; each may take an equal share of the time that is left."""
         failure: EngineError = UNRESOLVED.at(str(address))
-        found = _addresses(address, deadline)
+        found = resolve(address.host, address.port, deadline)
         for left in range(len(found), 0, -1):
             share = deadline.within(deadline.remaining() / left)
             try:
@@ -126,13 +127,6 @@ class PostgreSQL:
             return error
         what, remedy = fault.value
         return TlsFailed(what, engine=ENGINE, where=str(address), remedy=remedy)
-
-
-def _addresses(address: Address, deadline: Deadline) -> list[str]:
-    try:
-        return resolve(address.host, address.port, deadline)
-    except Unresolved:
-        return []
 
 
 def _ask_for_tls(plain: socket.socket) -> bool:

@@ -15,7 +15,6 @@ import socket
 import ssl
 import struct
 import tempfile
-import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -23,6 +22,7 @@ import redshift_connector
 
 from rotation.engines import tls
 from rotation.engines.redshift.faults import ENGINE, LATE, REFUSED, UNRESOLVED
+from rotation.engines.resolution import resolve
 from rotation.errors import EngineError, TlsFailed, Unreachable
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def open_channel(address: Address, trusted: Path, deadline: Deadline) -> Channel
     Raises Unreachable or TlsFailed.
     """
     failure: EngineError = UNRESOLVED.at(str(address))
-    found = _resolve(address.host, address.port, deadline)
+    found = resolve(address.host, address.port, deadline)
     for left in range(len(found), 0, -1):
         try:
             share = deadline.within(deadline.remaining() / left)
@@ -172,17 +172,3 @@ def _ask_for_tls(plain: socket.socket) -> bool:
 def _tls_failed(fault: tls.TlsFault, address: Address) -> TlsFailed:
     what, remedy = fault.value
     return TlsFailed(what, engine=ENGINE, where=str(address), remedy=remedy)
-
-
-def _resolve(host: str, port: int, deadline: Deadline) -> list[str]:
-    """Give the host's addresses; the system's resolver has no time limit, so its thread may be left behind."""
-    found: list[str] = []
-    thread = threading.Thread(target=_look_up, args=(host, port, found), daemon=True)
-    thread.start()
-    thread.join(deadline.remaining())
-    return list(dict.fromkeys(found))
-
-
-def _look_up(host: str, port: int, found: list[str]) -> None:
-    with contextlib.suppress(OSError, UnicodeError):
-        found += [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]

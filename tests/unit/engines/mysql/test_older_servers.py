@@ -9,8 +9,9 @@ import pytest
 from rotation.engines.mysql import levelling, passwords
 from rotation.engines.mysql.accounts import State, attributes_of, default_options, read_grants
 from rotation.engines.mysql.connection import Account
-from rotation.engines.mysql.faults import STATEMENT
+from rotation.engines.mysql.faults import FAILED, NO_SUCH_THREAD, STATEMENT
 from rotation.engines.mysql.grants import Grant, Kind
+from rotation.engines.mysql.session import MySQLSession
 from rotation.errors import PermissionDenied, StatementFailed
 from rotation.model import Mark, Password
 
@@ -35,6 +36,7 @@ class Played:
         self.fails = fails
         self.password = Password("old-password")
         self.said: list[str] = []
+        self.answers: dict[str, list[tuple[Any, ...]]] = {}
 
     def literal(self, text: str | Password) -> str:
         return f"'{text if isinstance(text, str) else text.reveal()}'"
@@ -42,8 +44,11 @@ class Played:
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         self.said.append(statement)
         if self.fails:
-            raise STATEMENT[self.fails].at("here", self.fails)
-        return [(1,)]
+            raise (STATEMENT.get(self.fails) or FAILED).at("here", self.fails)
+        return next((rows for start, rows in self.answers.items() if statement.startswith(start)), [(1,)])
+
+    def one(self, statement: str) -> Any:  # noqa: ANN401 a column's value
+        return self.run(statement)[0][0]
 
 
 def play(*, modern: bool = False, fails: int = 0) -> tuple[Played, Connection]:
@@ -64,6 +69,37 @@ def test_a_server_without_replace_is_told_the_new_password_only() -> None:
     assert played.said == ["ALTER USER USER() IDENTIFIED BY 'new-password'"]
     assert attributes_of(connection, APP) == {}
     assert "keeps one password" in (passwords.retention_obstacle(connection, "app") or "")
+
+
+def test_on_a_server_with_one_password_a_user_has_no_second_one_to_end() -> None:
+    """MySQL 5.7 is told a hash that no password has, and nothing of a second password."""
+    played, connection = play()
+    played.answers = {
+        "SHOW CREATE USER": [("CREATE USER 'app'@'%' IDENTIFIED WITH 'mysql_native_password' AS '*AB' REQUIRE NONE",)],
+        "SHOW GRANTS": [("GRANT USAGE ON *.* TO 'app'@'%'",)],
+    }
+    passwords.disable_password(connection, "app", None)
+    assert played.said[-1].startswith("ALTER USER `app`@`%` IDENTIFIED WITH mysql_native_password AS '*THISISNOT")
+
+
+@pytest.mark.parametrize("fails", [NO_SUCH_THREAD, 1205])
+def test_a_session_that_ended_by_itself_is_not_counted(monkeypatch: pytest.MonkeyPatch, fails: int) -> None:
+    """1094 says that the thread is gone already; any other failure is one."""
+    played, connection = play()
+    played.answers = {"SHOW PROCESSLIST": [(7, "app"), (1, "app"), (9, "other")]}
+    answered = played.run
+
+    def run(statement: str) -> list[tuple[Any, ...]]:
+        played.fails = fails if statement == "KILL 7" else 0
+        return answered(statement)
+
+    monkeypatch.setattr(played, "run", run)
+    if fails == NO_SUCH_THREAD:
+        assert MySQLSession(connection).end_sessions("app") == 0
+    else:
+        with pytest.raises(StatementFailed):
+            MySQLSession(connection).end_sessions("app")
+    assert [said for said in played.said if "KILL" in said] == ["KILL 7"]
 
 
 def test_a_server_with_two_passwords_and_no_attributes() -> None:
@@ -110,6 +146,8 @@ def test_an_account_of_which_nothing_is_known_holds_nothing() -> None:
     _, connection = play(fails=1133)
     with pytest.raises(StatementFailed):
         read_grants(connection, APP)
+    _, connection = play(fails=1141)
+    assert read_grants(connection, APP) == frozenset()
 
 
 def test_what_would_be_lost_is_named() -> None:
