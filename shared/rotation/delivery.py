@@ -27,6 +27,8 @@ class Delivery:
     settings: Settings
     observer: Observer
     deadline: Deadline
+    refusals: int = 0
+    """Logins that the server refused in this invocation."""
     staged: StoredVersion | None = field(default=None, repr=False)
     """The pending version, once the machine has observed it."""
 

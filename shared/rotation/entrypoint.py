@@ -38,8 +38,8 @@ _SECRET_ID: Final = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _ROTATION_TOKEN: Final = re.compile(r"[A-Za-z0-9-]{36,256}")
 
-_CONFIG: Final = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-"""Bounds each call to the AWS API to less than half a minute in total."""
+_CONFIG: Final = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+"""Bounds each call to the AWS API to about 20 seconds in total."""
 
 
 class LambdaContext(Protocol):

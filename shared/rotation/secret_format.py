@@ -8,6 +8,7 @@ database credential secrets"), with one object of our own, ``rotation``. What is
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -28,6 +29,7 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _PORTS: Final = range(1, 65536)
 _NAME_BYTES: Final = 255
+_ARN_BYTES: Final = 2048
 _TRUTH: Final = {"true": True, "false": False}
 
 
@@ -65,7 +67,7 @@ def parse(
         credential=Credential(
             username=read.text("username", limit=traits.name_bytes(engine)), password=Password(read.password())
         ),
-        admin_arn=read.text("masterarn") if "masterarn" in document else None,
+        admin_arn=read.text("masterarn", limit=_ARN_BYTES) if "masterarn" in document else None,
         overrides=overrides,
         document=document,
         two_passwords=engine in traits.two_passwords,
@@ -86,7 +88,7 @@ def render(secret: Secret, credential: Credential, provenance: Provenance | None
 def _object(text: str, where: str) -> dict[str, Any]:
     remedy = 'Store an object such as {"engine": …, "host": …, "username": …, "password": …}.'
     try:
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):  # the decoder's text quotes the value
         raise InvalidSecret("The secret's value is not valid JSON", where=where, remedy=remedy) from None
     if not isinstance(document, dict):
@@ -99,6 +101,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise ValueError  # two readers could take two different values for the same key
     return document
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError  # JSON has no way to write it again
+    return number
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -109,6 +109,8 @@ class Telemetry:
         self._conclude(failure, subject, closing=closing)
         self._logger.remove_keys(["engine", "step", "secret", "token"])
         if failure is not None:
+            failure.what, failure.where, failure.remedy = map(scrub, (failure.what, failure.where, failure.remedy))
+            failure.args = (failure.what, failure.where, failure.remedy)
             failure.__context__ = failure.__cause__ = None
             raise failure
 

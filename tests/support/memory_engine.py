@@ -60,6 +60,8 @@ class MemoryServer:
     refused: list[str] = field(default_factory=list)
     sessions: list[MemorySession] = field(default_factory=list)
     reachable: bool = True
+    forgets_versions: bool = False
+    """Whether a mark says only whose an account is, as MariaDB's does."""
     rejects: Callable[[str], bool] = lambda _: False
     effect: Callable[[str, str], None] = lambda _name, _phase: None
     locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -193,7 +195,7 @@ class MemorySession:
     def prepared_version(self, pair: Pair) -> str | None:
         """Read the version from the mark."""
         mark = self.mark_of(pair.clone)
-        return mark.version if mark else None
+        return mark.version if mark and not self._server.forgets_versions else None
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
         """Make the clone where it is missing, give it the base's rights, and the password last."""

@@ -302,3 +302,10 @@ def test_a_managed_admin_that_nobody_knows() -> None:
     """Without a word of the control plane the missing key is named."""
     with pytest.raises(InvalidSecret, match='"engine" is missing'):
         complete({"username": "admin", "password": CANARY}, None)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999"])
+def test_a_number_that_json_cannot_hold(number: str) -> None:
+    """A number without end would be written as something that is no JSON."""
+    with pytest.raises(InvalidSecret):
+        secret_format.parse(StoredVersion("arn", "v", frozenset(), '{"engine": "memory", "x": ' + number + "}"), TRAITS)

@@ -220,3 +220,12 @@ def test_the_end_of_the_process_is_not_explained_away() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         make().tell_of("s", "a", None, work, closing=False)
+
+
+def test_a_password_leaves_in_no_error(told: Callable[[], Told]) -> None:
+    """A message that names something which is also a password leaves without it."""
+    kept = Password("samepass")
+    with pytest.raises(StoreUnavailable) as raised:
+        step(make(), StoreUnavailable("No samepass", where="h:5432/samepass", remedy="Ask samepass."))
+    assert kept.reveal() not in f"{raised.value!s} {raised.value!r} {json.dumps(told())}"
+    assert HIDDEN in str(raised.value)

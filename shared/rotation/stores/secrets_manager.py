@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PROBE_LABEL: Final = "rotation-dry-run"
 """The label that a dry run adds and takes off, to see that labels may be moved."""
 
+_OURS: Final = frozenset({LATE_CUTOVER, PROBE_LABEL})
+"""Labels of our own, which say nothing of what a version is worth."""
+
 _MISSING: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 _DENIED: Final = frozenset({"AccessDeniedException", "DecryptionFailure", "EncryptionFailure"})
 _NO_ANSWER: Final = frozenset(
@@ -109,7 +112,7 @@ class SecretsManagerStore:
         """List what has no label any more, newest first: one ListSecretVersionIds of at most 100."""
         with _translated("ListSecretVersionIds", self._id):
             answer = self._client.list_secret_version_ids(SecretId=self._id, IncludeDeprecated=True, MaxResults=100)
-        bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= {LATE_CUTOVER}]
+        bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
         bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
         return [version["VersionId"] for version in bare]
 

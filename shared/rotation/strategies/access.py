@@ -40,7 +40,8 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
             session = delivery.engine.connect(place_of(candidate, admin), candidate.credential, delivery.deadline)
         except (AuthenticationFailed, AccountUnusable) as refusal:
             refusals.append((candidate, refusal))
-            if len(refusals) == MOST_REFUSALS or _ends_the_search(refusal):
+            delivery.refusals += 1
+            if delivery.refusals >= MOST_REFUSALS or _ends_the_search(refusal):
                 break
         else:
             return Accepted(candidate, session)

@@ -22,13 +22,13 @@ from rotation.strategies.labels import (
     made_from,
     moved_meanwhile,
     promote,
-    require_no_rotation,
+    require_unmoved,
     still_pending,
 )
 from rotation.strategies.single_user import SingleUser, lock_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rotation.delivery import Delivery
     from rotation.model import Password, Secret
@@ -64,7 +64,8 @@ class AlternatingUsers:
         pair = _pair(delivery, pending)
         admin = access.read_admin(delivery, current)
         violation = changed_meanwhile(delivery, of_a_pair=True)
-        entry = access.first_accepted(delivery, [current] if violation else [current, pending], admin)
+        candidates = [current] if violation else _candidates(delivery, pair)
+        entry = access.first_accepted(delivery, candidates, admin)
         with entry.session as session:
             if entry.secret is pending:
                 session.check_access(pair)
@@ -73,7 +74,7 @@ class AlternatingUsers:
             if violation := violation or moved_meanwhile(delivery):
                 give_up(delivery, violation)
         with access.open_admin(delivery, admin) as session:
-            self._prepare(delivery, session, pair, admin)
+            self._prepare(delivery, session, pair, admin, proven=entry.secret is current)
 
     def test(self, delivery: Delivery) -> None:
         """Log in as clients will, and see that the user acts with the access of the pair."""
@@ -82,8 +83,16 @@ class AlternatingUsers:
             session.check_access(_pair(delivery, pending))
 
     def finish(self, delivery: Delivery) -> None:
-        """Move the label; the compare-and-swap needs no other look at the secret."""
-        promote(delivery, made_from(delivery) or delivery.current.version)
+        """
+        Move the label; the compare-and-swap needs no other look at the secret.
+
+        A pending value that does not record its pair was made by another function, or under another strategy: then
+        it is not known what was done for it, and it is proven first.
+        """
+        known = made_from(delivery) if delivery.pending.overrides.base else None
+        if known is None:
+            self.test(delivery)
+        promote(delivery, known or delivery.current.version)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Do all that setSecret would, but for the effect."""
@@ -109,25 +118,45 @@ class AlternatingUsers:
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:
                 raise _not_ours(pair)
-            require_no_rotation(delivery.store.describe())
+            require_unmoved(delivery)
             if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
                 return 0  # that password is refused already, whoever's the account is
             session.disable_password(pair.idle)
             return session.end_sessions(pair.idle) if end_sessions else 0
 
-    def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret) -> None:
+    def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret, *, proven: bool) -> None:
         waited = session.lock(lock_name(pair.base))
-        expected = {None, delivery.token, delivery.current.version}
-        if (waited or session.prepared_version(pair) not in expected) and not still_pending(delivery):
+        if (waited or self._overtaken(delivery, session, pair)) and not still_pending(delivery):
             return
+        if not proven and session.ownership(pair) is not Ownership.OURS:
+            raise _not_ours(pair)
         self._require_ours(delivery, session, pair, admin)
         try:
             changes = session.level(pair, delivery.pending.credential.password)
         except PasswordRejected as error:
-            give_up(delivery, error)
+            if not self._is_set(delivery, admin):  # a policy of no repetition refuses what is set already
+                give_up(delivery, error)
+            return
         for change in changes:
             delivery.observer.note(f"Levelled {pair.idle}: {change}")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
+
+    @staticmethod
+    def _overtaken(delivery: Delivery, session: Session, pair: Pair) -> bool:
+        """Say whether another rotation may have come in between; only what is not there yet needs no record of it."""
+        prepared = session.prepared_version(pair)
+        if prepared is None:
+            return session.ownership(pair) is not Ownership.ABSENT
+        return prepared not in {delivery.token, delivery.current.version}
+
+    @staticmethod
+    def _is_set(delivery: Delivery, admin: Secret) -> bool:
+        place = access.place_of(delivery.pending, admin)
+        try:
+            delivery.engine.connect(place, delivery.pending.credential, delivery.deadline).__exit__(None, None, None)
+        except AuthenticationFailed:
+            return False
+        return True
 
     def _require_ours(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret) -> None:
         """Refuse privileged targets, and an account that nothing proves to be this secret's."""
@@ -145,6 +174,20 @@ class AlternatingUsers:
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
         raise _not_ours(pair)
+
+
+def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
+    """
+    Give what proves that the secret is about this pair: AWSCURRENT, else the pending value, set before.
+
+    Where neither is accepted (somebody changed the password of the user in use), AWSPREVIOUS of the other user is;
+    then the rotation goes on, if the account is marked as ours, and brings AWSCURRENT back to life.
+    """
+    yield delivery.current
+    yield delivery.pending
+    previous = _previous(delivery)
+    if previous is not None and previous.username == pair.idle:
+        yield previous
 
 
 def base_of(delivery: Delivery, current: Secret) -> str:
@@ -209,8 +252,11 @@ def _holds_its_password(delivery: Delivery, pair: Pair, admin: Secret) -> bool:
     place = access.place_of(previous, admin)
     try:
         delivery.engine.connect(place, previous.credential, delivery.deadline).__exit__(None, None, None)
-    except (AuthenticationFailed, AccountUnusable):
+    except AuthenticationFailed:
         return False
+    except AccountUnusable as error:
+        if not error.password_accepted:
+            raise
     return True
 
 

@@ -17,8 +17,10 @@ from rotation.errors import (
     RotationError,
     StoreError,
     StoreUnavailable,
+    Unreachable,
 )
 from rotation.model import Stage
+from rotation.strategies import access
 from rotation.strategies.labels import give_up, promote
 
 if TYPE_CHECKING:
@@ -26,8 +28,11 @@ if TYPE_CHECKING:
     from rotation.model import Secret
     from rotation.ports import Session
 
-TIME_NEEDED: Final = 8.0
+TIME_NEEDED: Final = 20.0
 """Seconds that must be left before the change: to connect and log in, make two API calls, and take it back."""
+
+TIME_TO_UNDO: Final = 8.0
+"""Seconds of these that the proof may not use."""
 
 LOOKS: Final = 3
 """Times that AWSCURRENT is looked at after a move without an answer, which may still take effect."""
@@ -42,11 +47,18 @@ def cut_over(delivery: Delivery, changer: Session) -> None:
         changer.set_password(pending.username, pending.credential.password)
     except PasswordRejected as error:
         give_up(delivery, error)
-    _prove(delivery, changer)
+    except Unreachable as error:
+        _require_effect(delivery, error)
     try:
-        _move_label(delivery)
-    except StoreError as error:
-        _follow_current(delivery, changer, error)
+        _prove(delivery)
+    except EngineError as error:
+        _set(delivery, changer, delivery.current)
+        _follow_current(delivery, changer, error, delivery.current)
+    else:
+        try:
+            _move_label(delivery)
+        except StoreError as error:
+            _follow_current(delivery, changer, error, pending)
     delivery.observer.measure("CutoverWindow", (time.monotonic() - opened) * 1000, "Milliseconds")
 
 
@@ -61,16 +73,30 @@ def require_time(delivery: Delivery) -> None:
         )
 
 
-def _prove(delivery: Delivery, changer: Session) -> None:
-    """Log in with the new password; a refusal that comes only after the password was accepted proves it too."""
-    pending = delivery.pending
+def _require_effect(delivery: Delivery, error: Unreachable) -> None:
+    """See which password logs in where the answer to the change was lost; raise the error unless it is the new one."""
     try:
-        delivery.engine.connect(pending.address, pending.credential, delivery.deadline).__exit__(None, None, None)
-    except EngineError as error:
-        if isinstance(error, AccountUnusable) and error.password_accepted:
-            return
-        _set(delivery, changer, delivery.current)
-        raise
+        entry = access.first_accepted(delivery, [delivery.current, delivery.pending])
+    except RotationError:
+        raise error from None
+    entry.session.__exit__(None, None, None)
+    if entry.secret is not delivery.pending:
+        raise error
+
+
+def _prove(delivery: Delivery) -> None:
+    """
+    Log in with the new password; a refusal that comes only after the password was accepted proves it too.
+
+    What the change may have to be taken back with is kept of the time.
+    """
+    pending = delivery.pending
+    patience = delivery.deadline.within(max(1.0, delivery.deadline.remaining() - TIME_TO_UNDO))
+    try:
+        delivery.engine.connect(pending.address, pending.credential, patience).__exit__(None, None, None)
+    except AccountUnusable as error:
+        if not error.password_accepted:
+            raise
 
 
 def _move_label(delivery: Delivery) -> None:
@@ -81,14 +107,13 @@ def _move_label(delivery: Delivery) -> None:
         promote(delivery, delivery.current.version)
 
 
-def _follow_current(delivery: Delivery, changer: Session, error: StoreError) -> None:
+def _follow_current(delivery: Delivery, changer: Session, error: RotationError, in_place: Secret) -> None:
     """
     Make the server agree with whatever AWSCURRENT is now, and look again after each change.
 
-    Raises the error unless that turns out to be the pending version after all. When the labels cannot be read the
-    new password stays: the next delivery sees which one logs in.
+    Raises the error unless that turns out to be the pending version after all (a twin moved it). When the labels
+    cannot be read the password in place stays: the next delivery sees which one logs in.
     """
-    in_place = delivery.pending
     for _ in range(LOOKS):
         wanted = _current_now(delivery)
         if wanted.credential == in_place.credential:

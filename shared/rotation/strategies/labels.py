@@ -85,6 +85,17 @@ def moved_meanwhile(delivery: Delivery) -> GuardViolation | None:
     )
 
 
+def replaced_meanwhile(delivery: Delivery) -> GuardViolation | None:
+    """Say whether AWSCURRENT is another version since, so that the move from the recorded one can never succeed."""
+    if made_from(delivery) in {None, delivery.current.version}:
+        return None
+    return GuardViolation(
+        "AWSCURRENT was replaced after createSecret made AWSPENDING from it",
+        where=f"version {delivery.current.version} of {delivery.current.arn}",
+        remedy="Rotating on would lose that change.",
+    )
+
+
 def still_pending(delivery: Delivery) -> bool:
     """
     Look at the token again, under the server's lock, when another delivery may have come in between.
@@ -108,6 +119,18 @@ def require_rotation(versions: Versions) -> None:
             "Rotation is not enabled for the secret",
             where=versions.arn,
             remedy="Attach this function with RotateSecret (or in the console) before it is invoked.",
+        )
+
+
+def require_unmoved(delivery: Delivery) -> None:
+    """Raise RotationRefused, under the server's lock, unless AWSCURRENT is where it was and nothing is pending."""
+    versions = delivery.store.describe()
+    require_no_rotation(versions)
+    if versions.holding(Stage.CURRENT) != delivery.current.version:
+        raise RotationRefused(
+            "AWSCURRENT was moved meanwhile",
+            where=f"version {delivery.current.version} of {versions.arn}",
+            remedy="Nothing was changed. If the leaked password is AWSPREVIOUS's still, revoke again.",
         )
 
 

@@ -14,7 +14,8 @@ from rotation.strategies.labels import (
     give_up,
     made_from,
     promote,
-    require_no_rotation,
+    replaced_meanwhile,
+    require_unmoved,
     still_pending,
 )
 from rotation.strategies.single_user import SingleUser, lock_name
@@ -57,11 +58,12 @@ class RetainedPassword:
         with ExitStack() as stack:
             entry = access.first_accepted(delivery, candidates, admin)
             session = stack.enter_context(entry.session)
-            if violation is not None:
-                give_up(delivery, violation)
             if entry.secret is pending:
                 promote(delivery, current.version)
-            elif entry.secret is not current:
+                return
+            if violation := violation or replaced_meanwhile(delivery):
+                give_up(delivery, violation)
+            if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
                 self._retain_by_admin(delivery, stack.enter_context(access.open_admin(delivery, admin)), admin)
@@ -99,7 +101,7 @@ class RetainedPassword:
             with self._changer(delivery, current) as session:
                 if _retaining(session).retention_obstacle(current.username) is None:
                     session.lock(lock_name(current.username))
-                    require_no_rotation(delivery.store.describe())
+                    require_unmoved(delivery)
                     session.set_password(current.username, current.credential.password)
                     _retaining(session).discard_retained(current.username)
         return _ALONE.revoke(delivery, previous, end_sessions=end_sessions)

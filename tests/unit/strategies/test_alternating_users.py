@@ -13,6 +13,7 @@ from rotation.errors import (
     AuthenticationFailed,
     GuardViolation,
     InvalidSecret,
+    NotOurs,
     NoWorkingCredential,
     PasswordRejected,
     RotationRefused,
@@ -381,3 +382,57 @@ def test_a_managed_admin_that_nobody_knows_is_refused(stage: MemoryStage) -> Non
     error = stage.play(stage.store.rotate())
     assert isinstance(error, InvalidSecret)
     assert '"engine" is missing' in str(error)
+
+
+def test_a_lost_user_comes_back_through_the_other(stage: MemoryStage) -> None:
+    """Where somebody changed the password in use, AWSPREVIOUS of the marked pair lets the rotation go on."""
+    stage.rotate()
+    stage.server.accounts["app_clone"].password = "somebody-elses"
+    stage.rotate()
+    assert stage.current_logs_in()
+    assert stage.credential().username == "app"
+
+
+def test_a_lost_user_of_an_unmarked_pair_is_left_alone(stage: MemoryStage) -> None:
+    """Without a mark, AWSPREVIOUS alone does not let an admin act: AWSCURRENT was not proven."""
+    stage.rotate()
+    stage.server.accounts["app_clone"].password = "somebody-elses"
+    stage.server.accounts["app_clone"].mark = None
+    before = stage.held_passwords()
+    assert isinstance(stage.play(stage.store.rotate()), NotOurs)
+    assert stage.held_passwords() == before
+
+
+def test_a_lost_user_without_a_previous_version_needs_a_person(stage: MemoryStage) -> None:
+    """In the first rotation there is no other user yet."""
+    stage.server.accounts["app"].password = "somebody-elses"
+    assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
+
+
+def test_a_value_of_unknown_history_is_proven_before_it_becomes_current(stage: MemoryStage) -> None:
+    """A pending value that does not record its pair may never have been set: finishSecret alone does not move it."""
+    token = until(stage, Step.CREATE)
+    edit(stage, Stage.PENDING, rotation=None)
+    error = stage.play(token, [Step.FINISH])
+    assert isinstance(error, AuthenticationFailed)
+    assert stage.store.holder(Stage.CURRENT) != token
+    assert stage.current_logs_in()
+
+
+def test_a_pair_without_a_record_looks_at_its_token_again(stage: MemoryStage) -> None:
+    """Where no mark tells who came last, a delivery that was abandoned meanwhile is noticed all the same."""
+    stage.rotate()
+    stage.server.forgets_versions = True
+    token = until(stage, Step.CREATE)
+    stage.server.effect = when("connect", "after", stage.store.abandon, first=2)
+    before = stage.held_passwords()
+    assert isinstance(stage.play(token, [Step.SET]), RotationRefused)
+    assert stage.held_passwords() == before
+
+
+def test_a_policy_that_refuses_a_repetition_is_no_obstacle(stage: MemoryStage) -> None:
+    """Where the server refuses to set a password again, and the pending one logs in, it is set already."""
+    token = until(stage, Step.CREATE, Step.SET)
+    stage.server.rejects = lambda _: True
+    assert stage.play(token) is None
+    assert stage.current_logs_in()

@@ -186,11 +186,44 @@ def test_a_proof_whose_revert_is_unanswered_heals(stage: MemoryStage, token: str
     heals(stage, token)
 
 
-def test_an_unanswered_change_leaves_the_decision_to_the_retry(stage: MemoryStage, token: str) -> None:
-    """A change whose answer was lost is neither proven nor taken back, and the retry goes forward."""
+def test_an_unanswered_change_that_took_effect_goes_forward(stage: MemoryStage, token: str) -> None:
+    """Where the answer was lost, the password that logs in tells that the change was made."""
     stage.server.effect = fail("set_password", "after", Unreachable("gone", engine=ENGINE))
+    assert finish(stage, token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
+
+
+def test_an_unanswered_change_without_effect_ends_the_step(stage: MemoryStage, token: str) -> None:
+    """Where AWSCURRENT still logs in, nothing was changed, and the retry does it."""
+    stage.server.effect = fail("set_password", "before", Unreachable("gone", engine=ENGINE))
     assert isinstance(finish(stage, token), Unreachable)
+    assert stage.current_logs_in()
     heals(stage, token)
+
+
+def test_an_unanswered_change_on_a_server_that_is_gone_is_left_to_the_retry(stage: MemoryStage, token: str) -> None:
+    """Where nobody can log in, nothing is decided."""
+    gone = Unreachable("gone", engine=ENGINE)
+    after = 3 if by_admin(stage) else 2
+    stage.server.effect = together(
+        fail("set_password", "after", gone), fail("connect", "before", gone, first=after, times=9)
+    )
+    assert finish(stage, token) is gone
+    heals(stage, token)
+
+
+def test_a_twin_that_promotes_while_the_proof_fails_is_followed(stage: MemoryStage, token: str) -> None:
+    """Where AWSCURRENT has moved meanwhile, the password that was put back is replaced by the new one again."""
+
+    def twin() -> None:
+        stage.store.promote(token, stage.store.holder(Stage.CURRENT) or "")
+        raise Unreachable("gone", engine=ENGINE)
+
+    stage.server.effect = when("connect", "before", twin, first=3 if by_admin(stage) else 2)
+    assert finish(stage, token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
 
 
 def test_a_value_stored_by_a_person_in_between_becomes_the_servers(stage: MemoryStage, token: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.errors import GuardViolation, NotOurs, Unreachable
+from rotation.errors import AccountUnusable, GuardViolation, NotOurs, Unreachable
 from rotation.model import Mark, Stage, Step
 from rotation.settings import Settings
 from tests.support.interruptions import fail
@@ -99,11 +99,23 @@ def test_a_previous_password_that_the_server_refuses_proves_nothing() -> None:
     assert stage.server.accounts["app_clone"].password == THEIRS
 
 
-def test_a_previous_password_of_a_locked_account_proves_nothing() -> None:
-    """A refusal of another kind is no proof either."""
+def test_a_previous_password_that_was_accepted_is_a_proof() -> None:
+    """A refusal that comes only after the password was accepted proves the account; the step that needs it fails."""
     stage = taken_over("app", "app_clone", previous="app_clone")
     stage.server.accounts["app_clone"].usable = False
-    assert isinstance(play(stage), NotOurs)
+    token = stage.store.rotate()
+    error = stage.play(token)
+    assert isinstance(error, AccountUnusable)
+    assert stage.server.accounts["app_clone"].mark is not None
+    assert stage.store.holder(Stage.CURRENT) != token
+
+
+def test_an_account_that_cannot_be_looked_at_ends_the_step() -> None:
+    """A refusal of which it is not known whether the password was accepted decides nothing."""
+    stage = taken_over("app", "app_clone", previous="app_clone")
+    locked = AccountUnusable("The account is locked", engine="memory")
+    stage.server.effect = fail("connect", "before", locked, first=3)
+    assert play(stage) is locked
 
 
 def test_a_network_failure_is_no_refusal() -> None:

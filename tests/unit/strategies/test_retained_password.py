@@ -276,3 +276,17 @@ def test_a_rotation_that_begins_meanwhile_stops_a_revocation(stage: MemoryStage)
     with pytest.raises(RotationRefused, match="under way"):
         revoke_previous(stage.delivery(""), end_sessions=False)
     assert stage.held_passwords() == before
+
+
+def test_a_replaced_awscurrent_gives_the_token_up(stage: MemoryStage) -> None:
+    """Where a person stored another version, with another password alone, the recorded move can never succeed."""
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    value = {**json.loads(stage.store.value_at(Stage.CURRENT)), "password": "by-a-person"}
+    account(stage).password = "by-a-person"
+    stage.store.begin(json.dumps(value))
+    stage.store.stages[token].add(Stage.PENDING)
+    error = stage.play(token)
+    assert isinstance(error, GuardViolation)
+    assert stage.store.holder(Stage.PENDING) is None
+    assert stage.current_logs_in()

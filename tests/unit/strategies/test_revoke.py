@@ -195,3 +195,16 @@ def test_a_pair_whose_previous_version_is_of_the_same_user(stage: MemoryStage) -
     revoke(stage)
     assert stage.server.refused == ["app"]
     assert stage.current_logs_in()
+
+
+def test_a_rotation_that_ends_meanwhile_is_seen_under_the_lock(stage: MemoryStage) -> None:
+    """The user that was idle is in use by then, and its password must not end."""
+
+    def rotate() -> None:
+        stage.server.effect = lambda _name, _phase: None
+        stage.rotate()
+
+    stage.server.effect = when("connect", "after", rotate, first=2)
+    with pytest.raises(RotationRefused, match="moved meanwhile"):
+        revoke(stage)
+    assert stage.current_logs_in()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
@@ -12,7 +13,7 @@ from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import LATE, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg2 import extensions
 
@@ -27,7 +28,9 @@ SELECT set_config('statement_timeout', %(left)s, false),
        (SELECT set_config(name, 'off', false) FROM pg_settings
          WHERE name = 'default_transaction_read_only' AND source LIKE '%%user'),
        (SELECT set_config(name, 'on', false) FROM pg_settings
-         WHERE name = 'synchronous_commit' AND setting = 'off')
+         WHERE name = 'synchronous_commit' AND setting = 'off'),
+       (SELECT count(set_config(name, '0', false)) FROM pg_settings
+         WHERE name IN ('idle_session_timeout', 'transaction_timeout'))
 """
 """
 What every session begins with.
@@ -35,18 +38,21 @@ What every session begins with.
 SET ROLE NONE: a user whose login sets a role (the common owner-role pattern, and every clone of ours) would act
 as that role, and could not change its own password. The search path: nothing that a user created stands before
 the catalogs. The time limits end a statement in the server a little before this side stops waiting, so that its
-end is known; they are not sent as start-up options, which proxies refuse. A user's own read-only default does
-not concern its password, and a password must be durable before its label moves; what the server's configuration
-says of both is left as it is.
+end is known, and no limit on the session itself lets a lock or a revert go; they are not sent as start-up options,
+which proxies refuse. A user's own read-only default does not concern its password, and a password must be durable
+before its label moves; what the server's configuration says of both is left as it is.
 """
 
 
 class Connection:
     """One session with the server, in autocommit mode, acting as the user that logged in."""
 
-    def __init__(self, raw: extensions.connection, deadline: Deadline, where: str) -> None:
+    def __init__(
+        self, raw: extensions.connection, deadline: Deadline, where: str, logs_in_by_scram: Callable[[], bool]
+    ) -> None:
         """Take over the driver's connection, and have the first statement answered."""
         self._raw = raw
+        self._logs_in_by_scram = logs_in_by_scram
         self.deadline = deadline
         self.where = where
         self.version = raw.server_version
@@ -63,6 +69,16 @@ class Connection:
     def raw(self) -> extensions.connection:
         """The driver's connection, for what needs a scope."""
         return self._raw
+
+    @functools.cached_property
+    def uses_scram(self) -> bool:
+        """
+        Whether this login is by SCRAM, whatever form the server is set to keep new passwords in.
+
+        An md5 password is refused where pg_hba.conf asks for SCRAM, while a SCRAM one is accepted where it asks for
+        md5 (manual, "Password Authentication"). Asked before the first change: afterwards the password is another.
+        """
+        return self._logs_in_by_scram()
 
     @contextlib.contextmanager
     def _speaking(self) -> Iterator[None]:

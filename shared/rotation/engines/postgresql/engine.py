@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import psycopg2
@@ -64,7 +65,8 @@ class PostgreSQL:
         fitting(credential.username)
         raw = self._first_that_answers(address, credential, deadline)
         try:
-            return PostgreSQLSession(Connection(raw, deadline, str(address)))
+            probe = partial(self._logs_in_by_scram, raw, address, credential, deadline)
+            return PostgreSQLSession(Connection(raw, deadline, str(address), probe))
         except BaseException:
             raw.close()
             raise
@@ -101,6 +103,20 @@ class PostgreSQL:
             raise InvalidSecret(what, where=where, remedy="Take it out.") from None
         except psycopg2.Error as error:
             raise refusal(str(error), where) from None
+
+    def _logs_in_by_scram(
+        self, raw: extensions.connection, address: Address, credential: Credential, deadline: Deadline
+    ) -> bool:
+        """Log in once more, and insist on SCRAM: libpq gives up before it answers another request."""
+        parameters = self._parameters(raw.info.dsn_parameters["hostaddr"], address, credential)
+        try:
+            with bounded(deadline):
+                psycopg2.connect(None, None, None, **parameters, require_auth="scram-sha-256").close()
+        except DeadlinePassed:
+            raise LATE.at(str(address)) from None
+        except psycopg2.Error:
+            return False
+        return True
 
     def _parameters(self, numeric: str, address: Address, credential: Credential) -> dict[str, str]:
         """Give all that libpq is told; ``host`` is there to be verified, ``hostaddr`` is where it connects."""

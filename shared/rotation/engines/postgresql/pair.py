@@ -123,6 +123,7 @@ def _check_base(connection: Connection, pair: Pair) -> list[str]:
         remedy = f"ALTER ROLE {quoted(pair.base)} LOGIN, if it should."
         raise AccessMismatch(what, where=connection.where, remedy=remedy)
     _refuse_foreign(connection, pair, clone)
+    _refuse_another_base(connection, pair, clone)
     _refuse_belongings(connection, pair, clone)
     _refuse(connection, pair, lost_on_base(base, clone))
     return _mark(connection, pair, clone)
@@ -147,6 +148,14 @@ def _refuse_foreign(connection: Connection, pair: Pair, clone: Role) -> None:
     if clone.mark and not _names(clone.mark, pair):
         what = f"The user {pair.clone} is marked as another secret's"
         remedy = f"If that secret is gone, run: COMMENT ON ROLE {quoted(pair.clone)} IS NULL;"
+        raise NotOurs(what, where=connection.where, remedy=remedy)
+
+
+def _refuse_another_base(connection: Connection, pair: Pair, clone: Role) -> None:
+    """Refuse a base that the clone is no member of: DROP ROLE ends memberships, and the name may be another's now."""
+    if not any(membership.role == pair.base for membership in clone.memberships):
+        what = f"The user {pair.clone} is not a member of {pair.base}, which may be another user of that name"
+        remedy = f"If it is the same one, run: GRANT {quoted(pair.base)} TO {quoted(pair.clone)};"
         raise NotOurs(what, where=connection.where, remedy=remedy)
 
 

@@ -41,12 +41,12 @@ _POLICY: Final = ("22", "28", "P0")
 
 def verifier(connection: Connection, username: str, password: Password) -> str:
     """
-    Make the text that the server keeps instead of the password (SCRAM-SHA-256, or md5 where it is set so).
+    Make the text that the server keeps instead of the password (SCRAM-SHA-256, or md5 where it is set so and used).
 
     The form is asked for here: libpq would ask by itself, and wait for the answer without a limit.
     """
     form = connection.one(_FORM, (fitting(username),))
-    algorithm = "scram-sha-256" if form == "scram-sha-256" else "md5"
+    algorithm = "scram-sha-256" if form == "scram-sha-256" or connection.uses_scram else "md5"
     with contextlib.suppress(ValueError, psycopg2.Error):
         if "\0" not in password.reveal():  # C would end the text there
             return extensions.encrypt_password(password.reveal(), username, connection.raw, algorithm)
