@@ -71,9 +71,10 @@ class TestEveryStrategy:
             result = shop.rotate()
             accepted, refused = play.theatre.scene.logins(mark)
             calls, logins = COSTS[play.engine, play.strategy]
-            if (play.engine, play.strategy, turn) == ("mariadb", "alternating-users", 0):
-                # the base gets its mark when it is first promoted; until then AWSPREVIOUS proves it
-                calls, logins = calls + 1, logins + 1
+            if (play.engine, play.strategy) == ("mariadb", "alternating-users"):
+                # its mark has no room for the version that came last, so the token is looked at again; and the base
+                # gets its mark when it is first promoted: until then AWSPREVIOUS proves it
+                calls, logins = calls + (1 if turn else 2), logins + (0 if turn else 1)
             assert (len(result.calls), accepted, refused) == (calls, logins, 0), turn
 
     def test_leaves_no_password_in_a_log(self, play: Play) -> None:

@@ -334,3 +334,16 @@ def test_a_role_without_the_membership_is_not_equal(stage: Stage) -> None:
     stage.run("ALTER ROLE {} SET role TO {}", clone.username, base.username)
     with stage.login(clone) as session, pytest.raises(AccessMismatch, match="is not a member"):
         session.check_access(pair_of(base.username))
+
+
+def test_a_base_that_was_made_anew_is_not_ours(stage: Stage) -> None:
+    """Where the base was dropped and another user got its name, the clone's mark proves nothing of it."""
+    base = stage.user()
+    admin = stage.admin(base.username)
+    stage.level(admin, pair_of(base.username))
+    stage.run("DROP ROLE {}", base.username)
+    another = stage.user(base.username)
+    stage.run("GRANT {} TO {} WITH ADMIN OPTION", base.username, admin.username)
+    with pytest.raises(NotOurs, match="another user of that name"):
+        stage.level(admin, pair_of(base.username, promote="base", version="version-2"))
+    stage.accepts(another)

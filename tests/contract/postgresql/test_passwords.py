@@ -18,12 +18,15 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Deadline, Password
+from tests.dialect.postgresql.stage import Stage as PostgresStage
 from tests.dialect.postgresql.stage import unique
 from tests.support import wire
+from tests.support.postgresql import PostgresServer
 
 if TYPE_CHECKING:
     from rotation.model import Credential
     from tests.dialect.postgresql.stage import Stage
+    from tests.support.tls import Authority
 
 
 def refused(stage: Stage, who: Credential) -> None:
@@ -172,3 +175,26 @@ def test_a_policy_that_refuses_is_said_to_be_the_policys(stage: Stage) -> None:
         session.set_password(user.username, Password(user.username))
     assert rejected.value.code == "22023"
     stage.accepts(user)
+
+
+def test_a_server_set_to_md5_keeps_scram_for_who_uses_it(stage: Stage) -> None:
+    """With new passwords as md5 and a pg_hba.conf that asks for SCRAM, a changed and a reverted password log in."""
+    user = stage.user()
+    new = replace(user, password=stage.password())
+    stage.run("ALTER ROLE {} SET password_encryption TO 'md5'", user.username)
+    with stage.login(user) as session:
+        for who in (new, user):
+            session.set_password(who.username, who.password)
+            stage.accepts(who)
+
+
+def test_a_user_that_logs_in_by_md5_keeps_md5(authority: Authority) -> None:
+    """Where the server is set to md5 and the login is by md5, clients may know nothing else."""
+    with PostgresServer(authority, settings={"password_encryption": "md5"}) as server:
+        stage = PostgresStage(server)
+        user = stage.user()
+        with stage.login(user) as session:
+            session.set_password(user.username, user.password)
+        stored = stage.run("SELECT rolpassword FROM pg_authid WHERE rolname = %s", values=(user.username,))
+        assert stored[0][0].startswith("md5")
+        stage.accepts(user)

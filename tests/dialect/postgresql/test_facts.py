@@ -205,16 +205,16 @@ def test_nothing_that_a_user_made_stands_before_the_catalogs(stage: Stage) -> No
     assert stored[0][0].startswith("SCRAM-SHA-256$")
 
 
-def test_the_verifier_follows_the_users_own_form(stage: Stage) -> None:
-    """A user that is kept as md5 on purpose stays so, whoever changes its password."""
+def test_a_login_by_scram_stays_one(stage: Stage) -> None:
+    """A user that is set to md5 and logs in by SCRAM keeps SCRAM: where pg_hba.conf asks for it, md5 is refused."""
     user = stage.user()
     stage.run("ALTER ROLE {} SET password_encryption TO 'md5'", user.username)
     stored = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
     for who in (user, stage.admin(user.username)):
         with stage.login(who) as session:
             session.set_password(user.username, user.password)
-        # a server whose method is scram-sha-256 lets no md5 user in: this one is about what is kept
-        assert stage.run(stored, values=(user.username,))[0][0].startswith("md5")
+        assert stage.run(stored, values=(user.username,))[0][0].startswith("SCRAM-SHA-256$")
+        stage.accepts(user)
 
 
 def test_a_clone_ends_its_own_sessions(stage: Stage) -> None:

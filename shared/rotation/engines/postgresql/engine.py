@@ -112,9 +112,7 @@ class PostgreSQL:
         try:
             with bounded(deadline):
                 psycopg2.connect(None, None, None, **parameters, require_auth="scram-sha-256").close()
-        except DeadlinePassed:
-            raise LATE.at(str(address)) from None
-        except psycopg2.Error:
+        except (DeadlinePassed, psycopg2.Error):
             return False
         return True
 
