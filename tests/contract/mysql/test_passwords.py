@@ -96,6 +96,15 @@ def test_who_may_not_end_the_sessions_of_others_is_told_the_right(stage: Stage) 
         stays.rehearse_password(other.username, stage.password())
 
 
+def test_who_does_not_see_the_sessions_of_others_is_told_the_right(stage: Stage) -> None:
+    """A login that would see none of another user's sessions does not say that there are none."""
+    user, other = stage.user(), stage.user()
+    with stage.login(user) as session:
+        assert session.end_sessions(user.username) == 0
+        with pytest.raises(PermissionDenied, match="GRANT PROCESS"):
+            session.end_sessions(other.username)
+
+
 def test_an_admin_sets_two_passwords_from_every_state(mysql: Stage) -> None:
     """However often rotations were abandoned, AWSCURRENT stays and the newest password is the other one."""
     user, admin = mysql.user(), mysql.admin()

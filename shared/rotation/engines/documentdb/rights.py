@@ -38,9 +38,7 @@ def guard(connection: Connection, username: str, *, allow_privileged: bool) -> N
     account = accounts.read(connection, username, showPrivileges=True).get(username)
     if account is None:
         what = f"The user {username} does not exist in the database {connection.database}"
-        remedy = (
-            "Create it, or correct the secret. Users live where the admin's own secret says (authSource, or admin)."
-        )
+        remedy = "Create it, or correct the secret: a user that lives elsewhere than in admin needs authSource."
         raise GuardViolation(what, where=connection.where, remedy=remedy)
     if account.mechanisms is not None and not any(name.startswith("SCRAM") for name in account.mechanisms):
         what = f"The user {username} cannot log in by password"

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Self
 
 from rotation.engines.mysql import pair as pairs
-from rotation.engines.mysql import passwords
+from rotation.engines.mysql import passwords, rights
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
 from rotation.engines.mysql.guard import guard
 from rotation.errors import PermissionDenied, StatementFailed
@@ -110,8 +110,20 @@ class MySQLSession:
         passwords.discard_retained(self._connection, username)
 
     def end_sessions(self, username: str) -> int:
-        """End the user's other sessions, and count them."""
-        own = self._connection.one("SELECT CONNECTION_ID()")
+        """
+        End the user's other sessions, and count them.
+
+        Raises PermissionDenied where another user's would not be seen (manual, "SHOW PROCESSLIST Statement").
+        """
+        connection = self._connection
+        if username != connection.account.user and not rights.holds(rights.held_by_login(connection), "PROCESS"):
+            raise PermissionDenied(
+                f"The login {connection.user} does not see the sessions of another user",
+                engine=ENGINE,
+                where=connection.where,
+                remedy="Run: GRANT PROCESS ON *.* to it.",
+            )
+        own = connection.one("SELECT CONNECTION_ID()")
         rows = self._connection.run("SHOW PROCESSLIST")
         return sum(self._end(int(row[0])) for row in rows if row[1] == username and row[0] != own)
 
