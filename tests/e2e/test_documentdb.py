@@ -181,6 +181,19 @@ class TestSecrets:
         assert theatre.player.rotate(arn).succeeded
         assert not theatre.player.rotate(theatre.create_secret(f"{user}x", user, "pw-first-password")).succeeded
 
+    def test_whose_pair_lives_elsewhere_is_managed_by_an_admin_of_admin(self, theatre: Theatre) -> None:
+        """The admin logs in where its own secret says, and changes users where the rotated secret says."""
+        user, server = f"e2e_{next(numbers)}", server_of(theatre)
+        server.run("createUser", user, database="shop", pwd="pw-first-password", roles=["readWrite"])
+        named = {"authSource": "shop", "masterarn": theatre.admin_arn}
+        arn = theatre.create_secret(user, user, "pw-first-password", **named)
+        for _ in range(3):
+            result = theatre.player.rotate(arn)
+            assert result.succeeded, [str(step.error) for step in result.steps]
+        users = {one["user"] for one in server.run("usersInfo", 1, database="shop")["users"]}
+        assert {user, f"{user}_clone"} <= users
+        assert f"{user}_clone" not in {one["user"] for one in server.run("usersInfo", 1)["users"]}
+
 
 def test_clients_of_a_pair_are_never_rejected(theatre: Theatre) -> None:
     """In 200 rotations a client that reads AWSCURRENT before each login is rejected not once."""
