@@ -6,17 +6,17 @@ A process that is killed before an effect leaves what it left after the one befo
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotation.engines.mysql import MySQL
 from rotation.engines.mysql.connection import Connection
-from tests.support.cuts import Cut, Scissors, cutting
+from tests.support.cuts import cutting
+from tests.support.schedules import WAYS, kill_everywhere
 
 if TYPE_CHECKING:
-    from tests.lab.theatre import Application, Theatre
+    from tests.lab.theatre import Theatre
 
 EFFECTS = ((MySQL, "_log_in"), (Connection, "run"))
 PLAYS = [
@@ -30,48 +30,13 @@ PLAYS = [
     ("mariadb", "single-user", 0),
     ("mariadb", "single-user-by-admin", 0),
 ]
-numbers = itertools.count()
 
 
-def cut_rotation(application: Application, scissors: Scissors) -> None:
-    """Rotate with a cut in it, as when the process is killed."""
-    with cutting(scissors, *EFFECTS):
-        try:
-            application.rotate()
-        except Cut:
-            return
-
-
-def heal(application: Application, way: str) -> None:
-    """Do what the service does next, or what an operator does."""
-    player = application.theatre.player
-    if way == "new token":
-        if "AWSPENDING" in application.theatre.emulator.labels(application.arn):
-            player.abandon(application.arn)
-        result = player.rotate(application.arn)
-    else:
-        result = player.retry(application.arn)
-    assert result.succeeded, (result.failure, [str(step.error) for step in result.steps])
-
-
-@pytest.mark.parametrize("way", ["same token", "new token"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("engine", "strategy", "earlier"), PLAYS)
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     request: pytest.FixtureRequest, engine: str, strategy: str, earlier: int, way: str
 ) -> None:
     """However a rotation is killed, AWSCURRENT logs in at once (but for a single user), and after the next run."""
     theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
-    for at in range(1, 100):
-        application = theatre.application(f"crash_{next(numbers)}", strategy)
-        for _ in range(earlier):
-            assert application.rotate().succeeded
-        scissors = Scissors(at)
-        cut_rotation(application, scissors)
-        if not scissors.fired:
-            assert at > 9, "a rotation has more effects than its calls"
-            return
-        if not strategy.startswith("single-user"):
-            application.work()
-        heal(application, way)
-        application.work()
-    pytest.fail("the cut never stopped firing")
+    kill_everywhere(theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))

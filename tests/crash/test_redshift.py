@@ -7,7 +7,6 @@ Effects are calls, logins and statements other than queries. Cuts of other kinds
 from __future__ import annotations
 
 import contextlib
-import itertools
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -16,15 +15,13 @@ import pytest
 from rotation.engines.redshift.connection import Connection, log_in
 from tests.lab import redshift
 from tests.lab.theatre import Theatre, emulated
-from tests.support.cuts import Cut, Scissors, cutting
+from tests.support.cuts import Scissors, cutting
+from tests.support.schedules import ROTATIONS, WAYS, kill_everywhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.theatre import Application
     from tests.support.tls import Authority
-
-numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +31,9 @@ def theatre(authority: Authority) -> Iterator[Theatre]:
         yield Theatre(redshift, scene, emulator)
 
 
-def cut_rotation(application: Application, scissors: Scissors) -> None:
-    """Rotate with a cut in it, as when the process is killed."""
+@contextlib.contextmanager
+def cutting_changes(scissors: Scissors) -> Iterator[None]:
+    """Put the scissors around calls, logins, and statements that are no queries."""
     run = Connection.run
 
     def cut_login(*arguments: Any) -> Any:  # noqa: ANN401 passed on
@@ -52,42 +50,14 @@ def cut_rotation(application: Application, scissors: Scissors) -> None:
         mock.patch.object(Connection, "run", cut),
         mock.patch("rotation.engines.redshift.engine.log_in", cut_login),
     )
-    with cutting(scissors), patches[0], patches[1], contextlib.suppress(Cut):
-        application.rotate()
+    with cutting(scissors), patches[0], patches[1]:
+        yield
 
 
-def heal(application: Application, way: str) -> None:
-    """Do what the service does next, or what an operator does."""
-    player = application.theatre.player
-    if way == "new token":
-        if "AWSPENDING" in application.theatre.emulator.labels(application.arn):
-            player.abandon(application.arn)
-        result = player.rotate(application.arn)
-    else:
-        result = player.retry(application.arn)
-    assert result.succeeded, (result.failure, [str(step.error) for step in result.steps])
-
-
-@pytest.mark.parametrize("way", ["same token", "new token"])
-@pytest.mark.parametrize(
-    ("strategy", "earlier"),
-    [("single-user", 0), ("single-user-by-admin", 0), ("alternating-users", 0), ("alternating-users", 1)],
-)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("strategy", "earlier"), ROTATIONS)
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:
     """However a rotation is killed, AWSCURRENT of a pair logs in at once, and any after the next clean run."""
-    for at in range(1, 100):
-        application = theatre.application(f"crash_{next(numbers)}", strategy)
-        for _ in range(earlier):
-            assert application.rotate().succeeded
-        scissors = Scissors(at)
-        cut_rotation(application, scissors)
-        if not scissors.fired:
-            assert at > 9, "a rotation has more effects than its calls"
-            return
-        if strategy == "alternating-users":
-            application.work()
-        heal(application, way)
-        application.work()
-    pytest.fail("the cut never stopped firing")
+    kill_everywhere(theatre, strategy, earlier, way, cutting_changes)
