@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rotation.delivery import Delivery
-    from rotation.model import Address, Secret
+    from rotation.model import Address, Deadline, Secret
     from rotation.ports import Session
 
 MOST_REFUSALS: Final = 4
@@ -55,6 +55,28 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
         remedy="Somebody changed the password outside the secret, or dropped the user. Set the server's password "
         "to AWSCURRENT's, or store the right one as AWSCURRENT; the next retry goes on by itself.",
     )
+
+
+def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patience: Deadline | None = None) -> None:
+    """Log in as clients do, and out again; with less patience than the delivery has, where given."""
+    place = place_of(secret, admin)
+    delivery.engine.connect(place, secret.credential, patience or delivery.deadline).__exit__(None, None, None)
+
+
+def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> bool:
+    """
+    Say whether the server accepts the secret's password, be it that it refuses the login for another reason after it.
+
+    Raises AccountUnusable where the refusal tells nothing of the password, and the EngineErrors of no answer.
+    """
+    try:
+        prove(delivery, secret, admin)
+    except AuthenticationFailed:
+        return False
+    except AccountUnusable as refusal:
+        if not refusal.password_accepted:
+            raise
+    return True
 
 
 def place_of(secret: Secret, admin: Secret | None) -> Address:

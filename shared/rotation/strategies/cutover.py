@@ -90,10 +90,9 @@ def _prove(delivery: Delivery) -> None:
 
     What the change may have to be taken back with is kept of the time.
     """
-    pending = delivery.pending
     patience = delivery.deadline.within(max(1.0, delivery.deadline.remaining() - TIME_TO_UNDO))
     try:
-        delivery.engine.connect(pending.address, pending.credential, patience).__exit__(None, None, None)
+        access.prove(delivery, delivery.pending, patience=patience)
     except AccountUnusable as error:
         if not error.password_accepted:
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreError
 from rotation.model import Stage, VersionState
+from rotation.strategies import access
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
@@ -38,15 +39,18 @@ def made_from(delivery: Delivery) -> str | None:
 
 def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
     """
-    Take AWSPENDING off our own version, and raise the error.
+    Take AWSPENDING off our own version if AWSCURRENT is seen to log in, and raise the error.
 
     The value of a token cannot be changed, so the service would retry a hopeless one for ever, and refuse to start
-    another rotation. Call this only after AWSCURRENT was seen to log in.
+    another rotation. Where AWSCURRENT does not log in, the pending value may be all that is left.
     """
-    with suppress(StoreError):  # the error that made it hopeless says more
-        delivery.store.unstage(delivery.token)
-        delivery.observer.warn("Took AWSPENDING off the version: it can never become AWSCURRENT")
-        error.remedy += " AWSPENDING was taken off this version, so that the next rotation starts anew."
+    with suppress(RotationError):  # the error that made it hopeless says more
+        if access.accepts(delivery, delivery.current):
+            delivery.store.unstage(delivery.token)
+            delivery.observer.warn("Took AWSPENDING off the version: it can never become AWSCURRENT")
+            error.remedy += " AWSPENDING was taken off this version, so that the next rotation starts anew."
+        else:
+            error.remedy += " AWSPENDING was kept: AWSCURRENT's password is not accepted. Correct that first."
     raise error
 
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from rotation import recovery
-from rotation.errors import AuthenticationFailed, GuardViolation, PasswordRejected
+from rotation.errors import GuardViolation, PasswordRejected
 from rotation.model import StrategyName
 from rotation.strategies import access
 from rotation.strategies.cutover import cut_over
@@ -110,19 +110,15 @@ class SingleUser:
 
     @staticmethod
     def _enter(delivery: Delivery, admin: Secret | None) -> access.Accepted:
-        """Log in with the first candidate; give up where AWSCURRENT has got another content and logs in."""
+        """Log in with the first candidate; give up where AWSCURRENT has got another content meanwhile."""
         violation = changed_meanwhile(delivery)
         if violation is not None:
-            with access.first_accepted(delivery, [delivery.current], admin).session:
-                give_up(delivery, violation)
+            give_up(delivery, violation)
         return access.first_accepted(delivery, recovery.candidates(delivery), admin)
 
     @staticmethod
     def _require_refused(delivery: Delivery, previous: Secret) -> None:
-        try:
-            with delivery.engine.connect(previous.address, previous.credential, delivery.deadline):
-                pass
-        except AuthenticationFailed:
+        if not access.accepts(delivery, previous):
             return
         raise GuardViolation(
             "The server still accepts AWSPREVIOUS's password",

@@ -284,12 +284,39 @@ def test_a_current_password_that_was_lost_goes_forward(stage: MemoryStage) -> No
 
 
 def test_a_pair_that_is_unequal_is_not_promoted(stage: MemoryStage) -> None:
-    """TestSecret compares what the new user sees."""
-    token = until(stage, Step.CREATE, Step.SET)
+    """FinishSecret compares what the new user sees, right before the label would move."""
+    token = until(stage, Step.CREATE, Step.SET, Step.TEST)
     stage.server.accounts["app_clone"].rights.clear()
     with pytest.raises(AccessMismatch):
-        stage.step(Step.TEST, token)
+        stage.step(Step.FINISH, token)
+    assert stage.store.holder(Stage.PENDING) == token
     assert stage.current_logs_in()
+
+
+@pytest.mark.parametrize("rotations", [0, 1, 2])
+def test_a_finish_that_arrives_too_early_moves_nothing(stage: MemoryStage, rotations: int) -> None:
+    """A password that no server was told never becomes AWSCURRENT, whatever order the steps arrive in."""
+    for _ in range(rotations):
+        stage.rotate()
+    token = until(stage, Step.CREATE)
+    for step in (Step.TEST, Step.FINISH):
+        error = stage.play(token, [step])
+        assert error is None or isinstance(error, AuthenticationFailed)
+        assert stage.store.holder(Stage.PENDING) == token
+        assert stage.current_logs_in()
+    assert stage.play(token) is None
+    assert stage.current_logs_in()
+
+
+def test_nothing_is_given_up_while_awscurrent_does_not_log_in(stage: MemoryStage) -> None:
+    """AWSPREVIOUS lets the rotation go on, but no proof that AWSCURRENT is good comes of it."""
+    stage.rotate()
+    token = until(stage, Step.CREATE)
+    stage.server.accounts["app_clone"].password = "changed-by-hand"
+    stage.server.rejects = lambda _: True
+    with pytest.raises(PasswordRejected, match="AWSPENDING was kept"):
+        stage.step(Step.SET, token)
+    assert stage.store.holder(Stage.PENDING) == token
 
 
 def test_a_password_that_the_policy_refuses_is_given_up(stage: MemoryStage) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotation.errors import GuardViolation, InvalidSettings, NoWorkingCredential, RotationRefused
+from rotation.errors import AuthenticationFailed, GuardViolation, InvalidSettings, NoWorkingCredential, RotationRefused
 from rotation.model import LATE_CUTOVER, Mark, Stage, Step, StrategyName
 from rotation.settings import Settings
 from rotation.steps import revoke_previous
@@ -104,6 +104,16 @@ def test_a_step_that_is_repeated_changes_nothing_more(stage: MemoryStage) -> Non
     assert stage.play(token, [Step.CREATE, Step.SET, Step.SET, Step.SET, Step.TEST]) is None
     assert account(stage).password == pending_password(stage, token)
     assert account(stage).second == FIRST
+
+
+def test_a_finish_that_arrives_too_early_moves_nothing(stage: MemoryStage) -> None:
+    """A password that no server was told never becomes AWSCURRENT, whatever order the steps arrive in."""
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.TEST]) is None
+    assert isinstance(stage.play(token, [Step.FINISH]), AuthenticationFailed)
+    assert stage.store.holder(Stage.PENDING) == token
+    assert stage.current_logs_in()
+    assert stage.play(token) is None
 
 
 def test_what_a_person_set_with_retain_goes_and_is_told() -> None:

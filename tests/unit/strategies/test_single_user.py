@@ -160,7 +160,9 @@ def test_a_changed_value_that_does_not_log_in_keeps_the_pending_one(stage: Memor
     """AWSPENDING is only given up once AWSCURRENT was seen to log in: it may hold the one good password."""
     token = until_finish(stage)
     edit(stage, Stage.CURRENT, note="changed", password="wrong-password")
-    assert isinstance(stage.play(token, [Step.FINISH]), NoWorkingCredential)
+    error = stage.play(token, [Step.FINISH])
+    assert isinstance(error, GuardViolation)
+    assert "AWSPENDING was kept" in error.remedy
     assert stage.store.holder(Stage.PENDING) == token
 
 
