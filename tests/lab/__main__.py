@@ -86,6 +86,8 @@ def play(application: Application, options: argparse.Namespace, screen: Screen) 
             if not result.succeeded:
                 break
             application.work()
+            if not options.cache:
+                application.await_client()
     findings.seen, findings.cached = client.seen, options.cache > 0
     accepted, refused = theatre.scene.logins(mark)
     findings.accepted = accepted - len(findings.rotations) - (client.seen.logins - client.seen.rejected)

@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -169,6 +170,28 @@ class Application:
         """Rotate once, as RotateSecret does."""
         self.theatre.player.on_step = on_step
         return self.theatre.player.rotate(self.arn)
+
+    def rotate_beside_client(self, rotations: int) -> Seen:
+        """Rotate again and again beside a client that reads AWSCURRENT before each login."""
+        with self.clients() as client:
+            for _ in range(rotations):
+                assert self.rotate().succeeded
+                self.await_client()
+        return client.seen
+
+    def await_client(self) -> None:
+        """
+        Wait until the client has ended the login that it was in, so that no rotation begins during it.
+
+        What a client read is good until the next rotation begins. That is a day later in life, and here, without the
+        wait, sooner than a login on a busy machine.
+        """
+        calls = self.theatre.emulator.calls
+        reads = len(calls(caller="client")) + 2
+        give_up = time.monotonic() + TIMEOUT
+        while len(calls(caller="client")) < reads:
+            assert time.monotonic() < give_up, "the client has stopped"
+            time.sleep(0.002)
 
     def secret(self, stage: str = "AWSCURRENT") -> dict[str, Any]:
         """Read what a client would read, without leaving a trace."""
