@@ -252,6 +252,8 @@ class Pair:
     base: str
     idle: str
     version: str
+    current: str = ""
+    """The id of the version that AWSCURRENT is on, where its credential was just seen to log in."""
 
     @property
     def clone(self) -> str:

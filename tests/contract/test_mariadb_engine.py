@@ -53,13 +53,14 @@ class TestMariaDB(EngineContract, NetworkContract):
             assert session.ownership(pair) is Ownership.OURS
 
     def test_the_mark(self, lab: EngineLab) -> None:
-        """No mark can be read, so nothing tells for which version a pair was prepared."""
+        """No mark can be read; whether it was made for a version can be checked."""
         base = lab.create_user(lab.unique()).username
-        pair = self.pair(lab, base)
+        pair = replace(self.pair(lab, base), current="version-0")
         self.level(lab, pair)
         with self.login(lab, lab.admin) as session:
             assert session.mark_of(pair.clone) is None
-            assert session.prepared_version(pair) is None
+            assert session.prepared_version(pair) == pair.version
+            assert session.prepared_version(replace(pair, version="version-2")) is None
 
     def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: EngineLab) -> None:
         """There is no mark to tell."""

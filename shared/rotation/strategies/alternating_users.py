@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import (
@@ -93,7 +94,7 @@ class AlternatingUsers:
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Do all that setSecret would, but for the effect."""
         idle, provenance = self.propose(delivery, current)
-        pair = Pair(current.arn, (provenance and provenance.base) or idle, idle, delivery.token)
+        pair = Pair(current.arn, (provenance and provenance.base) or idle, idle, delivery.token, current.version)
         admin = access.read_admin(delivery, current)
         access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         with access.open_admin(delivery, admin) as session:
@@ -121,6 +122,8 @@ class AlternatingUsers:
             return session.end_sessions(pair.idle) if end_sessions else 0
 
     def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret, *, proven: bool) -> None:
+        if proven:
+            pair = replace(pair, current=delivery.current.version)
         waited = session.lock(lock_name(pair.base))
         if (waited or self._overtaken(delivery, session, pair)) and not still_pending(delivery):
             return

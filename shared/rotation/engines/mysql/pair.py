@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.mysql import levelling, passwords
-from rotation.engines.mysql.accounts import NATIVE, account_of, accounts_of, attributes_of, mark_in, read
+from rotation.engines.mysql import levelling, links, passwords
+from rotation.engines.mysql.accounts import account_of, accounts_of, attributes_of, mark_in, read
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.faults import ENGINE
 from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied
@@ -33,13 +33,13 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
     """
     Say whose the idle user is, by its own mark; a partner's proves nothing, since users can write their own.
 
-    MariaDB's marks say nothing but yes: another secret's looks like no mark.
+    MariaDB's marks, which only an admin can write, say nothing but yes: another secret's looks like no mark.
     """
     if not accounts_of(connection, pair.idle):
         return Ownership.ABSENT
     account = account_of(connection, pair.idle)
     if connection.is_mariadb:
-        ours = (NATIVE, _hash(pair, pair.idle)) in read(connection, account).methods
+        ours = links.is_ours(pair, read(connection, account)) or links.fits(pair, *_both(connection, pair))
         return Ownership.OURS if ours else Ownership.UNMARKED
     mark = mark_in(attributes_of(connection, account))
     if mark is None:
@@ -49,12 +49,16 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
 
 def prepared_version(connection: Connection, pair: Pair) -> str | None:
     """Read for which version the pair was prepared last; a mark that names another base says nothing of it."""
+    if connection.is_mariadb:
+        return links.prepared_version(pair, *_both(connection, pair))
     mark = mark_of(connection, pair.clone)
     return mark.version if mark and _names(mark, pair) else None
 
 
-def _hash(pair: Pair, username: str) -> str:
-    return passwords.hash_as_mark(pair.secret_arn, username)
+def _both(connection: Connection, pair: Pair) -> list[State | None]:
+    """Read the idle account and the active one; None for a name that has no account, or several."""
+    found = (accounts_of(connection, name) for name in (pair.idle, pair.active))
+    return [read(connection, accounts[0]) if len(accounts) == 1 else None for accounts in found]
 
 
 def _names(mark: Mark, pair: Pair) -> bool:
@@ -111,10 +115,9 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     clone = read(connection, account)
     _refuse_difference(connection, pair, levelling.statements(connection, base, clone))
     _seal(connection, pair, clone)
+    mark = links.prepared(pair, base)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
-    connection.run(
-        f"ALTER USER {account} {passwords.opened(connection, base.plugin, password, _hash(pair, pair.idle))}{opening}"
-    )
+    connection.run(f"ALTER USER {account} {passwords.opened(connection, base.plugin, password, mark)}{opening}")
     return lines
 
 
@@ -122,7 +125,7 @@ def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, crea
     """Say on both accounts whose they are; a clone that is made is born with its mark, and unable to log in."""
     on_clone = levelling.mark(connection, pair, clone, like=base)
     if create:
-        closed = passwords.closed(connection, base.plugin, _hash(pair, pair.clone))
+        closed = passwords.closed(connection, base.plugin, links.born(pair))
         connection.run(f"CREATE USER {clone.account} {closed} ACCOUNT LOCK{on_clone}")
     elif on_clone:
         connection.run(f"ALTER USER {clone.account}{on_clone}")
@@ -162,9 +165,8 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
         _apply(connection, statement)
     _mark(connection, pair, base, clone, create=False)
     _seal(connection, pair, read(connection, base.account))
-    connection.run(
-        f"ALTER USER {base.account} {passwords.opened(connection, base.plugin, password, _hash(pair, pair.idle))}"
-    )
+    mark = links.prepared(pair, clone)
+    connection.run(f"ALTER USER {base.account} {passwords.opened(connection, base.plugin, password, mark)}")
     return made
 
 
@@ -199,7 +201,10 @@ def _mismatch(connection: Connection, what: str, remedy: str) -> AccessMismatch:
 
 def disable_password(connection: Connection, username: str, pair: Pair | None) -> None:
     """End a user's password; that of a pair's idle user so that the account can still be told to be the pair's."""
-    passwords.disable_password(connection, username, _hash(pair, username) if pair and pair.idle == username else None)
+    mark = ""
+    if connection.is_mariadb and pair and pair.idle == username:
+        mark = links.kept(pair, read(connection, account_of(connection, username)))
+    passwords.disable_password(connection, username, mark)
 
 
 def check_access(connection: Connection, pair: Pair) -> None:

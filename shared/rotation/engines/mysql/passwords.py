@@ -82,7 +82,7 @@ def _set_own(connection: Connection, password: Password) -> None:
         connection.run(statement)
 
 
-def disable_password(connection: Connection, username: str, mark: str | None) -> None:
+def disable_password(connection: Connection, username: str, mark: str = "") -> None:
     """Give the user a hash that no password has, and end its second password."""
     try:
         account = account_of(connection, username)
@@ -96,33 +96,23 @@ def disable_password(connection: Connection, username: str, mark: str | None) ->
         raise _denied(connection, username, denied) from None
 
 
-def closed(connection: Connection, plugin: str, mark: str | None = None) -> str:
+def closed(connection: Connection, plugin: str, mark: str = "") -> str:
     """Give the clause of a password that nobody has."""
     if connection.is_mariadb:
         return _on_mariadb(connection, NO_PASSWORD, mark)
     return f"IDENTIFIED WITH {plugin} AS {connection.literal(UNUSABLE[plugin])}"
 
 
-def opened(connection: Connection, plugin: str, password: Password, mark: str | None = None) -> str:
+def opened(connection: Connection, plugin: str, password: Password, mark: str = "") -> str:
     """Give the clause of a password that is set together with its method."""
     if connection.is_mariadb:
         return _on_mariadb(connection, native_hash(password), mark)
     return f"IDENTIFIED WITH {plugin} BY {connection.literal(password)}"
 
 
-def _on_mariadb(connection: Connection, stored: str, mark: str | None) -> str:
-    hashes = [stored, *([mark] if mark else [])]
+def _on_mariadb(connection: Connection, stored: str, mark: str) -> str:
+    hashes = (one for one in (stored, mark) if one)
     return "IDENTIFIED VIA " + " OR ".join(f"{NATIVE} USING {connection.literal(one)}" for one in hashes)
-
-
-def hash_as_mark(secret_arn: str, username: str) -> str:
-    """
-    Make a hash that says whose the account is: MariaDB has no other place for that.
-
-    An account may have several methods (manual, "CREATE USER", IDENTIFIED VIA … OR …). The mark is a second one, with
-    a hash that no password has. Only an admin can write it, and a change of the password leaves it alone.
-    """
-    return "*" + hashlib.sha256(f"aws-rotation {secret_arn} {username}".encode()).hexdigest()[:40].upper()
 
 
 def rehearse_password(connection: Connection, username: str, password: Password) -> None:

@@ -78,7 +78,7 @@ def test_on_a_server_with_one_password_a_user_has_no_second_one_to_end() -> None
         "SHOW CREATE USER": [("CREATE USER 'app'@'%' IDENTIFIED WITH 'mysql_native_password' AS '*AB' REQUIRE NONE",)],
         "SHOW GRANTS": [("GRANT USAGE ON *.* TO 'app'@'%'",)],
     }
-    passwords.disable_password(connection, "app", None)
+    passwords.disable_password(connection, "app")
     assert played.said[-1].startswith("ALTER USER `app`@`%` IDENTIFIED WITH mysql_native_password AS '*THISISNOT")
 
 
