@@ -138,7 +138,7 @@ def _private_apt(folder: Path, suite: str, without: Sequence[str]) -> Iterator[s
 
 def _pretend_installed(package: str) -> str:
     return (
-        f"Package: {package}\nStatus: install ok installed\nVersion: 999\nArchitecture: amd64\n"
+        f"Package: {package}\nStatus: install ok installed\nVersion: 99:999\nArchitecture: amd64\n"
         "Multi-Arch: foreign\nProvides: debconf-2.0\nMaintainer: nobody <nobody@localhost>\n"
         "Description: left out\n\n"
     )

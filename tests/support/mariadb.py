@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 PACKAGES: Final = debian.Packages(
     "bookworm",
-    ("mariadb-server-core", "libaio1", "liburing2", "libnuma1"),
-    ("perl", "perl-base", "mariadb-common", "mysql-common"),
+    ("mariadb-server-core", "mariadb-server", "libaio1", "liburing2", "libnuma1"),  # mariadb-server has the plugins
+    (
+        *("perl", "perl-base", "mariadb-common", "mysql-common", "mariadb-client", "galera-4", "libdbi-perl"),
+        *("gawk", "iproute2", "lsof", "passwd", "procps", "psmisc", "rsync", "socat"),
+    ),
 )
 
 # What makes the system tables, in this order (mariadb-install-db).
@@ -78,6 +81,7 @@ def _mariadb_command(root: Path) -> list[str | Path]:
         "--no-defaults",
         f"--basedir={root}/usr",
         f"--lc-messages-dir={root}/usr/share/mysql",
+        f"--plugin-dir={root}/usr/lib/mysql/plugin",
         f"--character-sets-dir={root}/usr/share/mysql/charsets",
     ]
 
