@@ -108,6 +108,15 @@ def test_a_server_that_asks_for_the_clear_password_is_not_told_it(method: str) -
     assert WHO.password.reveal().encode() not in double.heard
 
 
+def test_a_server_that_blocks_this_address_is_unreachable() -> None:
+    """1129 comes instead of the greeting; a real server sends it only where it can ask a name service who calls."""
+    blocked = b"\xff" + (1129).to_bytes(2, "little") + b"Host 'app' is blocked"
+    with Double((blocked,)) as double, pytest.raises(Unreachable, match="FLUSH HOSTS") as caught:
+        MySQL().connect(double.address, WHO, Deadline(5))
+    assert (caught.value.code, caught.value.retryable) == ("1129", True)
+    assert double.heard == b""
+
+
 def test_tls_that_is_not_offered_is_not_done_without() -> None:
     """There is no way back to plain text, and the server never hears of the user."""
     double = Double((GREETING,), (GREETING,))

@@ -48,7 +48,7 @@ _SSL_REQUEST: Final = struct.pack("<IIB23x", 0x00000200 | 0x00008000 | _SSL_CAPA
 
 
 class _NotOffered:
-    """Refuses what a server may ask for to get at the clear password."""
+    """Refuses what a server may ask for to get at the clear password, and what the driver needs a library for."""
 
     def __init__(self, connection: object) -> None:
         """Take the driver's connection, as it wants."""
@@ -59,7 +59,8 @@ class _NotOffered:
         raise pymysql.OperationalError(2059, "")
 
 
-_METHODS: Final[Any] = dict.fromkeys(("mysql_clear_password", "dialog", "mysql_old_password"), _NotOffered)
+_REFUSED: Final = ("mysql_clear_password", "dialog", "mysql_old_password", "client_ed25519")
+_METHODS: Final[Any] = dict.fromkeys(_REFUSED, _NotOffered)
 
 
 class MySQL:

@@ -78,7 +78,7 @@ METHOD: Final = Fault(
 NEEDS_TLS: Final = Fault(
     AccountUnusable,
     "The account's method needs TLS here: without it the password would have to be encrypted by the server's key, and "
-    "this package holds no library for that (nor one for ed25519)",
+    "this package holds no library for that",
     'Remove "ssl": false from the secret.',
 )
 _LIMIT: Final = Fault(
@@ -148,11 +148,14 @@ LOGIN: Final[Mapping[int, Fault]] = {
 
 _READ_ONLY: Final = Fault(
     StatementFailed,
-    "The server takes no such change: it is read-only, or an option of it forbids the statement",
+    "The server takes no such change: it or its storage is read-only, or an option of it forbids the statement",
     "Name the writer's endpoint; on MariaDB see also strict_password_validation.",
 )
 _HISTORY: Final = Fault(
-    PasswordRejected, "The account's password history holds the password", "See PASSWORD HISTORY and REUSE INTERVAL."
+    PasswordRejected,
+    "The account's password history holds the password",
+    "See PASSWORD HISTORY and REUSE INTERVAL. In a revocation: if AWSCURRENT's is the account's first password, run "
+    "ALTER USER … DISCARD OLD PASSWORD.",
 )
 _DENIED: Final = Fault(PermissionDenied, "The login lacks a right")
 _CONFLICT: Final = Fault(StatementFailed, "Another session stands in the way", _AGAIN, retryable=True)
@@ -175,7 +178,7 @@ STATEMENT: Final[Mapping[int, Fault]] = {
     **_CONNECTION,
     **dict.fromkeys((1044, 1045, 1095, 1142, 1143, 1227, 1370, 1410, 1698, 3619, 3680), _DENIED),
     **dict.fromkeys((1205, 1213, 1317, 3058), _CONFLICT),
-    **dict.fromkeys((1290, 1792, 1836), _READ_ONLY),
+    **dict.fromkeys((1290, 1792, 1836, 3501), _READ_ONLY),
     1133: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     1396: Fault(StatementFailed, "The account came or went just now, or does not exist", _AGAIN, retryable=True),
     1819: Fault(
@@ -184,6 +187,7 @@ STATEMENT: Final[Mapping[int, Fault]] = {
         "Change the rules of the secret's passwords, or the server's validate_password settings.",
     ),
     1820: _EXPIRED,
+    1226: _LIMIT,
     IN_HISTORY: _HISTORY,
     NOT_FIRST: Fault(
         StatementFailed, "The login's password is not the account's first one any more", _AGAIN, retryable=True
@@ -228,7 +232,7 @@ def translate(error: Exception, where: str) -> EngineError:
 
 def refusal(error: Exception, where: str) -> EngineError:
     """Give the error that stands for the driver's, while logging in."""
-    if isinstance(error, RuntimeError):  # how the driver asks for a package that is not there
+    if isinstance(error, RuntimeError):  # how the driver asks for the package cryptography, which is not there
         return NEEDS_TLS.at(where)
     if not isinstance(error, pymysql.err.MySQLError):
         return UNREADABLE.at(where)

@@ -72,7 +72,7 @@ def test_what_the_driver_trips_over_shows_nothing() -> None:
 
 
 def test_a_package_that_is_missing_reads_as_a_method_that_needs_tls() -> None:
-    """PyMySQL asks for cryptography (or PyNaCl) by a RuntimeError."""
+    """PyMySQL asks for cryptography by a RuntimeError."""
     error = refusal(RuntimeError("'cryptography' package is required"), "here")
     assert isinstance(error, AccountUnusable)
     assert '"ssl": false' in error.remedy
