@@ -146,8 +146,15 @@ def _apply(connection: Connection, statement: str) -> None:
         raise _mismatch(
             connection,
             f"The two users cannot be made equal: the admin may not {statement}",
-            "Run it as one who may, or give the admin that right WITH GRANT OPTION.",
+            f"Run it as one who may, or {_permission(connection, statement)}",
         ) from None
+
+
+def _permission(connection: Connection, statement: str) -> str:
+    """Say what would let the admin run a statement of levelling."""
+    if statement.startswith("SET DEFAULT ROLE"):  # MariaDB's, for another user
+        return f"run: GRANT UPDATE ON mysql.* TO {connection.account};"
+    return "give the admin that right WITH GRANT OPTION (a role WITH ADMIN OPTION)."
 
 
 def _level_base(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:

@@ -56,6 +56,7 @@ def set_password(connection: Connection, username: str, password: Password) -> N
 
 
 def _set_on_mariadb(connection: Connection, account: Account, password: Password, *, own: bool) -> None:
+    _require_hashes(connection)
     stored = connection.literal(native_hash(password))
     if own:
         connection.run(f"SET PASSWORD = {stored}")
@@ -87,6 +88,7 @@ def disable_password(connection: Connection, username: str, mark: str = "") -> N
     try:
         account = account_of(connection, username)
         if connection.is_mariadb:
+            _require_hashes(connection)
             connection.run(f"ALTER USER {account} {closed(connection, NATIVE, mark)}")
             return
         connection.run(f"ALTER USER {account} {closed(connection, read(connection, account).plugin)}")
