@@ -15,6 +15,13 @@ ARCH ?= arm64
 LAMBDA_PYTHON ?= 3.13
 export PYTHON ARCH LAMBDA_PYTHON
 
+# Where test servers run: `containers`, `local` (plain processes) or `auto` (containers where Docker answers and has
+# or can pull the image); and other versions than the usual ones: VERSIONS='postgres=16 mysql=8.4'.
+DATABASES ?= auto
+VERSIONS ?=
+export DATABASES
+export DATABASE_VERSIONS := $(VERSIONS)
+
 LISTS := tests/requirements
 VENV := .venv
 RUN := $(VENV)/bin/python -m
@@ -25,7 +32,9 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
 
 SOURCES := shared functions tests
 COVERED := $(wildcard tests/unit tests/contract)
-OTHERS := $(filter-out $(COVERED),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
+# What only containers can show is not asked of plain processes.
+NEEDING_DOCKER := $(if $(filter containers,$(DATABASES)),,tests/containers)
+OTHERS := $(filter-out $(COVERED) $(NEEDING_DOCKER),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
 
 # The Python that has pip: in an activated environment made below, which has none, it is the one behind it.
 HOST = $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
@@ -74,6 +83,23 @@ ifneq ($(OTHERS),)
 	@$(RUN) pytest -q $(OTHERS)
 endif
 
+.PHONY: containers
+containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
+	@echo "==> what every engine must keep, in containers"
+	@DATABASES=containers $(RUN) pytest -q $(OPTIONS) tests/contract tests/containers
+
+# Each round takes one version of each server; a row ends where its server has no more versions.
+MATRIX := postgres=13,mysql=8.0,mariadb=10.11,mongo=5 postgres=14,mysql=8.4,mariadb=11,mongo=6 \
+	postgres=15,mysql=9,mongo=7 postgres=16,mongo=8 postgres=17 postgres=18
+
+.PHONY: matrix
+matrix: environment ## The contract suite in containers of every version (MATRIX='postgres=16,mysql=8.4 postgres=18')
+	@set -eu; failed=; for round in $(MATRIX); do \
+		versions="$$(echo "$$round" | tr , ' ')"; echo "==> $$versions"; \
+		DATABASES=containers DATABASE_VERSIONS="$$versions" $(RUN) pytest -q $(OPTIONS) tests/contract \
+			|| failed="$$failed $$round"; \
+	done; [ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
+
 .PHONY: unit
 unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='-k name')
 	@$(RUN) pytest -q -x $(OPTIONS) tests/unit
@@ -98,6 +124,11 @@ types: environment ## Types: mypy, strict, tests included
 validate: .tools-sam ## The template
 	@echo "==> template"
 	@$(SAM) validate --lint
+
+.PHONY: images
+images: environment ## Images for the test servers from packages, where nothing can be pulled
+	@echo "==> images of the test servers"
+	@$(RUN) tests.support.images
 
 ##@ Ship
 

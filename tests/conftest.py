@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import postgresql, servers
+from tests.support import header, postgresql
 from tests.support.tls import Authority
 
 pytest_plugins = ["tests.lab.fixtures", "tests.support.mysql_fixtures"]
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def pytest_report_header() -> list[str]:
     """Name the servers that the tests run on."""
-    return servers.report()
+    return header.report()
 
 
 @pytest.fixture(scope="session")

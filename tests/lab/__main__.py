@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 
 from tests.lab.report import Findings, Screen, cutover_windows
 from tests.lab.theatre import Application, Theatre, emulated
+from tests.support import choice
 from tests.support.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ENGINES = ("postgresql", "mysql", "mariadb", "documentdb", "redshift")
+SERVERS = {"postgresql": "postgres", "documentdb": "mongo", "redshift": "postgres"}
+"""What runs for an engine, where it goes by another name."""
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -35,6 +39,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--log", action="store_true", help="show the function's log")
     parser.add_argument("--dry-run", action="store_true", help="first do what RotateImmediately=false does")
     parser.add_argument("--revoke", action="store_true", help="in the end, revoke AWSPREVIOUS (events/revoke.json)")
+    parser.add_argument(
+        "--databases", choices=choice.WISHES, default=choice.current().wish, help="DATABASES=… (default: %(default)s)"
+    )
     options = parser.parse_args(given)
     module = importlib.import_module(f"tests.lab.{options.engine}")
     if options.strategy not in module.STRATEGIES:
@@ -53,7 +60,9 @@ def _positive(text: str) -> int:
 def main(given: Sequence[str] | None = None) -> int:
     """Play, and say whether everything that the suite claims was so."""
     options = arguments(given)
+    os.environ[choice.DATABASES] = options.databases
     screen = Screen()
+    screen.say(*choice.current().report(SERVERS.get(options.engine, options.engine)))
     with tempfile.TemporaryDirectory(prefix="rotation-demo-") as folder:
         authority = Authority.create(Path(folder), "Demo authority")
         screen.say(f"starting {options.engine} with TLS, and an emulated Secrets Manager")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -24,14 +23,19 @@ PACKAGES: Final = debian.Packages(
     ),
 )
 
-# What makes the system tables, in this order (mariadb-install-db).
+# What makes the system tables, in this order (mariadb-install-db); since 11 the files begin with mariadb_.
 SCRIPTS: Final = (
-    "mysql_system_tables.sql",
-    "mysql_performance_tables.sql",
-    "mysql_system_tables_data.sql",
+    "m*_system_tables.sql",
+    "m*_performance_tables.sql",
+    "m*_system_tables_data.sql",
     "maria_add_gis_sp_bootstrap.sql",
-    "mysql_sys_schema.sql",
+    "m*_sys_schema.sql",
 )
+BOOTSTRAP: Final = """
+cd "$(dirname "$(find {share} -name maria_add_gis_sp_bootstrap.sql | head -n 1)")"
+{{ cat {begin} && cat {scripts}; }} | "$@" --bootstrap
+"""
+BEGIN: Final = "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
 
 
 class MariaDBServer(MySQLServer):
@@ -43,12 +47,12 @@ class MariaDBServer(MySQLServer):
     @classmethod
     def template(cls) -> Path:
         """Return a data folder to copy."""
-        return _mariadb_template()
+        return _mariadb_template(cls.place())
 
     @classmethod
     def command(cls) -> list[str | Path]:
         """Return the program, with where its files are."""
-        return _mariadb_command(_root())
+        return _mariadb_command(cls.place())
 
     def set_superuser(self, connection: pymysql.Connection[Any]) -> None:
         """Let the superuser in over TCP as well, by a password; the nameless users go."""
@@ -75,7 +79,10 @@ def _root() -> Path:
     return root
 
 
-def _mariadb_command(root: Path) -> list[str | Path]:
+def _mariadb_command(place: process.Place) -> list[str | Path]:
+    if not isinstance(place, process.Machine):
+        return ["mariadbd", "--no-defaults"]
+    root = _root()
     return [
         root / "usr/sbin/mariadbd",
         "--no-defaults",
@@ -87,25 +94,16 @@ def _mariadb_command(root: Path) -> list[str | Path]:
 
 
 @functools.cache
-def _mariadb_template() -> Path:
+def _mariadb_template(place: process.Place) -> Path:
     folder = process.new_folder("template")
     (folder / "data/mysql").mkdir(parents=True)
+    (folder / "begin.sql").write_text(BEGIN, encoding="ascii")
     process.hand_over(folder)
-    share = _root() / "usr/share/mysql"
-    script = "CREATE DATABASE IF NOT EXISTS mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
-    script += "".join((share / name).read_text("utf-8") for name in SCRIPTS)
-    done = subprocess.run(  # noqa: S603 (the program and its arguments are ours)
-        [*_mariadb_command(_root()), "--bootstrap", f"--datadir={folder}/data"],
-        input=script,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd="/",
-        env={"TZ": "UTC", "PATH": os.defpath},
-        text=True,
-        check=False,
-        **process.account(),
-    )
-    if done.returncode:
-        message = f"MariaDB's system tables cannot be made:\n{done.stdout}"
-        raise servers.ServerUnavailableError(message)
+    share = _root() / "usr/share" if isinstance(place, process.Machine) else "/usr/share"
+    script = BOOTSTRAP.format(share=share, begin=folder / "begin.sql", scripts=" ".join(SCRIPTS))
+    command = ["/bin/sh", "-ec", script, "bootstrap", *_mariadb_command(place), f"--datadir={folder}/data"]
+    try:
+        place.run(command, {"TZ": "UTC", "PATH": os.defpath})
+    except RuntimeError as reason:
+        raise servers.ServerUnavailableError(f"MariaDB's system tables cannot be made: {reason}") from reason
     return folder / "data"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
 
-from tests.support import mongodb_log, process, servers
+from tests.support import choice, mongodb_log, process, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ class MongoServer:
         self._certificate = certificate
         self._key = key or secrets.token_hex(32)
         self._alone = key is None and not lenient
-        self._process: process.ServerProcess | None = None
+        self._process: process.Running | None = None
         self._folder: Path | None = None
 
     def __repr__(self) -> str:
@@ -104,7 +104,8 @@ class MongoServer:
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
-        self._process = process.ServerProcess(self._command(), {"PATH": "/usr/bin:/bin"}, self._log)
+        place = choice.current().image("mongo") or process.Machine()
+        self._process = place.start(self._command(place), {"PATH": "/usr/bin:/bin"}, self._log)
         until = time.monotonic() + START_SECONDS
         while '"id":23016' not in self.log_text():  # "Waiting for connections"
             if not self._process.alive or time.monotonic() > until:
@@ -195,8 +196,9 @@ class MongoServer:
             shutil.copy(self._authority.bundle, self.folder / "authority.pem")
         process.hand_over(self.folder)
 
-    def _command(self) -> list[str | Path]:
-        command: list[str | Path] = [program(), "--dbpath", self.folder / "data", "--port", str(self.port)]
+    def _command(self, place: process.Place) -> list[str | Path]:
+        command: list[str | Path] = [program() if isinstance(place, process.Machine) else "mongod"]
+        command += ["--dbpath", self.folder / "data", "--port", str(self.port)]
         command += ["--bind_ip", "127.0.0.1", "--unixSocketPrefix", self.folder, "--replSet", SET, "-vv"]
         command += ["--auth", "--keyFile", self.folder / "key", "--wiredTigerCacheSizeGB", "0.25"]
         if self.bundle:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import secrets
 import shutil
 import signal
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import pymysql
 
-from tests.support import debian, mysql_log, process, servers
+from tests.support import choice, debian, mysql_log, process, servers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +44,7 @@ class MySQLServer:
         self.bundle = authority.bundle if tls else None
         self._authority = authority
         self._options = dict(options or {})
-        self._process: process.ServerProcess | None = None
+        self._process: process.Running | None = None
         self._folder: Path | None = None
 
     def __repr__(self) -> str:
@@ -87,14 +86,19 @@ class MySQLServer:
         return self.folder / "data"
 
     @classmethod
+    def place(cls) -> process.Place:
+        """Return where the server runs."""
+        return choice.current().image(cls.flavour) or process.Machine()
+
+    @classmethod
     def template(cls) -> Path:
         """Return a data folder to copy: to initialise one takes most of a start."""
-        return _mysql_template()
+        return _mysql_template(cls.place())
 
     @classmethod
     def command(cls) -> list[str | Path]:
         """Return the program, with where its files are."""
-        return _mysql_command(_root())
+        return _mysql_command(cls.place())
 
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -108,8 +112,7 @@ class MySQLServer:
     def stop(self) -> None:
         """Stop the server, ending every session; nothing happens when it is stopped already."""
         if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGTERM)
+            self._process.signal(signal.SIGTERM)
             self._process.stop()
             self._process = None
 
@@ -168,7 +171,7 @@ class MySQLServer:
     def _started(self) -> bool:
         """Tell whether it came up; False means that the port was taken, anything else is an error."""
         output = self.folder / "server.log"
-        self._process = process.ServerProcess([*self.command(), *self._arguments()], {"TZ": "UTC"}, output)
+        self._process = self.place().start([*self.command(), *self._arguments()], {"TZ": "UTC"}, output)
         if self._ready():
             return True
         self.stop()
@@ -246,7 +249,10 @@ def _root() -> Path:
     return root
 
 
-def _mysql_command(root: Path) -> list[str | Path]:
+def _mysql_command(place: process.Place) -> list[str | Path]:
+    if not isinstance(place, process.Machine):
+        return ["mysqld", "--no-defaults", "--secure-file-priv=NULL"]
+    root = _root()
     return [
         root / "usr/sbin/mysqld",
         "--no-defaults",
@@ -259,8 +265,8 @@ def _mysql_command(root: Path) -> list[str | Path]:
 
 
 @functools.cache
-def _mysql_template() -> Path:
+def _mysql_template(place: process.Place) -> Path:
     folder = process.new_folder("template")
     process.hand_over(folder)
-    process.run([*_mysql_command(_root()), "--initialize-insecure", f"--datadir={folder}/data"], {"TZ": "UTC"})
+    place.run([*_mysql_command(place), "--initialize-insecure", f"--datadir={folder}/data"], {"TZ": "UTC"})
     return folder / "data"

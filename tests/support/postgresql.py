@@ -72,7 +72,7 @@ class PostgresServer(Postgres):
         language = self._settings["lc_messages"]
         self._language = "" if language in {"C", "POSIX"} else language
         self.installation = installation or servers.postgres(translated=bool(self._language))
-        self._process: process.ServerProcess | None = None
+        self._process: process.Running | None = None
         self._folder: Path | None = None
 
     def __enter__(self) -> Self:
@@ -141,13 +141,14 @@ class PostgresServer(Postgres):
         """Show another certificate from the next connection on."""
         self._place_certificate(certificate, key)
         if self._process:
-            os.kill(self._process.pid, signal.SIGHUP)
+            self._process.signal(signal.SIGHUP)
 
     def _started(self, port: int) -> bool:
         """Tell whether it came up; False means that the port was taken, anything else is an error."""
         mark = self.mark() if self._log.exists() else 0
-        command = (self.installation.local / "postgres", "-D", self.data)
-        self._process = process.ServerProcess(command, _environment(self.installation, self._language), self._log)
+        command = (self.installation.program("postgres"), "-D", self.data)
+        environment = _environment(self.installation, self._language)
+        self._process = self.installation.place.start(command, environment, self._log)
         if self._ready():
             return True
         self.stop()
@@ -160,7 +161,8 @@ class PostgresServer(Postgres):
         """Wait for the word that the server leaves in its pid file, the same in every language."""
         until = time.monotonic() + START_SECONDS
         while self._process and self._process.alive and time.monotonic() < until:
-            if _pid_file(self.data)[-1:] == ["ready"] and _pid_file(self.data)[0] == str(self._process.pid):
+            said = _pid_file(self.data)
+            if said[-1:] == ["ready"] and said[0] == str(self._process.known_as):
                 return True
             time.sleep(0.005)
         return False
@@ -214,9 +216,9 @@ def _template(installation: servers.Installation) -> tuple[Path, str]:
     password = secrets.token_urlsafe(16)
     (folder / "password").write_text(password, encoding="utf-8")
     process.hand_over(folder)
-    command: list[str | Path] = [installation.local / "initdb", "-D", folder / "data", "-U", SUPERUSER]
+    command: list[str | Path] = [installation.program("initdb"), "-D", folder / "data", "-U", SUPERUSER]
     command += ["--locale=C", "--encoding=UTF8", "--no-sync", "--auth=scram-sha-256"]
-    process.run([*command, f"--pwfile={folder / 'password'}"], _environment(installation))
+    installation.place.run([*command, f"--pwfile={folder / 'password'}"], _environment(installation))
     (folder / "password").unlink()
     return folder / "data", password
 

@@ -19,8 +19,9 @@ import signal
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ for file in "$1"/pids/*; do
     pid="${file##*/}"
     ours "$pid" "$1" && kill -INT "$pid"
 done
+[ ! -x "$1/at-the-end" ] || "$1/at-the-end"
 for file in "$1"/pids/*; do
     pid="${file##*/}"
     for turn in 1 2 3 4 5 6 7 8 9 10; do ours "$pid" "$1" || break; sleep 0.2; done
@@ -131,6 +133,63 @@ def run(command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
         raise RuntimeError(message)
 
 
+def at_the_end(line: str) -> None:
+    """Leave a line of shell to the watcher, for what a death of this interpreter leaves outside of the workspace."""
+    script = workspace() / "at-the-end"
+    script.write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+    script.chmod(0o755)
+
+
+class Running(Protocol):
+    """A server that was started, as a process or in a container."""
+
+    @property
+    def known_as(self) -> int:
+        """The process id that the server writes into its files."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+
+    def stop(self) -> None:
+        """Stop it, and wait until it is gone."""
+
+
+class Place(Protocol):
+    """Where the programs of a server run."""
+
+    @property
+    def origin(self) -> str:
+        """Where the programs come from."""
+
+    def __hash__(self) -> int:
+        """Tell places apart: what was prepared in one is of no use in another."""
+
+    def run(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+        """Run a program to its end under the servers' account; its output is the message of the error."""
+
+    def start(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> Running:
+        """Start a server, its output appended to a file."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """This machine as a place: plain processes."""
+
+    origin: str = "plain process"
+
+    def run(self, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
+        """Run a program to its end."""
+        run(command, environment)
+
+    def start(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> ServerProcess:
+        """Start a server."""
+        return ServerProcess(command, environment, log)
+
+
 class ServerProcess:
     """One server process, its output appended to a file."""
 
@@ -160,6 +219,15 @@ class ServerProcess:
     def alive(self) -> bool:
         """Whether the server still runs."""
         return self._child.poll() is None
+
+    @property
+    def known_as(self) -> int:
+        """The process id that the server writes into its files."""
+        return self.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; nothing happens when the server is gone."""
+        self._child.send_signal(number)
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Ask the server to stop, insist when it does not, and wait until it is gone."""

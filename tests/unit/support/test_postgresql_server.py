@@ -3,6 +3,7 @@
 # ruff: noqa: S603 (the program and its arguments are ours)
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
-from tests.support import process, servers
+from tests.support import choice, process, servers
 from tests.support.postgresql import PostgresServer
 
 if TYPE_CHECKING:
@@ -203,14 +204,16 @@ def test_a_server_that_cannot_start_says_why(authority: Authority) -> None:
         pass
 
 
-def test_a_version_that_nobody_has_is_an_error() -> None:
+def test_a_version_that_nobody_has_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing server fails with the ways to get one; it never skips."""
+    monkeypatch.setenv(choice.DATABASES, "local")
     with pytest.raises(servers.ServerUnavailableError, match="no PostgreSQL 8 here: install"):
         servers.postgres(8)
 
 
-def test_the_header_names_versions_and_origins() -> None:
+def test_the_header_names_versions_and_origins(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report says which servers there are and where they come from."""
+    monkeypatch.setenv(choice.DATABASES, "local")
     (line,) = servers.report()
     assert servers.postgres().version in line
     assert servers.postgres().origin in line
@@ -222,8 +225,9 @@ def test_the_header_hides_the_password_of_an_address(monkeypatch: pytest.MonkeyP
     assert servers.report() == [f"PostgreSQL: at db:5432 ({servers.POSTGRES_ADDRESS})"]
 
 
-def test_leaving_removes_the_folder_and_the_process(authority: Authority) -> None:
+def test_leaving_removes_the_folder_and_the_process(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the block ends there is neither a file nor a process."""
+    monkeypatch.setenv(choice.DATABASES, "local")
     with PostgresServer(authority) as server:
         folder = server.folder
         pid = (server.data / "postmaster.pid").read_text().split()[0]
@@ -246,6 +250,7 @@ def test_a_server_does_not_outlive_its_tests(end: signal.Signals, tmp_path: Path
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
+        env={**os.environ, choice.DATABASES: "local"},
         text=True,
     ) as child:
         assert child.stdout
