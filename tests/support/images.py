@@ -105,7 +105,7 @@ def make(client: docker.DockerClient, recipe: Recipe) -> str:
         archive.seek(0)
         settings = [f"ENV PATH={path}", f"LABEL {MADE}=yes"]
         client.api.import_image_from_data(archive, repository=repository, tag=tag, changes=settings)
-    container = client.containers.create(recipe.name, [recipe.program, "--version"])
+    container = client.containers.create(recipe.name, [recipe.program, "--version"], network="none")
     try:
         container.start()
         container.wait()
