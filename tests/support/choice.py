@@ -27,6 +27,8 @@ MATRIX: Final = {
 }
 """The images by name, with the versions for which the suite is meant."""
 USUAL: Final = {"postgres": "17", "mysql": "9", "mariadb": "10.11", "mongo": "6"}
+MADE: Final = ("postgres:17", "postgres:15", "mysql:9", "mariadb:10.11", "mongo:6")
+"""What `make images` makes (tests.support.images)."""
 NOTED_AS: Final = {
     "postgres": "PG_VERSION",
     "mysql": "MYSQL_VERSION",
@@ -75,10 +77,12 @@ class Choice:
         if not lacking:
             return containers.Image(name)
         if self.wish == "containers":
-            raise ServerUnavailableError(
-                f"{lacking} ({DATABASES}=containers wants it; {DATABASES}=local takes plain processes)"
-            )
+            raise ServerUnavailableError(f"{DATABASES}=containers, and {lacking}; {DATABASES}=local needs none")
         return None
+
+    def why_not(self, kind: str, version: str) -> str:
+        """Return what stood against an image that was asked for, nothing where none was."""
+        return self._lacking.get(f"{kind}:{version}", "")
 
     def noted_version(self, image: containers.Image) -> str:
         """Return the version that an image says it holds."""
@@ -103,7 +107,8 @@ class Choice:
     def _said(self, engine: containers.Engine, kind: str) -> str:
         name = f"{kind}:{self.version(kind)}"
         if not engine.holds(name):
-            return f"{name} (to be pulled; where that fails, {self._otherwise()}; `make images` makes it)"
+            made = "; `make images` makes it" if name in MADE else ""
+            return f"{name} (to be pulled; where that fails, {self._otherwise()}{made})"
         lacking = self._what_lacks(name)
         if lacking:
             return f"{name} ({lacking}: {self._otherwise()})"
@@ -119,11 +124,20 @@ class Choice:
             try:
                 engine = self._engine()
                 if not engine.holds(name):
-                    engine.pull(name)
+                    _pull(engine, name)
                 engine.prove(name)
             except containers.EngineUnavailableError as reason:
                 self._lacking[name] = str(reason)
         return self._lacking[name]
+
+
+def _pull(engine: containers.Engine, name: str) -> None:
+    """Fetch an image, or say which command brings it."""
+    try:
+        engine.pull(name)
+    except containers.EngineUnavailableError as reason:
+        made = "makes it from packages" if name in MADE else f"makes {', '.join(MADE)} alone"
+        raise containers.EngineUnavailableError(f"{reason}: `make images` {made}") from reason
 
 
 def current() -> Choice:

@@ -28,7 +28,7 @@ from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import ConnectionError as NoAnswer
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.docker_client import DockerClient, get_docker_host
 
 from tests.support import process
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 OWNED: Final = "rotation-suite.workspace"
 OWNER: Final = "rotation-suite.owner"
 ROOT: Final = Path(__file__).parents[2]
+USUAL_SOCKET: Final = "unix:///var/run/docker.sock"
 ANSWER_SECONDS: Final = 10
 """How long an engine may take for an answer; a pull takes what it takes."""
 
@@ -76,9 +77,10 @@ class DockerEngine:
 
     def __init__(self) -> None:
         """Ask whether it is there."""
+        if not _listens(get_docker_host() or USUAL_SOCKET):
+            raise EngineUnavailableError("no Docker engine answers")
         try:
-            with contextlib.redirect_stderr(None):
-                self._client = DockerClient(timeout=ANSWER_SECONDS).client
+            self._client = DockerClient(timeout=ANSWER_SECONDS).client
             self.title = f"Docker {self._client.version()['Version']}"
             self._options = self._client.info().get("SecurityOptions") or []
         except (DockerException, NoAnswer, OSError, ValueError) as reason:
@@ -94,9 +96,7 @@ class DockerEngine:
         try:
             DockerClient(timeout=None).client.images.pull(image)
         except (DockerException, NoAnswer) as reason:
-            raise EngineUnavailableError(
-                f"the image {image} is not here and cannot be pulled: `make images` makes it from packages"
-            ) from reason
+            raise EngineUnavailableError(f"the image {image} is not here and cannot be pulled") from reason
 
     def variables(self, image: str) -> Mapping[str, str]:
         """Return the environment of an image."""
@@ -149,7 +149,7 @@ class ContainerProcess:
         """Start it."""
         log.touch()
         process.hand_over(log)
-        self._container = _container(image, [str(log), *map(str, command)], environment, INTO_LOG).start()
+        self._container = _started(image, [str(log), *map(str, command)], environment, INTO_LOG)
         self._wrapped = self._container.get_wrapped_container()
 
     @property
@@ -179,7 +179,7 @@ class ContainerProcess:
 
 def run(image: str, command: Sequence[str | Path], environment: Mapping[str, str]) -> None:
     """Run a program in a container to its end; its output is the message of the error."""
-    container = _container(image, list(map(str, command)), environment, ()).start()
+    container = _started(image, list(map(str, command)), environment, ())
     try:
         code = container.wait()
         output = b"".join(container.get_logs()).decode(errors="replace")
@@ -212,7 +212,7 @@ def remove(workspace: str) -> None:
             _remove(container)
 
 
-def _container(
+def _started(
     image: str, command: list[str], environment: Mapping[str, str], entrypoint: Sequence[str]
 ) -> DockerContainer:
     accounts, folder = str(passwd()), str(process.workspace())
@@ -227,8 +227,12 @@ def _container(
     }
     variables = {name: value for name, value in environment.items() if name != "PATH"}  # the image's own
     container = DockerContainer(image, env=variables).with_command(command).with_kwargs(**options)
-    container.with_volume_mapping(folder, folder, "rw")
-    return container.with_volume_mapping(accounts, "/etc/passwd", "ro")
+    container.with_volume_mapping(folder, folder, "rw").with_volume_mapping(accounts, "/etc/passwd", "ro")
+    try:
+        return container.start()
+    except BaseException:  # it may be made and not started
+        container.stop()
+        raise
 
 
 def _leave_clean_up_behind() -> None:
@@ -246,6 +250,18 @@ def _remove_own(workspace: str, owner: int) -> None:
 
 def _owner(pid: int) -> str:
     return f"{socket.gethostname()} {pid}"
+
+
+def _listens(address: str) -> bool:
+    """Tell whether somebody listens at a socket of this machine; the driver leaves its own open where nobody does."""
+    path = address.removeprefix("unix://")
+    if path == address:  # elsewhere, by TCP or SSH
+        return True
+    with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+        probe.settimeout(ANSWER_SECONDS)
+        probe.connect(path)
+        return True
+    return False
 
 
 def _remove_orphans(client: docker.DockerClient) -> None:

