@@ -95,6 +95,8 @@ class Theatre:
         """Set the stage: the admin, its secret, and the function with its environment."""
         self.module, self.scene, self.emulator = module, scene, emulator
         self.function_log = io.StringIO()
+        self.seconds = TIMEOUT
+        """What each invocation gets."""
         self._service = f"rotation-{next(_numbers)}"
         password = secrets.token_urlsafe(18)
         scene.prepare_admin(ADMIN, password)
@@ -150,7 +152,7 @@ class Theatre:
     def invoke(self, event: Mapping[str, Any]) -> None:
         """Call the handler, its standard output kept as CloudWatch would keep it."""
         with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
-            self._handler(event, Context())
+            self._handler(event, Context(self.seconds))
 
     def leaked(self) -> list[str]:
         """Name each log in which a password stands that was ever stored."""

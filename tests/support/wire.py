@@ -30,7 +30,9 @@ LINGER_RESET = struct.pack("ii", 1, 0)
 # drop     it does not reach the server, and the connection is reset
 # cut      it reaches the server, and the connection is reset at once
 # lose     it reaches the server, which answers; the answer is dropped and the connection reset
-Effect = Literal["swallow", "mute", "drop", "cut", "lose"]
+# end      it does not reach the server, and the connection is closed in order
+# At the byte of `Mode.after`, in either direction: swallow is silence from there on, end closes, the others reset.
+Effect = Literal["swallow", "mute", "drop", "cut", "lose", "end"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Mode:
     """The effect is at the client's first message that holds these bytes (without TLS)."""
     message: int | None = None
     """The effect is at the client's n-th message; 1 is the next one."""
+    after: int | None = None
+    """The effect is, once, when so many bytes have passed: both ways, over all connections, since the mode was set."""
     then: Effect = "swallow"
     """The effect."""
 
@@ -96,6 +100,8 @@ class Proxy:
         self.host = "127.0.0.1"
         self.port = 0
         self.connections = 0
+        self.carried = 0
+        """Bytes that came to be carried since the mode was set, both ways and over all connections."""
         self._mode = mode
         self._links: set[_Link] = set()
         self._guard = threading.Lock()
@@ -121,7 +127,7 @@ class Proxy:
 
     @mode.setter
     def mode(self, mode: Mode) -> None:
-        self._mode = mode
+        self._mode, self.carried = mode, 0
         if self._door is None or self._door.open is mode.refuse:
             if self._door:
                 self._door.close()
@@ -134,6 +140,12 @@ class Proxy:
             links = list(self._links)
         for link in links:
             link.cut.set()
+
+    def settle(self) -> None:
+        """Reset every open connection, and wait until none is left: a farewell would count as the next bytes."""
+        self.cut_all()
+        while self._links:
+            self._ended.wait(0.001)
 
     def _take(self, client: socket.socket) -> None:
         with self._guard:
@@ -181,8 +193,8 @@ class Proxy:
         elif message and link.mode.triggered(message, link.messages):
             _cause(link.mode.then, link, message)
         else:
-            link.server.sendall(message)
-        return bool(message)
+            return self._pass(link, link.server, message) and bool(message)
+        return bool(message) and link.mode.then != "end"
 
     def _server_sent(self, link: _Link) -> bool:
         """Carry one answer to the client; False ends the connection."""
@@ -196,17 +208,31 @@ class Proxy:
         answered = answer if limit is None else answer[: max(0, limit - link.answered)]
         link.answered += len(answered)
         link.silent = link.answered == limit
-        self._answer(link, answered)
-        return bool(answer)
+        return self._answer(link, answered) and bool(answer)
 
-    def _answer(self, link: _Link, answer: bytes) -> None:
+    def _answer(self, link: _Link, answer: bytes) -> bool:
         if link.mode.drip is None:
-            link.client.sendall(answer)
-            return
+            return self._pass(link, link.client, answer)
         for byte in answer:
             if link.cut.wait(link.mode.drip) or self._ended.is_set():
-                return
+                return False
             link.client.sendall(bytes([byte]))
+        return True
+
+    def _pass(self, link: _Link, receiver: socket.socket, content: bytes) -> bool:
+        """Carry it as far as the mode lets it; False ends the connection."""
+        with self._guard:
+            begin, self.carried = self.carried, self.carried + len(content)
+        after = link.mode.after
+        if after is None or not begin <= after < begin + len(content):
+            receiver.sendall(content)
+            return True
+        receiver.sendall(content[: after - begin])
+        if link.mode.then == "swallow":
+            link.silent = True
+        elif link.mode.then != "end":
+            link.cut.set()
+        return link.mode.then == "swallow"
 
 
 class _Door:

@@ -224,3 +224,32 @@ def test_leaving_ends_every_thread_and_frees_the_port(echo: Echo, mode: Mode) ->
         time.sleep(0.01)
     with pytest.raises(ConnectionRefusedError):
         connect(proxy)
+
+
+def test_an_end_after_the_nth_byte_is_one_of_both_directions(proxy: Proxy, echo: Echo) -> None:
+    """What was asked and what was answered count together, and only one connection meets it."""
+    proxy.mode = Mode(after=5, then="end")
+    with connect(proxy) as connection:
+        assert ask(connection, b"ab") == b"got"
+        assert connection.recv(1) == b""
+    with connect(proxy) as another:
+        assert ask(another, b"x") == b"got x"
+    assert echo.heard == [b"ab", b"x"]
+
+
+@pytest.mark.parametrize(("effect", "ends"), [("swallow", TimeoutError), ("cut", ConnectionResetError)])
+def test_silence_or_a_reset_after_the_nth_byte(proxy: Proxy, echo: Echo, effect: wire.Effect, ends: type) -> None:
+    """Of a question that is cut only its beginning arrives."""
+    proxy.mode = Mode(after=1, then=effect)
+    with connect(proxy) as connection, pytest.raises(ends):
+        ask(connection, b"abc")
+    assert echo.heard_soon(b"a")
+
+
+def test_a_settled_proxy_has_no_connection(client: socket.socket, proxy: Proxy) -> None:
+    """What comes next is all that is counted."""
+    proxy.settle()
+    proxy.mode = Mode()
+    with pytest.raises(ConnectionResetError):
+        client.recv(1)
+    assert proxy.carried == 0

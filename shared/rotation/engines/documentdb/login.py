@@ -181,7 +181,11 @@ class Login:
             raise self._unspeakable() from None
 
     def _explained(self, error: Exception, peer: Peer) -> EngineError:
-        """Say what is wrong with the server's TLS, if it is that; the driver leaves no more of it than a text."""
+        """
+        Say what is wrong with the server's TLS, if it is that; the driver leaves no more of it than a text.
+
+        Where a second look shows nothing wrong the network may have broken off: retryable.
+        """
         text = str(error)
         if not any(mark in text for mark in _TLS):
             return translate(error, str(self.address))
@@ -189,7 +193,7 @@ class Login:
         if fault is None and _DROPPED in text:
             return DROPPED_HANDSHAKE.at(str(self.address))
         what, remedy = (fault or tls.TlsFault.HANDSHAKE).value
-        return TlsFailed(what, engine=ENGINE, where=str(self.address), remedy=remedy)
+        return TlsFailed(what, engine=ENGINE, where=str(self.address), remedy=remedy, retryable=fault is None)
 
     def _unspeakable(self) -> InvalidSecret:
         what = "The host, the user name or the password has a form or a character that MongoDB's protocol has not"

@@ -60,7 +60,10 @@ UNREADABLE: Final = Fault(Unreachable, "The server's answer could not be read", 
 NO_TLS: Final = Fault(
     TlsFailed, "The server offers no TLS", 'Switch it on there; only "ssl": false in the secret goes without.'
 )
-TLS: Final = Fault(TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and TLS versions.")
+TLS: Final = Fault(
+    TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and TLS versions.", retryable=True
+)
+"""Retryable: where a second look shows nothing wrong with the server, the network may have broken off."""
 FAILED: Final = Fault(
     StatementFailed, "The server refused a statement", "The server's documentation names the cause, under this number."
 )

@@ -109,7 +109,10 @@ _HOST: Final = Fault(
     "The server's certificate is for another host name",
     "Put a name that stands in the certificate into the secret, usually the endpoint's own.",
 )
-_TLS: Final = Fault(TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and versions.")
+_TLS: Final = Fault(
+    TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and versions.", retryable=True
+)
+"""Retryable: where a second look shows nothing wrong with the server, the network may have broken off."""
 _CUT: Final = Fault(Unreachable, "The connection was cut before the login was done", "Look at the network.")
 
 LIBPQ: Final[Mapping[str, Fault]] = {
