@@ -62,11 +62,7 @@ class Authority:
             .add_extension(self._key_identifier, critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        stem = f"{_file_name(common_name)}-{certificate.serial_number:x}"
-        paths = self.folder / f"{stem}.crt", self.folder / f"{stem}.key"
-        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        _write_key(paths[1], key)
-        return paths
+        return _written(self.folder, common_name, certificate, key)
 
     @property
     def _name(self) -> str:
@@ -75,6 +71,27 @@ class Authority:
     @property
     def _key_identifier(self) -> x509.AuthorityKeyIdentifier:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+
+
+def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
+    """Return the paths of a certificate that nobody vouches for but itself, and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _certificate(host, host, key, _validity(expired=False))
+        .add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return _written(folder, host, certificate, key)
+
+
+def _written(
+    folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
+) -> tuple[Path, Path]:
+    stem = f"{_file_name(name)}-{certificate.serial_number:x}"
+    paths = folder / f"{stem}.crt", folder / f"{stem}.key"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    _write_key(paths[1], key)
+    return paths
 
 
 def _certificate(
