@@ -9,7 +9,7 @@ import pytest
 from tests.support import header, postgresql
 from tests.support.tls import Authority
 
-pytest_plugins = ["tests.lab.fixtures", "tests.support.mysql_fixtures", "tests.support.posts"]
+pytest_plugins = ["tests.lab.fixtures", "tests.support.mysql_fixtures", "tests.support.posts", "tests.support.leaks"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -88,13 +88,17 @@ class Context:
         return int(self.seconds * 1000)
 
 
+class FunctionLog(io.StringIO):
+    """What CloudWatch would keep of a function."""
+
+
 class Theatre:
     """A database server, Secrets Manager, and the handler of the function's own app.py between them."""
 
     def __init__(self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager) -> None:
         """Set the stage: the admin, its secret, and the function with its environment."""
         self.module, self.scene, self.emulator = module, scene, emulator
-        self.function_log = io.StringIO()
+        self.function_log = FunctionLog()
         self.seconds = TIMEOUT
         """What each invocation gets."""
         self._service = f"rotation-{next(_numbers)}"

@@ -86,7 +86,7 @@ class MongoServer:
             self.root.close()
         self.stop()
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            process.remove(self._folder)
 
     def begin(self, nodes: list[MongoServer]) -> None:
         """Make the nodes one replica set whose first primary is this one, and make the administrator."""

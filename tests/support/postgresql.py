@@ -95,7 +95,7 @@ class PostgresServer(Postgres):
         """Stop the server and remove its folder."""
         self.stop()
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            process.remove(self._folder)
 
     @property
     def folder(self) -> Path:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypedDict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 NOBODY = 65534
 STOP_SECONDS = 10.0
@@ -47,6 +47,9 @@ rm -rf "$1"
 """
 
 _running: set[ServerProcess] = set()
+
+farewells: list[Callable[[Path], object]] = []
+"""Who is told of a server's folder before it goes."""
 
 
 class Account(TypedDict, total=False):
@@ -94,6 +97,13 @@ def new_folder(prefix: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=workspace()))
     folder.chmod(0o755)
     return folder
+
+
+def remove(folder: Path) -> None:
+    """Remove a server's folder, once everybody has taken what is wanted of it."""
+    for farewell in farewells:
+        farewell(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def free_port() -> int:

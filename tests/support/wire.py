@@ -34,6 +34,9 @@ LINGER_RESET = struct.pack("ii", 1, 0)
 # At the byte of `Mode.after`, in either direction: swallow is silence from there on, end closes, the others reset.
 Effect = Literal["swallow", "mute", "drop", "cut", "lose", "end"]
 
+taps: list[Callable[[bytes], object]] = []
+"""Who hears all that any proxy carries."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -221,6 +224,8 @@ class Proxy:
 
     def _pass(self, link: _Link, receiver: socket.socket, content: bytes) -> bool:
         """Carry it as far as the mode lets it; False ends the connection."""
+        for tap in taps:
+            tap(content)
         with self._guard:
             begin, self.carried = self.carried, self.carried + len(content)
         after = link.mode.after

@@ -190,6 +190,7 @@ def test_what_is_no_password(password: object) -> None:
     assert '"password" is missing, empty or not a text' in refused(json.dumps({**LEAST, "password": password}))
 
 
+@pytest.mark.unsearched
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text))
 def test_every_other_text_is_a_password(text: str) -> None:
     """Whatever the database accepts may be stored, and comes back as it was."""

@@ -179,6 +179,7 @@ def test_a_change_from_the_second_password_leaves_it(mysql: Stage) -> None:
     assert not mysql.accepts(replace(user, password=by_hand))
 
 
+@pytest.mark.unsearched
 def test_the_policy_is_known_beforehand(mysql: Stage) -> None:
     """validate_password's rules are read for the rehearsal, and its refusal (1819) is PasswordRejected."""
     user = mysql.user()

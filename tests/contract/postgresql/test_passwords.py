@@ -167,6 +167,7 @@ def test_an_answer_that_never_comes_is_not_waited_for(stage: Stage) -> None:
         assert time.monotonic() - begin < 1
 
 
+@pytest.mark.unsearched
 def test_a_policy_that_refuses_is_said_to_be_the_policys(stage: Stage) -> None:
     """PostgreSQL's passwordcheck refuses a password that is the user's name."""
     user = stage.user()

@@ -61,7 +61,8 @@ class RedshiftServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
+        """End it; what came over the wire is a log, too."""
+        (self._behind.folder / "wire.log").write_bytes(b"\n".join(self.said))
         self._stack.close()
 
     def execute(self, *texts: str) -> None:
