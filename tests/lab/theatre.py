@@ -105,7 +105,7 @@ class Theatre:
         password = secrets.token_urlsafe(18)
         scene.prepare_admin(ADMIN, password)
         self.admin_arn = self.create_secret("admin", ADMIN, password)
-        self._handler = self._load()
+        self.handler = self._load()
         self.player = RotationPlayer(emulator, self.invoke, caller="function")
 
     def application(self, user: str, strategy: str) -> Application:
@@ -156,7 +156,7 @@ class Theatre:
     def invoke(self, event: Mapping[str, Any]) -> None:
         """Call the handler, its standard output kept as CloudWatch would keep it."""
         with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
-            self._handler(event, Context(self.seconds))
+            self.handler(event, Context(self.seconds))
 
     def leaked(self) -> list[str]:
         """Name each log in which a password stands that was ever stored."""
@@ -203,6 +203,13 @@ class Application:
         """Read what a client would read, without leaving a trace."""
         value: dict[str, Any] = json.loads(self.theatre.emulator.value(self.arn, stage) or "{}")
         return value
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Read every version that Secrets Manager still keeps, labelled or not."""
+        state = self.theatre.emulator.state
+        with state.lock:
+            values = [it.value for it in state.any(self.arn).versions.values()]
+        return [json.loads(value.content()) for value in values if value is not None]
 
     def is_accepted(self, secret: Mapping[str, Any]) -> bool:
         """Say whether the server accepts a credential."""

@@ -74,6 +74,8 @@ class MemoryStage:
         self.engine = MemoryEngine(self.server)
         self.topology = Nowhere()
         self.notes = Notes()
+        self.needed_rights = set(self.server.accounts["app"].rights)
+        """What the application uses, as a client of AWSCURRENT."""
 
     def delivery(self, token: str) -> Delivery:
         """Give what a step works with."""
