@@ -22,8 +22,7 @@ REGION = "eu-west-1"
 VPC_POLICY = "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
 # Statements that may speak of every resource, each with its reason.
 EVERYTHING: Mapping[str, str] = {
-    # Only Redshift's has no resource: ListNamespaces and ListWorkgroups take none.
-    "FindDatabasesOfManagedAdminSecrets": "what lists takes no resource",
+    "FindWorkgroupsOfManagedAdminSecrets": "ListNamespaces and ListWorkgroups take no resource",
 }
 Node = Any
 
