@@ -12,10 +12,11 @@ import pytest
 
 from rotation.errors import GuardViolation
 from rotation.model import Credential, Ownership, Password
-from tests.contract.engine_contract import OTHER_ARN, EngineContract, NetworkContract
+from tests.contract.engine_contract import EngineContract, NetworkContract
 from tests.dialect.redshift.stage import Stage, unique
 from tests.support import wire
 from tests.support.redshift.server import RedshiftServer
+from tests.support.redshift.watch import watched
 from tests.support.redshift.words import quoted
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ def lab(stage: Stage) -> Iterator[RedshiftLab]:
         yield RedshiftLab(stage, bound.getsockname()[1], way)
 
 
+@pytest.fixture(autouse=True)
+def sent() -> Iterator[list[str]]:
+    """Keep what the engine sends, and fail where the guide's syntax has no such statement."""
+    yield from watched()
+
+
 class TestRedshift(EngineContract, NetworkContract):
     """Run the specification; where Redshift cannot keep a promise, the case says what it does instead."""
 
@@ -124,28 +131,8 @@ class TestRedshift(EngineContract, NetworkContract):
         with pytest.raises(GuardViolation):
             self.login(lab, replace(user, username="x" * 128))
 
-    def test_whose_a_clone_is(self, lab: RedshiftLab) -> None:  # type: ignore[override]
-        """The salt proves our own; another secret's says no more than none."""
-        absent, unmarked, ours, foreign = (lab.create_user(lab.unique()).username for _ in range(4))
-        lab.create_user(self.pair(lab, unmarked).clone)
-        self.level(lab, self.pair(lab, ours))
-        self.level(lab, replace(self.pair(lab, foreign), secret_arn=OTHER_ARN))
-        with self.login(lab, lab.admin) as session:
-            found = [session.ownership(self.pair(lab, base)) for base in (absent, unmarked, ours, foreign)]
-        assert found == [Ownership.ABSENT, Ownership.UNMARKED, Ownership.OURS, Ownership.UNMARKED]
-
-    def test_whose_a_base_is(self, lab: RedshiftLab) -> None:  # type: ignore[override]
-        """Each user's salt proves itself alone; a base that was never prepared bears none."""
-        base = lab.create_user(lab.unique()).username
-        self.level(lab, self.pair(lab, base))
-        pair = self.pair(lab, base, promote="base", version="version-2")
-        with self.login(lab, lab.admin) as session:
-            assert session.ownership(pair) is Ownership.UNMARKED
-            session.level(pair, lab.password())
-            assert session.ownership(pair) is Ownership.OURS
-
     def test_the_mark(self, lab: RedshiftLab) -> None:  # type: ignore[override]
-        """A salt cannot name a pair, but tells for which version a known one was prepared last."""
+        """A role cannot name a pair, but tells for which version a known one was prepared last."""
         base = lab.create_user(lab.unique()).username
         pair = self.pair(lab, base)
         with self.login(lab, lab.admin) as session:
@@ -158,7 +145,7 @@ class TestRedshift(EngineContract, NetworkContract):
             assert session.prepared_version(later) == "version-2"
 
     def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: RedshiftLab) -> None:  # type: ignore[override]
-        """Hashes are for superusers: to a user no account is marked."""
+        """A user sees its own roles alone: to it no other account is marked."""
         user = lab.create_user(lab.unique())
         pair = self.pair(lab, user.username)
         self.level(lab, pair)

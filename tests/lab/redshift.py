@@ -55,13 +55,13 @@ class RedshiftScene(Scene):
     def prepare_admin(self, admin: str, password: str) -> None:
         """Make a superuser: only one gives what the clone makes to the base."""
         self._server.execute(f"CREATE USER {admin} PASSWORD 'A1{password}' CREATEUSER")
-        self._server.execute(f"ALTER USER {admin} PASSWORD {_hash(password)}")
+        self._server.execute(f"ALTER USER {admin} PASSWORD {hashed(password)}")
 
     def prepare(self, user: str, password: str, admin: str) -> None:  # noqa: ARG002 a superuser needs no grant
         """Make a user with a setting, a group, a role, direct rights, and a schema to make things in."""
         for statement in _APPLICATION.format(user=user, password=f"A1{password}").split(";"):
             self._server.execute(statement.strip())
-        self._server.execute(f"ALTER USER {user} PASSWORD {_hash(password)}")
+        self._server.execute(f"ALTER USER {user} PASSWORD {hashed(password)}")
 
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use the application's rights: read, write, make something of one's own, and use what the other made."""
@@ -92,7 +92,7 @@ class RedshiftScene(Scene):
         return self._server.log_text()
 
 
-def _hash(password: str) -> str:
+def hashed(password: str) -> str:
     """Give the hash of a password that need not keep the rules for clear ones."""
     salt = secrets.token_bytes(32)
     return f"'sha256|{hashlib.sha256(password.encode() + salt).hexdigest()}|{salt.hex()}'"

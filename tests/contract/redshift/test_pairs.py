@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import pytest
 
@@ -12,15 +10,10 @@ from rotation.engines.redshift import pair as pairs
 from rotation.engines.redshift.users import Change
 from rotation.errors import AccessMismatch, AuthenticationFailed, PermissionDenied, StatementFailed
 from rotation.model import Ownership
-from tests.dialect.redshift.stage import pair_of, unique
+from tests.dialect.redshift.stage import LEVELLING, pair_of, promoting_base, unique
 
 if TYPE_CHECKING:
-    from rotation.model import Pair
     from tests.dialect.redshift.stage import Stage
-
-
-def promoting_base(pair: Pair) -> Pair:
-    return replace(pair, idle=pair.base, version=str(uuid4()))
 
 
 def test_a_missing_clone_is_created_and_logs_in(stage: Stage) -> None:
@@ -227,7 +220,7 @@ def test_an_admin_that_is_no_superuser_names_what_to_give_away(stage: Stage) -> 
     base, clone, pair = stage.pair()
     schema = unique("made")
     stage.run(f"CREATE SCHEMA {schema} AUTHORIZATION {pair.clone}")
-    admin = stage.admin("CREATE USER", "ALTER USER", "ACCESS SYSTEM TABLE")
+    admin = stage.admin(*LEVELLING)
     with pytest.raises(AccessMismatch) as mismatch:
         stage.level(promoting_base(pair), admin)
     assert f'ALTER SCHEMA "{schema}" OWNER TO "{pair.base}"' in mismatch.value.remedy
@@ -287,10 +280,10 @@ def test_an_admin_that_may_not_create_users_is_told_so(stage: Stage) -> None:
 
 
 def test_an_admin_that_is_no_superuser_levels_what_it_may(stage: Stage) -> None:
-    """CREATE USER, ALTER USER and ACCESS SYSTEM TABLE through a role are enough where no grant is missing."""
+    """Four permissions through a role are enough where no grant is missing."""
     base = stage.user()
     pair = pair_of(base.username)
-    clone, _ = stage.level(pair, stage.admin("CREATE USER", "ALTER USER", "ACCESS SYSTEM TABLE"))
+    clone, _ = stage.level(pair, stage.admin(*LEVELLING))
     stage.accepts(clone)
 
 
@@ -300,7 +293,7 @@ def test_a_grant_that_the_admin_may_not_make_is_named(stage: Stage) -> None:
     stage.run(f"CREATE TABLE public.{table} (a int)", f"GRANT SELECT ON public.{table} TO {base.username}")
     pair = pair_of(base.username)
     with pytest.raises(AccessMismatch, match=f'GRANT SELECT ON TABLE "public"."{table}"'):
-        stage.level(pair, stage.admin("CREATE USER", "ALTER USER", "ACCESS SYSTEM TABLE"))
+        stage.level(pair, stage.admin(*LEVELLING))
     with stage.login(stage.superuser()) as session:
         assert session.ownership(pair) is Ownership.ABSENT
 
@@ -310,39 +303,6 @@ def test_a_pair_without_its_base_is_named(stage: Stage) -> None:
     name = unique("nobody")
     with pytest.raises(AccessMismatch, match=name):
         stage.level(pair_of(name))
-
-
-def test_the_salt_of_the_password_proves_the_clone(stage: Stage) -> None:
-    """A superuser reads whose it is, and for which version it was prepared last; another secret's is not ours."""
-    base, _, pair = stage.pair()
-    later = promoting_base(pair)
-    with stage.login(stage.superuser()) as session:
-        assert session.ownership(pair) is Ownership.OURS
-        assert session.prepared_version(pair) == pair.version
-        assert session.ownership(later) is Ownership.UNMARKED
-        assert session.ownership(replace(pair, secret_arn=pair.secret_arn + "x")) is Ownership.UNMARKED
-        assert session.mark_of(base.username) is None
-    stage.level(later)
-    with stage.login(stage.superuser()) as session:
-        assert session.ownership(later) is Ownership.OURS
-        assert session.prepared_version(pair) == later.version
-
-
-def test_a_version_that_is_no_uuid_is_known_again(stage: Stage) -> None:
-    """A caller may choose its own token."""
-    base = stage.user()
-    pair = pair_of(base.username, version="token-of-the-caller-0123456789abcdef")
-    stage.level(pair)
-    with stage.login(stage.superuser()) as session:
-        assert session.prepared_version(pair) == pair.version
-
-
-def test_an_admin_that_cannot_read_salts_knows_no_owner(stage: Stage) -> None:
-    """The account then counts as unmarked, and the core proves it by AWSPREVIOUS."""
-    _, _, pair = stage.pair()
-    with stage.login(stage.admin("ACCESS SYSTEM TABLE")) as session:
-        assert session.ownership(pair) is Ownership.UNMARKED
-        assert session.prepared_version(pair) is None
 
 
 def test_a_clone_that_differs_is_no_equal_to_itself(stage: Stage) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.dialect.redshift.stage import Stage
 from tests.support.redshift.server import RedshiftServer
+from tests.support.redshift.watch import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,3 +27,9 @@ def redshift(authority: Authority) -> Iterator[RedshiftServer]:
 def stage(redshift: RedshiftServer) -> Stage:
     """Set the stage."""
     return Stage(redshift)
+
+
+@pytest.fixture(autouse=True)
+def sent() -> Iterator[list[str]]:
+    """Keep what the engine sends, and fail where the guide's syntax has no such statement."""
+    yield from watched()

@@ -6,6 +6,7 @@ import secrets
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from redshift_connector.core import Connection
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:app-AbCdEf"
 SECONDS = 20.0
+LEVELLING = ("CREATE USER", "ALTER USER", "CREATE ROLE", "ACCESS SYSTEM TABLE")
+"""The permissions of an admin that levels pairs and is no superuser."""
 
 
 def unique(stem: str = "app") -> str:
@@ -113,3 +116,8 @@ def pair_of(base: str, *, promote: str = "clone", version: str = "6f9619ff-8b86-
     """Give the pair of a base, of which one is about to be promoted."""
     pair = Pair(ARN, base, base, version)
     return replace(pair, idle=pair.clone) if promote == "clone" else pair
+
+
+def promoting_base(pair: Pair) -> Pair:
+    """Give the pair's next rotation, which promotes the base."""
+    return replace(pair, idle=pair.base, version=str(uuid4()))

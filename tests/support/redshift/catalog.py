@@ -14,7 +14,7 @@ GRANT USAGE ON SCHEMA redshift TO PUBLIC;
 CREATE TABLE redshift.users (
     name text PRIMARY KEY, password text,
     syslog text NOT NULL DEFAULT 'RESTRICTED', timeout integer NOT NULL DEFAULT 0);
-CREATE TABLE redshift.roles (name text PRIMARY KEY);
+CREATE TABLE redshift.roles (name text PRIMARY KEY, owner text NOT NULL DEFAULT session_user);
 CREATE TABLE redshift.datashares (name text PRIMARY KEY, owner text NOT NULL);
 CREATE TABLE redshift.models (schema text, name text, PRIMARY KEY (schema, name));
 CREATE TABLE redshift.grants (
@@ -67,6 +67,32 @@ BEGIN
         RAISE EXCEPTION 'permission denied' USING ERRCODE = '42501';
     END IF;
     FOREACH statement IN ARRAY statements LOOP EXECUTE statement; END LOOP;
+END $$;
+
+CREATE FUNCTION redshift.role_statement(needed text, target text, VARIADIC statements text[])
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    statement text;
+    mine boolean := EXISTS (SELECT FROM redshift.roles WHERE name = target AND owner = session_user) OR EXISTS (
+        SELECT FROM pg_auth_members m JOIN pg_authid r ON r.oid = m.roleid JOIN pg_authid u ON u.oid = m.member
+         WHERE r.rolname = target AND u.rolname = session_user AND m.admin_option);
+BEGIN
+    IF needed <> 'CREATE ROLE' AND NOT EXISTS (SELECT FROM redshift.roles WHERE name = target) THEN
+        RAISE EXCEPTION 'role "%" does not exist', target USING ERRCODE = '42704';
+    END IF;
+    IF NOT (mine OR redshift.holds(CASE needed WHEN 'CREATE ROLE' THEN needed END)) THEN
+        RAISE EXCEPTION 'permission denied' USING ERRCODE = '42501';
+    END IF;
+    FOREACH statement IN ARRAY statements LOOP EXECUTE statement; END LOOP;
+END $$;
+
+CREATE FUNCTION redshift.drop_role(target text, force boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT force AND EXISTS (SELECT FROM pg_auth_members WHERE roleid = target::regrole) THEN
+        RAISE EXCEPTION 'cannot drop this role since it has been granted on a user' USING ERRCODE = '2BP01';
+    END IF;
+    DELETE FROM redshift.roles WHERE name = target;
+    EXECUTE 'DROP ROLE ' || quote_ident(target);
 END $$;
 
 CREATE FUNCTION redshift.set_password(target text, secret text, own boolean) RETURNS void LANGUAGE plpgsql AS $$
@@ -129,7 +155,8 @@ VIEWS = {
        ARRAY(SELECT m.member FROM pg_auth_members m WHERE m.roleid = a.oid) AS grolist
   FROM pg_authid a
  WHERE NOT a.rolcanlogin AND a.rolname NOT LIKE 'pg\\_%' AND redshift.kind_of(a.oid) = 'group'""",
-    "svv_roles": """SELECT a.oid::bigint::integer AS role_id, a.rolname::text AS role_name
+    "svv_roles": """SELECT a.oid::bigint::integer AS role_id, a.rolname::text AS role_name,
+       r.owner AS role_owner, NULL::text AS external_id
   FROM redshift.roles r JOIN pg_roles a ON a.rolname = r.name""",
     "svv_user_grants": """SELECT u.oid::bigint::integer AS user_id, u.rolname::text AS user_name,
        r.oid::bigint::integer AS role_id, r.rolname::text AS role_name, m.admin_option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.support.redshift.words import array, identifier, names, quoted, together, unquoted
+from tests.support.redshift.words import array, folded, identifier, names, quoted, role_statement, together, unquoted
 
 ONLY_REDSHIFTS = frozenset({"DROP", "ALTER"})
 
@@ -92,7 +92,8 @@ def role(match: re.Match[str]) -> str:
     suffix = " WITH ADMIN OPTION" if match.groupdict().get("option") else ""
     direction = "TO" if granting else "FROM"
     names = ", ".join(identifier(name) for name in _grantee_names(match["grantees"]))
-    return f"{match['verb']} {prefix}{identifier(match['role'])} {direction} {names}{suffix}"
+    statement = f"{match['verb']} {prefix}{identifier(match['role'])} {direction} {names}{suffix}"
+    return role_statement("GRANT ROLE", folded(match["role"]), statement)
 
 
 def system(match: re.Match[str]) -> str:

@@ -9,8 +9,8 @@ What it does not reproduce, and what is therefore verified nowhere outside of AW
 its serializable isolation; the texts of its errors and, but for those of a login, their codes; one database alone
 (``dev``); IAM, identity providers, the extended result protocol (server_protocol_version); external tables,
 datashares and models as more than names with rights; row-level security and masking; the enforcement of DROP, ALTER,
-scoped and system privileges but for ALTER USER, CREATE USER and ACCESS SYSTEM TABLE; what pg_shadow shows of a
-password, and how the real system tables mask one; one name for a user and a group at a time.
+scoped and system privileges but for ALTER USER, CREATE USER, CREATE ROLE and ACCESS SYSTEM TABLE; how the real system
+tables mask a password; one name for a user and a group at a time.
 """
 
 from __future__ import annotations

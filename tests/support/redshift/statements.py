@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.redshift import grants
 from tests.support.redshift.passwords import stored
-from tests.support.redshift.words import LITERAL, NAME, folded, identifier, quoted, refused, together, unquoted
+from tests.support.redshift.words import LITERAL, NAME, folded, identifier, quoted, refused, role_statement, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,10 +118,18 @@ def _drop_user(match: re.Match[str]) -> str:
 
 
 def _create_role(match: re.Match[str]) -> str:
-    name = match["name"]
-    return together(
-        [f"CREATE ROLE {identifier(name)} NOLOGIN", f"INSERT INTO redshift.roles VALUES ({quoted(folded(name))})"]
+    name = folded(match["name"])
+    return role_statement(
+        "CREATE ROLE",
+        name,
+        f"CREATE ROLE {identifier(name)} NOLOGIN",
+        f"INSERT INTO redshift.roles VALUES ({quoted(name)})",
     )
+
+
+def _drop_role(match: re.Match[str]) -> str:
+    name, force = folded(match["name"]), (match["force"] or "").upper() == "FORCE"
+    return role_statement("DROP ROLE", name, f"SELECT redshift.drop_role({quoted(name)}, {force})")
 
 
 def _datashare(match: re.Match[str]) -> str:
@@ -141,6 +149,7 @@ RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     (rf"(?P<verb>CREATE|ALTER)\s+USER\s+(?P<name>{NAME})(?P<options>\b.*|\s.*)?", _user),
     (rf"DROP\s+USER\s+(?P<name>{NAME})", _drop_user),
     (rf"CREATE\s+ROLE\s+(?P<name>{NAME})", _create_role),
+    (rf"DROP\s+ROLE\s+(?P<name>{NAME})(?:\s+(?P<force>FORCE|RESTRICT))?", _drop_role),
     (rf"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<name>{NAME})\s+FROM\b.*", lambda m: f"CREATE SCHEMA {identifier(m['name'])}"),
     (rf"CREATE\s+DATASHARE\s+(?P<name>{NAME})", _datashare),
     (rf"ALTER\s+DATASHARE\s+(?P<name>{NAME})\s+OWNER\s+TO\s+(?P<owner>{NAME})", _share_owner),

@@ -47,3 +47,8 @@ def together(statements: list[str]) -> str:
 
 def names(text: str) -> list[str]:
     return [folded(name) for name in re.findall(NAME, text)]
+
+
+def role_statement(needed: str, role: str, *statements: str) -> str:
+    """Run statements about a role, if this login may: ``needed`` is the permission that suffices."""
+    return f"SELECT redshift.role_statement({', '.join(map(quoted, (needed, role, *statements)))})"

@@ -185,3 +185,25 @@ def test_a_user_is_dropped(server: RedshiftServer) -> None:
     server.execute("CREATE USER gone PASSWORD 'Abcdefg1'", "DROP USER gone")
     with pytest.raises(Error):
         connect(server, "gone", "Abcdefg1")
+
+
+def test_roles_are_their_makers(server: RedshiftServer) -> None:
+    """CREATE ROLE is a permission; who made a role gives and drops it, with FORCE where somebody has it."""
+    server.execute(
+        "CREATE USER maker PASSWORD 'Abcdefg1'",
+        "CREATE ROLE making",
+        "GRANT CREATE ROLE TO ROLE making",
+        "GRANT ROLE making TO maker",
+    )
+    who = {"user": "maker", "password": "Abcdefg1"}
+    with closing(connect(server, **who)) as connection:
+        run(connection, "CREATE ROLE made")
+        run(connection, "GRANT ROLE made TO maker")
+        assert run(connection, "SELECT role_owner FROM svv_roles WHERE role_name = 'made'") == [("maker",)]
+    assert code(server, "DROP ROLE made", **who) == "2BP01"
+    assert code(server, "DROP ROLE making FORCE", **who) == "42501"
+    assert code(server, "GRANT ROLE making TO maker WITH ADMIN OPTION", **who) == "42501"
+    assert code(server, "DROP ROLE nothing FORCE", **who) == "42704"
+    with closing(connect(server, **who)) as connection:
+        run(connection, "DROP ROLE made FORCE")
+        assert run(connection, "SELECT 1 FROM svv_roles WHERE role_name = 'made'") == []

@@ -1,98 +1,123 @@
 """
-Whose a user is, by the salt of its password.
+Whose a user is, by a role that the admin made and gave to it.
 
-Redshift keeps nothing beside a user: no comment, no attribute. But the salt of a password's hash is ours to choose,
-and a superuser reads it back in pg_shadow. It holds a tag (of the secret's ARN, the pair's base and the user), the
-time, and the version that the password is for. Nobody but an admin and the user itself can write it, so it proves
-the one account that bears it. Where it cannot be read, there is no mark: the core then asks for a login with
-AWSPREVIOUS, which proves the same.
+Redshift keeps nothing beside a user: no comment, no attribute. A role is what an admin that is no superuser can make,
+read and give to a user, and an application can neither make nor take. The mark is a role without any permission, one
+a pair, which both users hold. Its name says of which secret and base it is, and for which version the pair was
+prepared last. Only roles of this login and of superusers count: whoever else may make roles proves nothing.
+
+Statements: Developer Guide, "CREATE ROLE", "GRANT", "DROP ROLE", "SVV_ROLES", "SVV_USER_GRANTS".
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import secrets
-import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from rotation.engines.redshift.text import folded
-from rotation.errors import PermissionDenied
+from rotation.engines.redshift.text import folded, identifier
+from rotation.errors import StatementFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rotation.engines.redshift.connection import Connection
     from rotation.model import Pair
 
-SALT_BYTES: Final = 32
-_TAG, _TIME, _VERSION = 10, 6, 16
-_STORED: Final = re.compile(r"sha256\|[0-9a-f]{64}\|([0-9a-f]{64})", re.IGNORECASE)
+_TAG, _VERSION = 20, 32
+"""Hexadecimal digits; with the rest of the name 62 bytes."""
+_NAME: Final = re.compile(rf"rotation_([0-9a-f]{{{_TAG}}})_([0-9a-f]{{{_VERSION}}})")
 
-_HASHES: Final = "SELECT usename, passwd FROM pg_catalog.pg_shadow WHERE usename IN (%s, %s)"
-"""Redshift shows passwords (as hashes) to superusers alone; pg_user shows stars."""
+_HELD: Final = """
+SELECT g.user_name, r.role_name, r.role_owner, u.usesuper
+  FROM pg_catalog.svv_user_grants g
+  JOIN pg_catalog.svv_roles r ON r.role_id = g.role_id
+  JOIN pg_catalog.pg_user u ON u.usename = r.role_owner
+ WHERE g.user_name IN (%s, %s)
+"""
+_GONE: Final = "42704"
 
 
 class Mark(NamedTuple):
-    """What a salt says: when its password was made, and for which version."""
+    """A role that marks a user: of which pair, for which version, and who made it."""
 
-    made: int
-    version: bytes
+    user: str
+    role: str
+    tag: str
+    version: str
+    own: bool
+    by_superuser: bool
 
-
-def random_salt() -> bytes:
-    """Give a salt that says nothing, for a user that is no part of a pair."""
-    return secrets.token_bytes(SALT_BYTES)
-
-
-def salt_for(pair: Pair) -> bytes:
-    """Give the salt for the idle user's password."""
-    made = int(time.time() * 1000).to_bytes(_TIME, "big")
-    return _tag(pair, pair.idle, made) + made + _short(pair.version)
+    @property
+    def counts(self) -> bool:
+        """Whether it proves anything."""
+        return self.own or self.by_superuser
 
 
-def read(connection: Connection, pair: Pair) -> dict[str, Mark]:
-    """Read the marks of the pair's users, by name; none where this login may not read them."""
-    try:
-        rows = connection.run(_HASHES, folded(pair.base), folded(pair.clone))
-    except PermissionDenied:
-        return {}
-    found = {name: _parse(pair, name, str(stored)) for name, stored in rows}
-    return {name: mark for name, mark in found.items() if mark is not None}
+def is_mark(role: str) -> bool:
+    """Say whether a role is a mark, so that it counts as no right."""
+    return _NAME.fullmatch(role) is not None
+
+
+def read(connection: Connection, pair: Pair) -> list[Mark]:
+    """Read the marks that count of the pair's two users, this login's own before a superuser's."""
+    return sorted((mark for mark in _read_all(connection, pair) if mark.counts), key=lambda mark: not mark.own)
+
+
+def are_of(marks: Iterable[Mark], pair: Pair) -> list[Mark]:
+    """Choose those that are of the pair."""
+    return [mark for mark in marks if mark.tag == _tag(pair)]
 
 
 def version_of(mark: Mark, pair: Pair) -> str:
     """Give the version that a mark names; Secrets Manager's tokens are UUIDs unless the caller chose another."""
-    return pair.version if mark.version == _short(pair.version) else str(UUID(bytes=mark.version))
+    return pair.version if mark.version == _short(pair.version) else str(UUID(mark.version))
 
 
-def salt_of(connection: Connection, username: str) -> bytes:
-    """Give the salt that a user's password has, so that its mark stays; a random one where it cannot be read."""
-    name = folded(username)
+def renew(connection: Connection, pair: Pair, *, superuser: bool) -> None:
+    """Mark both users for the pair's version, within a transaction, and drop the mark of the version before."""
+    marks = are_of(_read_all(connection, pair), pair)
+    role = f"rotation_{_tag(pair)}_{_short(pair.version)}"
+    for old in sorted({mark.role for mark in marks if mark.own or superuser} - {role}):
+        _drop(connection, old)
+    marked = {mark.user for mark in marks if mark.role == role and mark.counts}
+    if not marked:
+        connection.run(f"CREATE ROLE {identifier(role)}")
+    for user in _users(pair):
+        if user not in marked:
+            connection.run(f"GRANT ROLE {identifier(role)} TO {identifier(user)}")
+
+
+def _drop(connection: Connection, role: str) -> None:
     try:
-        rows = connection.run(_HASHES, name, name)
-    except PermissionDenied:
-        return random_salt()
-    stored = (_STORED.fullmatch(str(row[1])) for row in rows)
-    return next((bytes.fromhex(match[1]) for match in stored if match), None) or random_salt()
+        connection.run(f"DROP ROLE {identifier(role)} FORCE")
+    except StatementFailed as error:
+        error.retryable |= error.code == _GONE  # another delivery was faster
+        raise
 
 
-def _parse(pair: Pair, name: str, stored: str) -> Mark | None:
-    if not (match := _STORED.fullmatch(stored)):
-        return None
-    salt = bytes.fromhex(match[1])
-    made = salt[_TAG : _TAG + _TIME]
-    if salt[:_TAG] != _tag(pair, name, made):
-        return None
-    return Mark(int.from_bytes(made, "big"), salt[_TAG + _TIME :])
+def _read_all(connection: Connection, pair: Pair) -> list[Mark]:
+    rows = connection.run(_HELD, *_users(pair))
+    named = ((user, _NAME.fullmatch(role), owner, superuser) for user, role, owner, superuser in rows)
+    return [
+        Mark(user, match[0], match[1], match[2], own=owner == connection.user, by_superuser=bool(superuser))
+        for user, match, owner, superuser in named
+        if match
+    ]
 
 
-def _tag(pair: Pair, name: str, made: bytes) -> bytes:
-    words = (b"aws-rotation", pair.secret_arn.encode(), folded(pair.base).encode(), folded(name).encode(), made)
-    return hashlib.sha256(b"\0".join(words)).digest()[:_TAG]
+def _users(pair: Pair) -> tuple[str, str]:
+    return folded(pair.base), folded(pair.clone)
 
 
-def _short(version: str) -> bytes:
+def _tag(pair: Pair) -> str:
+    words = f"aws-rotation\0{pair.secret_arn}\0{folded(pair.base)}"
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:_TAG]
+
+
+def _short(version: str) -> str:
     try:
-        return UUID(version).bytes
+        return UUID(version).hex
     except ValueError:
-        return hashlib.sha256(version.encode()).digest()[:_VERSION]
+        return hashlib.sha256(version.encode()).hexdigest()[:_VERSION]

@@ -43,31 +43,35 @@ class State:
 
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
-    """Say whose the idle user is, by the salt of its password; unmarked where that says nothing."""
+    """Say whose the idle user is, by the roles that mark it."""
     idle = folded(pair.idle)
     if read_flags(connection, idle) is None:
         return Ownership.ABSENT
-    return Ownership.OURS if idle in marks.read(connection, pair) else Ownership.UNMARKED
+    found = [mark for mark in marks.read(connection, pair) if mark.user == idle]
+    if marks.are_of(found, pair):
+        return Ownership.OURS
+    return Ownership.FOREIGN if found else Ownership.UNMARKED
 
 
 def prepared_version(connection: Connection, pair: Pair) -> str | None:
-    """Give the version that the newer of the pair's passwords was made for."""
-    known = marks.read(connection, pair)
-    return marks.version_of(max(known.values()), pair) if known else None
+    """Give the version that the pair was prepared for last."""
+    known = marks.are_of(marks.read(connection, pair), pair)
+    return marks.version_of(known[0], pair) if known else None
 
 
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
     """Make the idle user the equal of the active one in one transaction, the password last."""
-    secret = hashed(password, marks.salt_for(pair))
+    secret = hashed(password)
     superuser = _require_sight(connection)
     try:
         with connection.transaction(keep=not rehearse):
             lines = [*_moved(connection, pair, superuser=superuser)]
             lines += _level_clone(connection, pair) if pair.promotes_clone else _check_base(connection, pair)
+            marks.renew(connection, pair, superuser=superuser)
             set_hash(connection, pair.idle, secret)
     except PermissionDenied as denied:
         raise explained(
-            denied, connection, f"level {pair.idle}", "CREATE USER, ALTER USER, ACCESS SYSTEM TABLE"
+            denied, connection, f"level {pair.idle}", "CREATE USER, ALTER USER, CREATE ROLE, ACCESS SYSTEM TABLE"
         ) from None
     return lines
 

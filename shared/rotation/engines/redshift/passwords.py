@@ -14,27 +14,25 @@ if TYPE_CHECKING:
     from rotation.engines.redshift.connection import Connection
     from rotation.model import Password
 
+_SALT_BYTES: Final = 32
 _POLICY: Final = ("22", "28")
 """The SQLSTATE classes in which a password is refused."""
 
 
-def hashed(password: Password, salt: bytes) -> str:
+def hashed(password: Password) -> str:
     """
     Make the text that stands for the password: ``sha256|digest|salt`` (Developer Guide, "CREATE USER").
 
     The digest is of the password followed by the salt's bytes; the salt is written in hexadecimal.
     """
+    salt = secrets.token_bytes(_SALT_BYTES)
     digest = hashlib.sha256(password.reveal().encode("utf-8", "surrogatepass") + salt).hexdigest()
     return f"sha256|{digest}|{salt.hex()}"
 
 
-def unusable(salt: bytes) -> str:
-    """
-    Make a text that no password stands for.
-
-    PASSWORD DISABLE would take the mark away with the password, and is for superusers alone.
-    """
-    return f"sha256|{secrets.token_hex(32)}|{salt.hex()}"
+def unusable() -> str:
+    """Make a text that no password stands for; PASSWORD DISABLE is for superusers alone."""
+    return f"sha256|{secrets.token_hex(32)}|{secrets.token_hex(_SALT_BYTES)}"
 
 
 def set_hash(connection: Connection, username: str, secret: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.redshift.marks import is_mark
 from rotation.engines.redshift.text import identifier, literal
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def read_rights(connection: Connection, user: str) -> Rights:
             actual = "PROCEDURE" if kind == "FUNCTION" and (first, second, detail) in procedures else kind
             names = tuple(filter(None, (first, second)))
             found[Right(actual, names, "" if detail == kind else detail, privilege)] = bool(option)
-    found |= {Right("ROLE", (role,), "", ""): bool(option) for role, option in connection.run(_ROLES, user)}
+    roles = ((role, option) for role, option in connection.run(_ROLES, user) if not is_mark(role))
+    found |= {Right("ROLE", (role,), "", ""): bool(option) for role, option in roles}
     found |= {Right("GROUP", (group,), "", ""): False for group in read_groups(connection, user)}
     return found | _defaults(connection, user)
 

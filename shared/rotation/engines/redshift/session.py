@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Self
 
-from rotation.engines.redshift import marks
 from rotation.engines.redshift import pair as pairs
 from rotation.engines.redshift.guard import guard
 from rotation.engines.redshift.passwords import change, explained, hashed, unusable
@@ -47,32 +46,32 @@ class RedshiftSession:
         Take nothing: Redshift has no lock that is not a table's, and none that outlives a transaction.
 
         LOCK locks tables, which an application's user and its admin need not share. So AWSCURRENT is read again
-        after every change that is taken back, and the salt of the pair's passwords tells of a rotation in between.
+        after every change that is taken back, and the mark of a pair tells of a rotation in between.
         """
         return False
 
     def rehearse_password(self, username: str, password: Password) -> None:
         """Set the password in a transaction that is rolled back."""
-        change(self._connection, username, hashed(password, marks.random_salt()), keep=False)
+        change(self._connection, username, hashed(password), keep=False)
 
     def set_password(self, username: str, password: Password) -> None:
         """Set the password by its salted hash: the clear text does not leave this process."""
-        change(self._connection, username, hashed(password, marks.random_salt()))
+        change(self._connection, username, hashed(password))
 
     def guard_target(self, username: str, *, allow_privileged: bool) -> None:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
         guard(self._connection, username, allow_privileged=allow_privileged)
 
     def mark_of(self, username: str) -> Mark | None:  # noqa: ARG002 the port's
-        """Know nothing: the salt can prove a pair that is known, and does not name one."""
+        """Know nothing: a mark can prove a pair that is known, and does not name one."""
         return None
 
     def ownership(self, pair: Pair) -> Ownership:
-        """Say whose the idle user of the pair is, by the salt of its password."""
+        """Say whose the idle user of the pair is, by the role that marks it."""
         return pairs.ownership(self._connection, pair)
 
     def prepared_version(self, pair: Pair) -> str | None:
-        """Read for which version the pair was prepared last, by the salts of its passwords."""
+        """Read for which version the pair was prepared last, by the role that marks it."""
         return pairs.prepared_version(self._connection, pair)
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
@@ -84,8 +83,8 @@ class RedshiftSession:
         pairs.check_access(self._connection, pair)
 
     def disable_password(self, username: str) -> None:
-        """Give the user a hash that no password has, and leave its mark."""
-        change(self._connection, username, unusable(marks.salt_of(self._connection, username)))
+        """Give the user a hash that no password has."""
+        change(self._connection, username, unusable())
 
     def end_sessions(self, username: str) -> int:
         """End the user's other sessions, and count them."""
