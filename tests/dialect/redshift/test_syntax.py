@@ -35,6 +35,8 @@ RIGHTS: Final = (
     Right("MODEL", ("s", "m"), "", "EXECUTE"),
     Right("ASSUMEROLE", ("arn:aws:iam::123456789012:role/it's",), "", "EXFUNC"),
     Right("ASSUMEROLE", ("default-aws-iam-role",), "", "CREATE MODEL"),
+    Right("RLS", ("s", "t", "own rows"), "", "0"),
+    Right("MASKING", ("s", "t", "hidden"), '("card"."number") USING ("card"."number", "kind")', "7"),
     Right("DEFAULT", (ITSELF, "s", "readers", "group"), "RELATION", "SELECT"),
     Right("DEFAULT", (ITSELF, "", "writers", "role"), "FUNCTION", "EXECUTE"),
     Right("DEFAULT", ("owner", "s", ITSELF, "user"), "PROCEDURE", "EXECUTE"),
@@ -60,7 +62,7 @@ def statements() -> Iterator[str]:
         for option in {False, right.kind in OPTIONAL}:
             yield grant(right, "app_clone", option=option)
     for right in RIGHTS:
-        if right.kind in {"GROUP", "ROLE", "TABLE", "COLUMN", "ASSUMEROLE", "DEFAULT"}:
+        if right.kind in {"GROUP", "ROLE", "TABLE", "COLUMN", "ASSUMEROLE", "DEFAULT", "RLS", "MASKING"}:
             yield revoke(right, "app_clone")
         if right.kind in {"ROLE", "TABLE", "DEFAULT"}:
             yield revoke_option(right, "app_clone")

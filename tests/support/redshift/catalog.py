@@ -16,7 +16,11 @@ CREATE TABLE redshift.users (
     syslog text NOT NULL DEFAULT 'RESTRICTED', timeout integer NOT NULL DEFAULT 0);
 CREATE TABLE redshift.roles (name text PRIMARY KEY, owner text NOT NULL DEFAULT session_user);
 CREATE TABLE redshift.datashares (name text PRIMARY KEY, owner text NOT NULL);
-CREATE TABLE redshift.models (schema text, name text, PRIMARY KEY (schema, name));
+CREATE TABLE redshift.models (schema text, name text, owner text, PRIMARY KEY (schema, name));
+CREATE TABLE redshift.policies (
+    kind text, name text, relation text[], grantee text, grantee_type text, priority integer, outputs text, inputs text,
+    PRIMARY KEY (kind, name, relation, grantee, outputs));
+CREATE TABLE redshift.elsewhere (database text, schema text, name text, acl text);
 CREATE TABLE redshift.grants (
     kind text, object text[], privilege text, scope text, identity text, option boolean,
     PRIMARY KEY (kind, object, privilege, scope, identity));
@@ -207,6 +211,19 @@ VIEWS = {
        privilege AS privilege_type, id::bigint::integer AS identity_id, name AS identity_name,
        redshift.kind_of(id) AS identity_type, option AS admin_option
   FROM redshift.kept WHERE kind = 'MODEL' AND redshift.sees(id)""",
+    "svv_ml_model_info": """SELECT schema AS schema_name, owner AS user_name, name AS model_name,
+       'Complete'::text AS life_cycle, 0 AS is_refreshable, 'READY'::text AS model_state FROM redshift.models""",
+    "svv_rls_attached_policy": """SELECT relation[1] AS relschema, relation[2] AS relname, 'table'::text AS relkind,
+       name AS polname, grantee, grantee_type AS granteekind, true AS is_pol_on, true AS is_rls_on
+  FROM redshift.policies WHERE kind = 'RLS'""",
+    "svv_attached_masking_policy": """SELECT name AS policy_name, relation[1] AS schema_name,
+       relation[2] AS table_name, 'table'::text AS table_type, grantee, grantee_type, priority,
+       inputs AS input_columns, outputs AS output_columns
+  FROM redshift.policies WHERE kind = 'MASKING' AND redshift.holds(NULL)""",
+    "svv_redshift_schemas": """SELECT database AS database_name, schema AS schema_name, acl AS schema_acl
+  FROM redshift.elsewhere WHERE name IS NULL AND redshift.holds(NULL)""",
+    "svv_redshift_tables": """SELECT database AS database_name, schema AS schema_name, name AS table_name,
+       acl AS table_acl FROM redshift.elsewhere WHERE name IS NOT NULL AND redshift.holds(NULL)""",
     "svv_iam_privileges": """SELECT object[1] AS iam_arn, privilege AS command_type, id::bigint::integer AS identity_id,
        name AS identity_name, redshift.kind_of(id) AS identity_type
   FROM redshift.kept WHERE kind = 'ASSUMEROLE' AND redshift.sees(id)""",
@@ -229,8 +246,12 @@ VIEWS = {
 """What stands in pg_catalog, under the names and columns of the Redshift Database Developer Guide, "SVV views"."""
 
 
+SUPERUSERS = frozenset({"pg_shadow", "svv_rls_attached_policy"})
+"""Which of them nobody else may read; others show nobody else a row."""
+
+
 def script() -> list[str]:
     """Give the statements that make a database look like Redshift's."""
     made = [f"CREATE OR REPLACE VIEW pg_catalog.{name} AS {body}" for name, body in VIEWS.items()]
-    public = [f"GRANT SELECT ON pg_catalog.{name} TO PUBLIC" for name in VIEWS if name != "pg_shadow"]
+    public = [f"GRANT SELECT ON pg_catalog.{name} TO PUBLIC" for name in VIEWS if name not in SUPERUSERS]
     return [BOOKKEEPING, "SET allow_system_table_mods = on", *made, *public]

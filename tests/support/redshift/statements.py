@@ -6,12 +6,24 @@ several, they are arguments of a function that runs them.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 from tests.support.redshift import grants
 from tests.support.redshift.passwords import stored
-from tests.support.redshift.words import LITERAL, NAME, folded, identifier, quoted, refused, role_statement, unquoted
+from tests.support.redshift.words import (
+    LITERAL,
+    NAME,
+    array,
+    folded,
+    identifier,
+    names,
+    quoted,
+    refused,
+    role_statement,
+    unquoted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +144,23 @@ def _drop_role(match: re.Match[str]) -> str:
     return role_statement("DROP ROLE", name, f"SELECT redshift.drop_role({quoted(name)}, {force})")
 
 
+def _policy(match: re.Match[str]) -> str:
+    words = match.groupdict()
+    kind, relation = words["kind"].upper(), array(names(words["relation"]))
+    who = names(words["grantee"])[-1]
+    outputs = json.dumps(names(words["outputs"] or ""))
+    inputs = json.dumps(names(words["inputs"] or words["outputs"] or ""))
+    if words["verb"].upper() == "DETACH":
+        return (
+            f"DELETE FROM redshift.policies WHERE kind = {quoted(kind)} AND name = {quoted(folded(words['name']))} "
+            f"AND relation = {relation} AND grantee = {quoted(who)} AND outputs = {quoted(outputs)}"
+        )
+    return (
+        f"INSERT INTO redshift.policies VALUES ({quoted(kind)}, {quoted(folded(words['name']))}, {relation}, "
+        f"{quoted(who)}, 'user', {words['priority'] or 0}, {quoted(outputs)}, {quoted(inputs)})"
+    )
+
+
 def _datashare(match: re.Match[str]) -> str:
     return f"INSERT INTO redshift.datashares VALUES ({quoted(folded(match['name']))}, session_user)"
 
@@ -145,12 +174,18 @@ _TO = r"(?:TO|FROM)\s+(?P<grantees>.+?)"
 _OPTION = r"(?P<option>\s+WITH\s+GRANT\s+OPTION)?"
 _ONLY = r"(?P<only>GRANT\s+OPTION\s+FOR\s+)?"
 _KIND = r"(?:(?P<kind>TABLE|SCHEMA|DATABASE|FUNCTION|PROCEDURE|LANGUAGE|DATASHARE|MODEL)\s+)?"
+POLICY = (
+    rf"(?P<verb>ATTACH|DETACH)\s+(?P<kind>RLS|MASKING)\s+POLICY\s+(?P<name>{NAME})\s+ON\s+(?:TABLE\s+)?"
+    rf"(?P<relation>(?:{NAME})(?:\.(?:{NAME}))?)\s*(?:\((?P<outputs>[^)]*)\))?(?:\s+USING\s+\((?P<inputs>[^)]*)\))?"
+    r"\s+(?:TO|FROM)\s+(?P<grantee>.+?)(?:\s+PRIORITY\s+(?P<priority>\d+))?"
+)
 RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     (rf"(?P<verb>CREATE|ALTER)\s+USER\s+(?P<name>{NAME})(?P<options>\b.*|\s.*)?", _user),
     (rf"DROP\s+USER\s+(?P<name>{NAME})", _drop_user),
     (rf"CREATE\s+ROLE\s+(?P<name>{NAME})", _create_role),
     (rf"DROP\s+ROLE\s+(?P<name>{NAME})(?:\s+(?P<force>FORCE|RESTRICT))?", _drop_role),
     (rf"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<name>{NAME})\s+FROM\b.*", lambda m: f"CREATE SCHEMA {identifier(m['name'])}"),
+    (POLICY, _policy),
     (rf"CREATE\s+DATASHARE\s+(?P<name>{NAME})", _datashare),
     (rf"ALTER\s+DATASHARE\s+(?P<name>{NAME})\s+OWNER\s+TO\s+(?P<owner>{NAME})", _share_owner),
     (

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 NAME: Final = r'"(?:[^"]|"")+"'
 DOTTED: Final = rf"{NAME}(?:\.{NAME})?"
+COLUMNS: Final = rf"{NAME}(?:\.{NAME})*(?:, {NAME}(?:\.{NAME})*)*"
 TEXT: Final = r"'(?:[^'\\]|''|\\.)*'"
 TABLE: Final = "(?:SELECT|INSERT|UPDATE|DELETE|DROP|REFERENCES|ALTER|TRUNCATE)"
 GRANTEE: Final = rf"TO {NAME}(?: WITH GRANT OPTION)?"
@@ -41,6 +42,13 @@ FORMS: Final = {
     "no setting": Form("ALTER USER, RESET", rf"ALTER USER {NAME} RESET [a-z_]+(?:\.[a-z_]+)?"),
     "make role": Form("CREATE ROLE", rf"CREATE ROLE {NAME}"),
     "drop role": Form("DROP ROLE, FORCE", rf"DROP ROLE {NAME} FORCE"),
+    "rls": Form("ATTACH RLS POLICY", rf"ATTACH RLS POLICY {NAME} ON TABLE {DOTTED} TO {NAME}"),
+    "no rls": Form("DETACH RLS POLICY", rf"DETACH RLS POLICY {NAME} ON TABLE {DOTTED} FROM {NAME}"),
+    "mask": Form(
+        "ATTACH MASKING POLICY",
+        rf"ATTACH MASKING POLICY {NAME} ON {DOTTED} \({COLUMNS}\) USING \({COLUMNS}\) TO {NAME} PRIORITY \d+",
+    ),
+    "no mask": Form("DETACH MASKING POLICY", rf"DETACH MASKING POLICY {NAME} ON {DOTTED} \({COLUMNS}\) FROM {NAME}"),
     "join": Form("ALTER GROUP", rf"ALTER GROUP {NAME} ADD USER {NAME}"),
     "leave": Form("ALTER GROUP", rf"ALTER GROUP {NAME} DROP USER {NAME}"),
     "role": Form("GRANT, ROLE", rf"GRANT ROLE {NAME} TO {NAME}(?: WITH ADMIN OPTION)?"),
@@ -95,6 +103,7 @@ RELATIONS: Final = {
         "pg_database",
         "pg_proc_info",
         "stv_sessions",
+        "svv_attached_masking_policy",
         "svv_column_privileges",
         "svv_database_privileges",
         "svv_datashare_privileges",
@@ -103,9 +112,13 @@ RELATIONS: Final = {
         "svv_function_privileges",
         "svv_iam_privileges",
         "svv_language_privileges",
+        "svv_ml_model_info",
         "svv_ml_model_privileges",
         "svv_redshift_functions",
+        "svv_redshift_schemas",
+        "svv_redshift_tables",
         "svv_relation_privileges",
+        "svv_rls_attached_policy",
         "svv_role_grants",
         "svv_roles",
         "svv_schema_privileges",

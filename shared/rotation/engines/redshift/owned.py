@@ -31,10 +31,13 @@ _OWNED: Final = (
     """SELECT 'DATASHARE', s.share_name, '', '' FROM pg_catalog.svv_datashares s
        JOIN pg_catalog.pg_user u ON u.usesysid = s.share_owner
  WHERE u.usename = %s AND s.share_type = 'OUTBOUND'""",
+    """SELECT 'MODEL', m.schema_name, m.model_name, '' FROM pg_catalog.svv_ml_model_info m
+ WHERE m.user_name = %s""",
 )
 """
 Relations but a session's temporary ones and the tables behind materialized views; schemas, external ones among them;
-functions and procedures; databases; datashares.
+functions and procedures; databases; datashares; models.
+Languages have no owner.
 """
 
 _ALL: Final[Mapping[str, tuple[str, ...]]] = {
@@ -44,10 +47,11 @@ _ALL: Final[Mapping[str, tuple[str, ...]]] = {
     "PROCEDURE": ("EXECUTE",),
     "DATABASE": ("CREATE", "TEMPORARY"),
     "DATASHARE": ("ALTER", "SHARE"),
+    "MODEL": ("EXECUTE",),
 }
 """All that can be granted on a thing (Developer Guide, "GRANT")."""
 
-_FIXED: Final = frozenset({"DATASHARE"})
+_FIXED: Final = frozenset({"DATASHARE", "MODEL"})
 """What has no OWNER TO."""
 
 

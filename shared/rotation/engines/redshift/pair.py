@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.redshift import marks
+from rotation.engines.redshift import elsewhere, marks
 from rotation.engines.redshift.owned import Thing, implied, read_owned
 from rotation.engines.redshift.passwords import explained, hashed, set_hash
+from rotation.engines.redshift.policies import read_policies, readable
 from rotation.engines.redshift.rights import Rights, grant, read_groups, read_rights, revoke, revoke_option
 from rotation.engines.redshift.text import folded, identifier
 from rotation.engines.redshift.users import Change, User, levelling, lost_on_base, read_flags, read_user
@@ -62,11 +63,13 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
     """Make the idle user the equal of the active one in one transaction, the password last."""
     secret = hashed(password)
-    superuser = _require_sight(connection)
+    superuser, policies = _require_sight(connection), readable(connection)
+    elsewhere.refuse_difference(connection, pair)
     try:
         with connection.transaction(keep=not rehearse):
             lines = [*_moved(connection, pair, superuser=superuser)]
-            lines += _level_clone(connection, pair) if pair.promotes_clone else _check_base(connection, pair)
+            prepare = _level_clone if pair.promotes_clone else _check_base
+            lines += prepare(connection, pair, policies)
             marks.renew(connection, pair, superuser=superuser)
             set_hash(connection, pair.idle, secret)
     except PermissionDenied as denied:
@@ -105,16 +108,16 @@ def _by_hand(thing: Thing, base: str) -> str:
     return thing.give_to(base) if thing.movable else f"DROP {thing} (it cannot change hands)"
 
 
-def _level_clone(connection: Connection, pair: Pair) -> list[str]:
-    base = _existing(connection, pair.base)
+def _level_clone(connection: Connection, pair: Pair, policies: frozenset[str]) -> list[str]:
+    base = _existing(connection, pair.base, policies)
     lines = []
     if read_flags(connection, folded(pair.clone)) is None:
         created = Change(f"CREATE USER {identifier(folded(pair.clone))} PASSWORD DISABLE")
         connection.run(created.statement)
         lines.append(str(created))
-    clone = _existing(connection, pair.clone)
+    clone = _existing(connection, pair.clone, policies)
     lines += [_run(connection, change) for change in _differences(base, clone)]
-    if remaining := list(_differences(base, _existing(connection, pair.clone))):
+    if remaining := list(_differences(base, _existing(connection, pair.clone, policies))):
         raise _mismatch(connection, pair, [str(change) for change in remaining])
     return lines
 
@@ -137,9 +140,9 @@ def _lacking(wanted: Rights, held: Rights, name: str) -> Iterator[str]:
             yield grant(right, name, option=option)
 
 
-def _check_base(connection: Connection, pair: Pair) -> list[str]:
+def _check_base(connection: Connection, pair: Pair, policies: frozenset[str]) -> list[str]:
     """Refuse to promote the base where the application would lose something; give the clone back what it moved."""
-    base, clone = _existing(connection, pair.base), _existing(connection, pair.clone)
+    base, clone = _existing(connection, pair.base, policies), _existing(connection, pair.clone, policies)
     back = [Change(text) for text in _lacking(implied(base.owned), clone.given, clone.user.name)]
     lost = lost_on_base(base.user, clone.user) + list(_lacking(clone.given, base.rights, base.user.name))
     if lost:
@@ -147,12 +150,13 @@ def _check_base(connection: Connection, pair: Pair) -> list[str]:
     return [_run(connection, change) for change in back]
 
 
-def _existing(connection: Connection, name: str) -> State:
+def _existing(connection: Connection, name: str, policies: frozenset[str]) -> State:
     key = folded(name)
     if (user := read_user(connection, key)) is None:
         what = f"The pair lacks the user {name}"
         raise AccessMismatch(what, where=connection.where, remedy="Create it, or correct the secret.")
-    return State(user, read_rights(connection, key), read_owned(connection, key))
+    given = read_rights(connection, key) | read_policies(connection, policies, key)
+    return State(user, given, read_owned(connection, key))
 
 
 def _run(connection: Connection, change: Change) -> str:

@@ -126,9 +126,24 @@ def _given(right: Right, user: str, verb: str, direction: str) -> str:
         arn = right.names[0]
         place = "DEFAULT" if arn == _DEFAULT_ROLE else literal(arn)
         return f"{verb} ASSUMEROLE ON {place} {receiver} FOR {_COMMANDS.get(right.privilege, right.privilege)}"
+    if right.kind in {"RLS", "MASKING"}:
+        return _policy(right, user, verb)
     if right.kind == "DEFAULT":
         return _default(right, user, verb, direction)
     return f"{verb} {_what(right)} {receiver}"
+
+
+def _policy(right: Right, user: str, verb: str) -> str:
+    """Attach or detach (Developer Guide, "ATTACH RLS POLICY", "DETACH MASKING POLICY", …)."""
+    *relation, policy = right.names
+    table = "TABLE " if right.kind == "RLS" else ""
+    what = f"{right.kind} POLICY {identifier(policy)} ON {table}{identifier(*relation)}"
+    outputs, _, inputs = right.detail.partition(" USING ")
+    if verb == "REVOKE":
+        return f"DETACH {what}{outputs and f' {outputs}'} FROM {identifier(user)}"
+    more = f" {outputs} USING {inputs}" if inputs else ""
+    last = f" PRIORITY {right.privilege}" if inputs else ""
+    return f"ATTACH {what}{more} TO {identifier(user)}{last}"
 
 
 def _what(right: Right) -> str:
