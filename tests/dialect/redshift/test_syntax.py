@@ -49,7 +49,7 @@ THINGS: Final = (
     Thing("PROCEDURE", ("s", "p"), ""),
     Thing("DATABASE", ("dev",)),
 )
-OPTIONAL: Final = frozenset({"TABLE", "SCHEMA", "ROLE", "DATABASE", "DEFAULT", "FUNCTION"})
+OPTIONAL: Final = frozenset({right.kind for right in RIGHTS}) - {"GROUP", "COLUMN", "ASSUMEROLE", "RLS", "MASKING"}
 
 
 SENT: Final = ("create", "password", "createdb", "make role", "drop role", "role", "begin", "commit", "rollback")
@@ -62,9 +62,8 @@ def statements() -> Iterator[str]:
         for option in {False, right.kind in OPTIONAL}:
             yield grant(right, "app_clone", option=option)
     for right in RIGHTS:
-        if right.kind in {"GROUP", "ROLE", "TABLE", "COLUMN", "ASSUMEROLE", "DEFAULT", "RLS", "MASKING"}:
-            yield revoke(right, "app_clone")
-        if right.kind in {"ROLE", "TABLE", "DEFAULT"}:
+        yield revoke(right, "app_clone")
+        if right.kind in OPTIONAL:
             yield revoke_option(right, "app_clone")
     yield from (thing.give_to("app") for thing in THINGS)
     plain = User(

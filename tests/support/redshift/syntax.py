@@ -15,6 +15,7 @@ COLUMNS: Final = rf"{NAME}(?:\.{NAME})*(?:, {NAME}(?:\.{NAME})*)*"
 TEXT: Final = r"'(?:[^'\\]|''|\\.)*'"
 TABLE: Final = "(?:SELECT|INSERT|UPDATE|DELETE|DROP|REFERENCES|ALTER|TRUNCATE)"
 GRANTEE: Final = rf"TO {NAME}(?: WITH GRANT OPTION)?"
+WITHDRAWN: Final = "REVOKE (?:GRANT OPTION FOR )?"
 REVOKED: Final = rf"FROM {NAME}"
 DEFAULTS: Final = rf"ALTER DEFAULT PRIVILEGES FOR USER {NAME}(?: IN SCHEMA {NAME})? "
 RECEIVER: Final = rf"(?:{NAME}|GROUP {NAME}|ROLE {NAME}|PUBLIC)"
@@ -65,6 +66,16 @@ FORMS: Final = {
     "datashare": Form("GRANT, datashares", rf"GRANT (?:ALTER|SHARE) ON DATASHARE {NAME} {GRANTEE}"),
     "model": Form("GRANT, models", rf"GRANT EXECUTE ON MODEL {DOTTED} {GRANTEE}"),
     "scoped": Form("GRANT, scoped permissions", rf"GRANT {TABLE} FOR TABLES IN SCHEMA {NAME} {GRANTEE}"),
+    "no schema": Form("REVOKE, schemas", rf"{WITHDRAWN}(?:CREATE|USAGE|ALTER|DROP) ON SCHEMA {NAME} {REVOKED}"),
+    "no database": Form(
+        "REVOKE, databases", rf"{WITHDRAWN}(?:CREATE|TEMPORARY|TEMP|USAGE) ON DATABASE {NAME} {REVOKED}"
+    ),
+    "no function": Form("REVOKE, functions", rf"{WITHDRAWN}EXECUTE ON FUNCTION {DOTTED}\([a-z ,]*\) {REVOKED}"),
+    "no procedure": Form("REVOKE, procedures", rf"{WITHDRAWN}EXECUTE ON PROCEDURE {DOTTED}\([a-z ,]*\) {REVOKED}"),
+    "no language": Form("REVOKE, languages", rf"{WITHDRAWN}USAGE ON LANGUAGE {NAME} {REVOKED}"),
+    "no datashare": Form("REVOKE, datashares", rf"{WITHDRAWN}(?:ALTER|SHARE) ON DATASHARE {NAME} {REVOKED}"),
+    "no model": Form("REVOKE, models", rf"{WITHDRAWN}EXECUTE ON MODEL {DOTTED} {REVOKED}"),
+    "no scoped": Form("REVOKE, scoped permissions", rf"{WITHDRAWN}{TABLE} FOR TABLES IN SCHEMA {NAME} {REVOKED}"),
     "assume": Form(
         "GRANT, ASSUMEROLE",
         rf"GRANT ASSUMEROLE ON (?:{TEXT}|DEFAULT) TO {NAME} FOR (?:COPY|UNLOAD|EXTERNAL FUNCTION|CREATE MODEL)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import MAXYEAR, datetime
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift.text import identifier, literal, name_list
@@ -65,9 +65,10 @@ def read_flags(connection: Connection, name: str) -> Flags | None:
 
 
 def _moment(until: object) -> str:
-    if isinstance(until, datetime):
+    """Write a time as statements do; the driver reads an infinite one as the last that Python knows."""
+    if isinstance(until, datetime) and until.year != MAXYEAR:
         return until.isoformat(sep=" ")
-    return "infinity" if until is None else str(until)
+    return "infinity" if until is None or isinstance(until, datetime) else str(until)
 
 
 def read_user(connection: Connection, name: str) -> User | None:
