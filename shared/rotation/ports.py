@@ -200,5 +200,8 @@ class Observer(Protocol):
     def warn(self, message: str, **fields: object) -> None:
         """Tell what a person should look at."""
 
+    def recovered(self, reason: str, **fields: object) -> None:
+        """Tell that something out of order was put right, and how; it is counted, too."""
+
     def measure(self, name: str, value: float, unit: str) -> None:
         """Count or time something: a CloudWatch metric's name, value and unit."""

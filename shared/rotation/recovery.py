@@ -5,18 +5,22 @@ A rotation that was cut off between the change of the password and the move of A
 password in the pending version. If somebody then takes AWSPENDING off, it lives on in a version without a label,
 which Secrets Manager keeps for at least 24 hours (user guide, "Secret versions"). What logs in from there only
 serves to set the pending password; an old version is never promoted.
+
+There may be more such versions than an invocation may have refused. The last one that was refused is labelled, and
+the service's retry begins with those after it, so that in the end each is tried.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import InvalidSecret, InvalidSettings, VersionNotFound
-from rotation.model import Stage
+from rotation.model import LAST_REFUSED, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rotation.delivery import Delivery
     from rotation.model import Secret
@@ -28,13 +32,27 @@ MOST_READ: Final = 10
 """Versions without a label that are read in search of the user."""
 
 
-def candidates(delivery: Delivery) -> Iterator[Secret]:
-    """Give what may log in, likeliest first, each password once, and read no more than the caller asks for."""
+class Recovery(StrEnum):
+    """What AWSCURRENT was brought back with, or how a rotation made way for the next one."""
+
+    PENDING = "AWSPENDING"
+    PREVIOUS = "AWSPREVIOUS"
+    UNLABELLED = "unlabelled"
+    GIVEN_UP = "given-up"
+
+
+def candidates(delivery: Delivery, marked: Callable[[], str | None] = lambda: None) -> Iterator[Secret]:
+    """
+    Give what may log in, likeliest first, each password once, and read no more than the caller asks for.
+
+    ``marked`` asks the server for which version it was last given a password, where it can tell; of the versions
+    without a label that one comes first.
+    """
     current, pending = delivery.current, delivery.pending
     yield current
     yield pending
     tried = [current.credential, pending.credential]
-    for secret in _older(delivery):
+    for secret in _older(delivery, marked):
         if secret.credential not in tried:
             tried.append(secret.credential)
             delivery.observer.warn(
@@ -43,10 +61,24 @@ def candidates(delivery: Delivery) -> Iterator[Secret]:
             yield secret
 
 
-def _older(delivery: Delivery) -> Iterator[Secret]:
+def _older(delivery: Delivery, marked: Callable[[], str | None]) -> Iterator[Secret]:
     yield from filter(None, [_same_user(delivery, stage=Stage.PREVIOUS)])
-    found = (_same_user(delivery, version=version) for version in delivery.store.unlabelled()[:MOST_READ])
+    versions = _in_turn(delivery, delivery.store.unlabelled(), marked)
+    found = (_same_user(delivery, version=version) for version in versions[:MOST_READ])
     yield from islice(filter(None, found), MOST_UNLABELLED)
+
+
+def _in_turn(delivery: Delivery, versions: Sequence[str], marked: Callable[[], str | None]) -> Sequence[str]:
+    """Begin after the one that an earlier delivery ended with; before any was tried, with the one of the mark."""
+    if len(versions) <= 1:
+        return versions
+    stages = delivery.store.describe().stages
+    refused = next((version for version in versions if LAST_REFUSED in stages.get(version, ())), None)
+    if refused is not None:
+        after = versions.index(refused) + 1
+        return [*versions[after:], *versions[:after]]
+    named = marked()
+    return sorted(versions, key=lambda version: version != named)
 
 
 def _same_user(delivery: Delivery, stage: Stage | None = None, version: str | None = None) -> Secret | None:

@@ -76,6 +76,12 @@ class Telemetry:
         """Log at WARNING."""
         self._logger.warning(message, stacklevel=3, extra=fields)
 
+    def recovered(self, reason: str, **fields: object) -> None:
+        """Log at WARNING, and count; the metrics of this step can then be asked for by the reason."""
+        self._logger.warning("A recovery was used", stacklevel=3, extra={"recovery": reason, **fields})
+        self._dimensions(recovery=reason)
+        self.measure("RecoveryUsed", 1, "Count")
+
     def measure(self, name: str, value: float, unit: str) -> None:
         """Add a metric to those of this step."""
         self._metrics.add_metric(name=name, unit=unit, value=value)

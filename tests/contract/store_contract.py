@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import pytest
 
 from rotation.errors import StoreError, VersionNotFound
-from rotation.model import LATE_CUTOVER, Stage, VersionState
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, VersionState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,11 +216,12 @@ class StoreContract:
         lab.store.label(lab.first, LATE_CUTOVER, lab.first)
         assert lab.labels() == before | {LATE_CUTOVER: lab.first}
 
-    def test_a_label_of_our_own_hides_no_leftover(self, lab: StoreLab) -> None:
+    @pytest.mark.parametrize("label", [LATE_CUTOVER, LAST_REFUSED])
+    def test_a_label_of_our_own_hides_no_leftover(self, lab: StoreLab, label: str) -> None:
         """A version that carries nothing but our own label is listed as one without."""
         token = lab.begin_rotation()
         lab.store.stage_pending(token, SECOND)
-        lab.store.label(token, LATE_CUTOVER, None)
+        lab.store.label(token, label, None)
         lab.abandon()
         assert list(lab.store.unlabelled()) == [token]
 

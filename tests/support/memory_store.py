@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rotation.errors import StoreError, VersionNotFound
-from rotation.model import LATE_CUTOVER, Stage, StoredVersion, Versions
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, StoredVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +105,8 @@ class MemoryStore:
     def unlabelled(self) -> Sequence[str]:
         """List what lost its labels."""
         with self._call("unlabelled"):
-            return [version for version in reversed(self.values) if self.stages.get(version, set()) <= {LATE_CUTOVER}]
+            ours = {LAST_REFUSED, LATE_CUTOVER}
+            return [version for version in reversed(self.values) if self.stages.get(version, set()) <= ours]
 
     def check_labels(self, version: str) -> None:
         """Need no right."""

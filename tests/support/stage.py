@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +32,7 @@ class Notes:
     said: list[str] = field(default_factory=list)
     warned: list[str] = field(default_factory=list)
     measured: dict[str, float] = field(default_factory=dict)
+    recoveries: list[str] = field(default_factory=list)
 
     def note(self, message: str, **fields: object) -> None:
         """Remember."""
@@ -39,6 +41,11 @@ class Notes:
     def warn(self, message: str, **fields: object) -> None:
         """Remember."""
         self.warned.append(f"{message} {fields}")
+
+    def recovered(self, reason: str, **fields: object) -> None:
+        """Remember."""
+        self.recoveries.append(reason)
+        self.warned.append(f"{reason} {fields}")
 
     def measure(self, name: str, value: float, unit: str) -> None:  # noqa: ARG002 the port's
         """Remember."""
@@ -74,6 +81,8 @@ class MemoryStage:
         self.engine = MemoryEngine(self.server)
         self.topology = Nowhere()
         self.notes = Notes()
+        self.late = 0.0
+        """Seconds by which the clock has jumped: an invocation that was under way has so much less time left."""
         self.needed_rights = set(self.server.accounts["app"].rights)
         """What the application uses, as a client of AWSCURRENT."""
 
@@ -86,7 +95,7 @@ class MemoryStage:
             topology=self.topology,
             settings=self.settings,
             observer=self.notes,
-            deadline=Deadline(60),
+            deadline=Deadline(60, lambda: time.monotonic() + self.late),
         )
 
     def step(self, step: Step, token: str) -> None:

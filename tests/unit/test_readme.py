@@ -25,7 +25,17 @@ from rotation.engines.mysql import MySQL
 from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.redshift import Redshift
 from rotation.entrypoint import Event
-from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Credential, Mark, Password, StoredVersion, StrategyName
+from rotation.model import (
+    CLONE_SUFFIX,
+    LAST_REFUSED,
+    LATE_CUTOVER,
+    Credential,
+    Mark,
+    Password,
+    StoredVersion,
+    StrategyName,
+)
+from rotation.recovery import Recovery
 from rotation.settings import Settings
 from rotation.strategies import strategy_for
 from rotation.telemetry import NAMESPACE, Telemetry
@@ -454,6 +464,13 @@ def test_lines_of_the_log_that_are_quoted_are_written() -> None:
             assert {said, reason} <= set(texts)
             assert grant == "`shop`@`%`"
     assert f"`{LATE_CUTOVER}`" in README
+    assert f"`{LAST_REFUSED}`" in README
+
+
+def test_every_recovery_is_explained() -> None:
+    """The table of recoveries is the code's."""
+    assert [row[0] for row in rows("| `recovery` | what happened |")] == [f"`{reason}`" for reason in Recovery]
+    assert "`A recovery was used`" in README
 
 
 @pytest.mark.parametrize("row", rows(TAKEN), ids=lambda row: row[0])

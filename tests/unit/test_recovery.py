@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from rotation.errors import AccountUnusable, NoWorkingCredential
-from rotation.model import Stage, Step
-from rotation.recovery import MOST_READ
+from rotation.errors import AccountUnusable, AuthenticationFailed, NoWorkingCredential, StoreUnavailable
+from rotation.model import LAST_REFUSED, Mark, Stage, Step
+from rotation.recovery import MOST_READ, Recovery
 from rotation.strategies.access import MOST_REFUSALS
-from tests.support.interruptions import fail
+from tests.support.interruptions import fail, when
 from tests.support.memory_engine import HOST
-from tests.support.stage import MemoryStage
+from tests.support.stage import ADMIN_ARN, MemoryStage
 
 
 def store_unlabelled(stage: MemoryStage, name: str, **changed: object) -> None:
@@ -98,6 +98,102 @@ def test_the_same_password_is_tried_once() -> None:
     stage.server.accounts["app"].password = "known-to-nobody"
     assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
     assert len(stage.server.refused) == 2
+
+
+def forget_the_password(stage: MemoryStage, *names: str) -> None:
+    """Leave versions without a label behind, of which the oldest alone logs in."""
+    for name in names:
+        store_unlabelled(stage, name)
+    stage.server.accounts["app"].password = f"old-{names[0]}"
+
+
+def test_a_retry_goes_on_where_the_last_one_ended() -> None:
+    """Four logins are refused in an invocation, and in the end each version without a label was tried."""
+    stage = MemoryStage()
+    stage.rotate()
+    forget_the_password(stage, "right", "b", "c", "d")
+    token = stage.store.rotate()
+    for retries in range(3):
+        assert isinstance(stage.play(token), NoWorkingCredential), retries
+        assert len(stage.server.refused) == MOST_REFUSALS * (retries + 1)
+    assert [LAST_REFUSED in labels for labels in stage.store.stages.values()].count(True) == 1
+    assert stage.play(token) is None
+    assert stage.current_logs_in()
+
+
+def test_the_last_refused_version_is_not_labelled_where_labels_cannot_be_moved() -> None:
+    """What matters is that nobody was let in."""
+    stage = MemoryStage()
+    forget_the_password(stage, "right", "b", "c", "d")
+    stage.store.effect = fail("label", "before", StoreUnavailable("No answer"))
+    token = stage.store.rotate()
+    assert isinstance(stage.play(token), NoWorkingCredential)
+    assert not any(LAST_REFUSED in labels for labels in stage.store.stages.values())
+
+
+@pytest.mark.parametrize(("arn", "first"), [(None, "right"), ("another secret's", "d")])
+def test_the_version_that_the_mark_names_comes_first(arn: str | None, first: str) -> None:
+    """The admin reads the account's mark; one of another secret says nothing."""
+    stage = MemoryStage(admin=True, rotation={"strategy": "single-user"})
+    forget_the_password(stage, "right", "b", "c", "d")
+    stage.server.accounts["app"].mark = Mark(arn or stage.store.arn, "app", "right")
+    stage.play(stage.store.rotate())
+    assert f"'version': '{first}'" in stage.notes.warned[0]
+
+
+def test_an_account_without_a_mark_names_no_version() -> None:
+    """Then the newest comes first."""
+    stage = MemoryStage(admin=True, rotation={"strategy": "single-user"})
+    forget_the_password(stage, "a", "b", "right")
+    stage.server.accounts["app"].password = "old-right"
+    stage.rotate()
+    assert len(stage.server.refused) == 2
+
+
+def test_the_admins_refusals_count_too() -> None:
+    """Not more than four logins are refused in an invocation, whosever they are."""
+    stage = MemoryStage(admin=True, rotation={"strategy": "single-user"})
+    stage.rotate()
+    store_unlabelled(stage, "right")
+    stage.server.accounts["app"].password = "old-right"
+    stage.server.admin().password = "changed"
+    document = json.loads(stage.store.admins[ADMIN_ARN])
+    reread = json.dumps({**document, "password": "wrong-as-well"})
+    stage.server.effect = when("connect", "after", lambda: stage.store.admins.update({ADMIN_ARN: reread}))
+    token = stage.store.rotate()
+    stage.play(token, [Step.CREATE, Step.SET])
+    with pytest.raises(AuthenticationFailed):
+        stage.step(Step.FINISH, token)
+    assert len(stage.server.refused) == MOST_REFUSALS
+
+
+@pytest.mark.parametrize(
+    ("works", "reason"),
+    [
+        (Stage.PENDING, Recovery.PENDING),
+        (Stage.PREVIOUS, Recovery.PREVIOUS),
+        (None, Recovery.UNLABELLED),
+    ],
+)
+def test_a_recovery_is_told_and_counted(works: Stage | None, reason: Recovery) -> None:
+    """What AWSCURRENT was brought back with is named, at each step that needed it."""
+    stage = MemoryStage()
+    stage.rotate()
+    store_unlabelled(stage, "right")
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    password = "old-right" if works is None else stage.credential(works).password.reveal()
+    stage.server.accounts["app"].password = password
+    assert stage.play(token) is None
+    assert set(stage.notes.recoveries) == {reason}
+
+
+def test_giving_up_is_a_recovery() -> None:
+    """A rotation that can never complete makes way for the next one."""
+    stage = MemoryStage()
+    stage.server.rejects = lambda password: password != "first-password"
+    stage.play(stage.store.rotate())
+    assert stage.notes.recoveries == [Recovery.GIVEN_UP]
 
 
 def test_no_more_than_ten_versions_are_read() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from rotation.errors import InvalidSettings, RotationError, StoreUnavailable
 from rotation.model import Password
+from rotation.recovery import Recovery
 from rotation.telemetry import HIDDEN, Telemetry, scrub
 
 if TYPE_CHECKING:
@@ -67,6 +68,22 @@ def test_every_line_says_where_it_belongs(told: Callable[[], Told]) -> None:
     assert {key: inside[key] for key in keys} == keys
     assert after["level"] == "WARNING"
     assert not keys.keys() & after.keys()
+
+
+def test_a_recovery_is_logged_and_counted_by_its_reason(told: Callable[[], Told]) -> None:
+    """The metrics of the step can be asked for by what put things right."""
+    telemetry = make()
+    work = partial(telemetry.recovered, Recovery.UNLABELLED, version=TOKEN)
+    telemetry.tell_of("testSecret", SECRET, TOKEN, work, closing=False)
+    lines = told()
+    said = logs(lines)[0]
+    assert (said["level"], said["recovery"], said["version"]) == ("WARNING", "unlabelled", TOKEN)
+    assert metrics(lines)[0]["RecoveryUsed"] == [1.0]
+    assert metrics(lines)[0]["recovery"] == "unlabelled"
+    dimensions = metrics(lines)[0]["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert {"service", "engine", "recovery"} in map(set, dimensions)
+    step(telemetry)
+    assert "recovery" not in metrics(told())[0]
 
 
 def test_a_line_names_the_place_that_spoke(told: Callable[[], Told]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.model import LATE_CUTOVER, Stage, StoredVersion, Versions
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, StoredVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PROBE_LABEL: Final = "rotation-dry-run"
 """The label that a dry run adds and takes off, to see that labels may be moved."""
 
-_OURS: Final = frozenset({LATE_CUTOVER, PROBE_LABEL})
+_OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, PROBE_LABEL})
 """Labels of our own, which say nothing of what a version is worth."""
 
 _MISSING: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})

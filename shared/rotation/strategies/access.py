@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation import secret_format
-from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential
-from rotation.model import CLONE_SUFFIX
+from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential, StoreError
+from rotation.model import CLONE_SUFFIX, LAST_REFUSED, Stage
+from rotation.recovery import Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +46,10 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
             if delivery.refusals >= MOST_REFUSALS or _ends_the_search(refusal):
                 break
         else:
+            if refusals:
+                delivery.observer.recovered(_by(candidate), version=candidate.version)
             return Accepted(candidate, session)
+    _remember(delivery, *refusals[-1])
     first = refusals[0][1]
     if isinstance(first, AccountUnusable):
         raise first
@@ -77,6 +82,15 @@ def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> 
         if not refusal.password_accepted:
             raise
     return True
+
+
+def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
+    """Ask the server, through the admin, for which of the secret's versions it was last given a password."""
+    if admin is None:
+        return None
+    with open_admin(delivery, admin) as session:
+        mark = session.mark_of(delivery.current.username)
+    return mark.version if mark is not None and mark.secret_arn == delivery.current.arn else None
 
 
 def place_of(secret: Secret, admin: Secret | None) -> Address:
@@ -136,8 +150,9 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
     try:
         return delivery.engine.connect(admin.address, admin.credential, delivery.deadline)
     except AuthenticationFailed as refusal:
+        delivery.refusals += 1
         fresh = _read(delivery, admin.arn)
-        if fresh.credential == admin.credential or fresh.address != admin.address:
+        if delivery.refusals >= MOST_REFUSALS or fresh.credential == admin.credential or fresh.address != admin.address:
             raise AuthenticationFailed(
                 "The server refused the admin's credential",
                 engine=refusal.engine,
@@ -157,6 +172,20 @@ def _read(delivery: Delivery, arn: str) -> Secret:
     )
     users = delivery.current.address.auth_database or ""
     return replace(admin, address=replace(admin.address, users_database=users))
+
+
+def _remember(delivery: Delivery, candidate: Secret, refusal: AuthenticationFailed | AccountUnusable) -> None:
+    """Label the last version that was refused where it is an old one, so that a retry begins with those after it."""
+    if candidate.stages.isdisjoint(Stage) and isinstance(refusal, AuthenticationFailed):
+        with suppress(StoreError):  # the next retry then tries the same versions again
+            delivery.store.label(candidate.version, LAST_REFUSED, None)
+
+
+def _by(candidate: Secret) -> Recovery:
+    """Say what kind of version logged in after AWSCURRENT was refused."""
+    if Stage.PENDING in candidate.stages:
+        return Recovery.PENDING
+    return Recovery.PREVIOUS if Stage.PREVIOUS in candidate.stages else Recovery.UNLABELLED
 
 
 def _ends_the_search(refusal: AuthenticationFailed | AccountUnusable) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreError
 from rotation.model import Stage, VersionState
+from rotation.recovery import Recovery
 from rotation.strategies import access
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
     with suppress(RotationError):  # the error that made it hopeless says more
         if access.accepts(delivery, delivery.current):
             delivery.store.unstage(delivery.token)
-            delivery.observer.warn("Took AWSPENDING off the version: it can never become AWSCURRENT")
+            delivery.observer.recovered(Recovery.GIVEN_UP, version=delivery.token)
+            delivery.observer.note("Took AWSPENDING off the version: it can never become AWSCURRENT")
             error.remedy += " AWSPENDING was taken off this version, so that the next rotation starts anew."
         else:
             error.remedy += " AWSPENDING was kept: AWSCURRENT's password is not accepted. Correct that first."

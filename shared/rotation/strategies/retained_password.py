@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from rotation import recovery
@@ -54,7 +55,8 @@ class RetainedPassword:
         current, pending = delivery.current, delivery.pending
         admin = access.read_admin(delivery, current) if current.admin_arn is not None else None
         violation = changed_meanwhile(delivery)
-        candidates = [current] if violation else recovery.candidates(delivery)
+        marked = partial(access.marked_version, delivery, admin)
+        candidates = [current] if violation else recovery.candidates(delivery, marked)
         with ExitStack() as stack:
             entry = access.first_accepted(delivery, candidates, admin)
             session = stack.enter_context(entry.session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rotation import recovery
@@ -114,7 +115,8 @@ class SingleUser:
         violation = changed_meanwhile(delivery)
         if violation is not None:
             give_up(delivery, violation)
-        return access.first_accepted(delivery, recovery.candidates(delivery), admin)
+        marked = partial(access.marked_version, delivery, admin)
+        return access.first_accepted(delivery, recovery.candidates(delivery, marked), admin)
 
     @staticmethod
     def _require_refused(delivery: Delivery, previous: Secret) -> None:

@@ -97,7 +97,7 @@ def parse_without_tls(*arguments: Any) -> Secret:  # noqa: ANN401 passed on
     return replace(secret, address=replace(secret.address, tls=False))
 
 
-def pending_first(delivery: Delivery) -> Iterator[Secret]:
+def pending_first(delivery: Delivery, _: object) -> Iterator[Secret]:
     """Try the new password before it is set, as AWS's functions do."""
     yield delivery.pending
     yield delivery.current
