@@ -100,6 +100,11 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 			|| failed="$$failed $$round"; \
 	done; [ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
+.PHONY: crash
+crash: environment ## Every rotation, cut at every effect, once and twice, on every engine: takes long, prints a table
+	@echo "==> every rotation, cut at every effect"
+	@$(RUN) pytest --no-header --exhaustive $(OPTIONS) tests/crash
+
 .PHONY: unit
 unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='-k name')
 	@$(RUN) pytest -q -x $(OPTIONS) tests/unit

@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     from tests.support.postgresql_address import Postgres
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let everything be played, as `make crash` does."""
+    parser.addoption("--exhaustive", action="store_true", help="play every schedule, however long it takes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of what only that plays."""
+    config.addinivalue_line("markers", "exhaustive: takes too long for `make test`; `make crash` plays it")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes too long, unless everything is asked for."""
+    if config.getoption("--exhaustive"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("exhaustive")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
 def pytest_report_header() -> list[str]:
     """Name the servers that the tests run on."""
     return header.report()

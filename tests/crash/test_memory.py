@@ -1,123 +1,105 @@
-"""Cut every effect of every rotation, before and after, and see that nothing is lost."""
+"""Cut every effect of every rotation, once and twice, in every way, and see that nothing is lost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.errors import StoreUnavailable, Unreachable
-from tests.support.stage import MemoryStage
+from tests.support.memory_cuts import MOST, NEXT, STAGES, How, Play, Shears
+from tests.support.strangers import WAYS, abandoned, retried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.support.tally import Tally
+
+ENGINE = "memory"
+LEAST = 8
+"""Effects that every rotation has: its calls alone."""
+
+long = pytest.mark.exhaustive
 
 
-def _without_the_right() -> MemoryStage:
-    stage = MemoryStage(engine="memory-of-two")
-    stage.server.accounts["app"].may_retain = False
-    return stage
+def _cases() -> Iterator[object]:
+    """Give each stage, cut, way, and what becomes of AWSPENDING; where it stays, less is played in `make test`."""
+    plain = {"the service retries", "an operator starts anew"}
+    for name, how, way in itertools.product(STAGES, How, WAYS):
+        yield pytest.param(name, how, way, False, id=f"{name}-{how}-{way}")
+        marks = () if how is How.KILLED_AFTER and way in plain else long
+        yield pytest.param(name, how, way, True, id=f"{name}-{how}-{way}-AWSPENDING stays", marks=marks)
 
 
-STAGES: dict[str, Callable[[], MemoryStage]] = {
-    "single-user": MemoryStage,
-    "single-user by admin": lambda: MemoryStage(admin=True, rotation={"strategy": "single-user"}),
-    "alternating-users": lambda: MemoryStage(admin=True),
-    "retained-password": lambda: MemoryStage(engine="memory-of-two"),
-    "retained-password by admin": lambda: MemoryStage(
-        admin=True, engine="memory-of-two", rotation={"strategy": "retained-password"}
-    ),
-    "retained-password without the right": _without_the_right,
-}
-"""How to build each stage; the first rotation of the pair makes the clone, the second promotes the base."""
-
-NEVER_OUT: Final = frozenset({"alternating-users", "retained-password", "retained-password by admin"})
-"""With these AWSCURRENT logs in at every instant."""
-
-
-class Cut(BaseException):
-    """The process is gone: no handler of the code under test may notice."""
-
-
-@dataclass
-class Scissors:
-    """Cuts at one effect, counted over server and store."""
-
-    at: int
-    phase: str
-    kind: str
-    count: int = 0
-    fired: bool = False
-    trace: list[str] = field(default_factory=list)
-
-    def attach(self, stage: MemoryStage) -> None:
-        """Watch all effects of the stage."""
-        stage.store.effect = lambda name, phase: self._watch(name, phase, StoreUnavailable("No answer"))
-        stage.server.effect = lambda name, phase: self._watch(name, phase, Unreachable("No answer", engine="memory"))
-
-    def detach(self, stage: MemoryStage) -> None:
-        """Let all effects pass."""
-        stage.store.effect = stage.server.effect = lambda _name, _phase: None
-
-    def _watch(self, name: str, phase: str, unanswered: Exception) -> None:
-        self.count += phase == "before"
-        self.trace.append(f"{self.count} {phase} {name}")
-        if self.count == self.at and phase == self.phase and not self.fired:
-            self.fired = True
-            raise Cut if self.kind == "killed" else unanswered
-
-
-def cut_rotation(stage: MemoryStage, scissors: Scissors) -> str:
-    """Rotate with a cut in it, and give the token."""
-    token = stage.store.rotate()
-    scissors.attach(stage)
-    try:
-        stage.play(token)
-    except Cut:
-        pass
-    finally:
-        scissors.detach(stage)
-    for session in list(stage.server.sessions):
-        session.end()
-    return token
-
-
-def check(stage: MemoryStage, name: str, scissors: Scissors) -> None:
-    """Hold the state against what must never happen."""
-    assert stage.held_passwords() <= stage.stored_passwords(), scissors.trace
-    if name in NEVER_OUT:
-        assert stage.current_logs_in(), scissors.trace
-
-
-@pytest.mark.parametrize("keeps_pending", [False, True])
-@pytest.mark.parametrize("way", ["same token", "new token"])
-@pytest.mark.parametrize("kind", ["killed", "unanswered"])
-@pytest.mark.parametrize("phase", ["before", "after"])
-@pytest.mark.parametrize("earlier", [0, 1, 2])
-@pytest.mark.parametrize("name", STAGES)
+@pytest.mark.parametrize(("name", "how", "way", "keeps_pending"), [*_cases()])
 def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
-    name: str, earlier: int, phase: str, kind: str, way: str, *, keeps_pending: bool
+    tally: Tally,
+    name: str,
+    how: How,
+    way: str,
+    keeps_pending: bool,  # noqa: FBT001 a parameter of the test
 ) -> None:
-    """However an effect is cut, the next clean run completes and AWSCURRENT logs in."""
-    for at in range(1, 60):
-        stage = STAGES[name]()
-        stage.store.keeps_pending = keeps_pending
-        for _ in range(earlier):
-            stage.rotate()
-        scissors = Scissors(at, phase, kind)
-        token = cut_rotation(stage, scissors)
-        if not scissors.fired:
-            assert at > 8, "a rotation has more effects than that"
-            return
-        check(stage, name, scissors)
-        if way == "new token":
-            stage.store.abandon()
-            token = stage.store.rotate()
-        error = stage.play(token)
-        assert error is None, (error, scissors.trace)
-        assert stage.current_logs_in(), scissors.trace
-        check(stage, name, scissors)
-        stage.rotate()
-        assert stage.current_logs_in(), scissors.trace
-    pytest.fail("the cut never stopped firing")
+    """However an effect is cut, whatever others do then, nothing is lost, and the next rotation is a healthy one."""
+    for earlier in range(3 if "alternating" in name else 2):
+        for at in range(1, MOST):
+            with tally.schedule(name, ENGINE) as row:
+                play = Play(name, earlier=earlier, keeps_pending=keeps_pending)
+                play.story.append(f"after {earlier} rotations")
+                shears = Shears(at, how)
+                token = play.stage.store.rotate()
+                play.cut(token, shears)
+                if shears.fired:
+                    play.story.append(way)
+                    WAYS[way](play, token)
+                    play.finish()
+            row.effects = max(row.effects, shears.count)
+            if not shears.fired:
+                break
+        assert LEAST < at < MOST - 1
+
+
+NOT_LONG = {(How.KILLED_AFTER, How.KILLED_AFTER), (How.ANSWER_LOST, How.KILLED_AFTER)}
+PAIRS = [
+    pytest.param(first, second, marks=() if (first, second) in NOT_LONG else long)
+    for first, second in itertools.product(How, How)
+]
+
+
+@pytest.mark.parametrize("between", NEXT)
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+@pytest.mark.parametrize("name", STAGES)
+def test_a_rotation_that_is_cut_twice_completes_by_itself(
+    tally: Tally, name: str, first: How, second: How, between: str
+) -> None:
+    """All pairs of cuts: one in the rotation, one in the retry or the new rotation that follows it."""
+    for earlier, finish in itertools.product((0, 1) if "alternating" in name else (1,), (retried, abandoned)):
+        for at in range(1, MOST):
+            if not _cut_twice(tally, name, earlier, between, (at, first, second), finish):
+                break
+        assert LEAST < at < MOST - 1
+
+
+def _cut_twice(
+    tally: Tally,
+    name: str,
+    earlier: int,
+    between: str,
+    cuts: tuple[int, How, How],
+    finish: Callable[[Play, str], None],
+) -> bool:
+    """Cut at one place first, and then at every place; say whether the first cut fired."""
+    at, first, second = cuts
+    for then in range(1, MOST):
+        with tally.schedule(name, ENGINE):
+            play = Play(name, earlier=earlier)
+            play.story.append(f"after {earlier} rotations")
+            shears = Shears(at, first), Shears(then, second)
+            token = play.stage.store.rotate()
+            play.cut(token, shears[0])
+            token = NEXT[between](play, token)
+            play.cut(token, shears[1])
+            finish(play, token)
+            play.finish()
+        if not shears[0].fired or not shears[1].fired:
+            return shears[0].fired
+    raise AssertionError(play)

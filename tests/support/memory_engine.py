@@ -113,7 +113,7 @@ class MemoryEngine:
                     "The account is at its limit", engine="memory", where=str(address), password_accepted=True
                 )
             server.accepted.append(credential.username)
-            session = MemorySession(server, credential.username)
+            session = MemorySession(server, credential.username, deadline)
             server.sessions.append(session)
         server.effect("connect", "after")
         return session
@@ -122,9 +122,10 @@ class MemoryEngine:
 class MemorySession:
     """The Session of a MemoryServer."""
 
-    def __init__(self, server: MemoryServer, username: str) -> None:
+    def __init__(self, server: MemoryServer, username: str, deadline: Deadline) -> None:
         """Open."""
         self._server = server
+        self._deadline = deadline
         self._username = username
         self._held: list[threading.Lock] = []
         self.open = True
@@ -304,7 +305,7 @@ class MemorySession:
 
     def _statement(self, name: str, work: Callable[[], object]) -> None:
         self._server.effect(name, "before")
-        if not (self.open and self._server.reachable):
+        if not (self.open and self._server.reachable and self._deadline.remaining()):
             raise Unreachable("The connection is gone", engine="memory")
         with self._server.mutex:
             work()

@@ -201,7 +201,7 @@ class LyingEngine(MemoryEngine):
         self.logins.append((address.host, credential.username))
         if address.host == HOST:
             return super().connect(address, credential, deadline)
-        return MemorySession(self.server, credential.username)
+        return MemorySession(self.server, credential.username, deadline)
 
 
 @pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])

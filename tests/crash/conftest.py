@@ -1,0 +1,34 @@
+"""The tally of all crash tests, and its table at the end of the run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.tally import Tally
+
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
+TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to count."""
+    config.stash[TALLY] = Tally()
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Give the run's only tally."""
+    return request.config.stash[TALLY]
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    counted = config.stash.get(TALLY, Tally())
+    if counted.rows:
+        terminalreporter.section("schedules")
+        for line in counted.lines():
+            terminalreporter.write_line(line)
