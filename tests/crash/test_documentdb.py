@@ -21,6 +21,7 @@ from tests.support.schedules import ROTATIONS, WAYS, kill_everywhere
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.tally import Tally
     from tests.support.tls import Authority
 
 EFFECTS = ((Login, "_log_in"), (Connection, "run"))
@@ -36,7 +37,7 @@ def theatre(authority: Authority) -> Iterator[Theatre]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("strategy", "earlier"), ROTATIONS)
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
-    theatre: Theatre, strategy: str, earlier: int, way: str
+    tally: Tally, theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:
     """However a rotation is killed, AWSCURRENT of a pair logs in at once, and any after the next clean run."""
-    kill_everywhere(theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))
+    kill_everywhere(tally, theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))

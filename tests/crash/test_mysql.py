@@ -17,6 +17,7 @@ from tests.support.schedules import WAYS, kill_everywhere
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
+    from tests.support.tally import Tally
 
 EFFECTS = ((MySQL, "_log_in"), (Connection, "run"))
 PLAYS = [
@@ -35,8 +36,8 @@ PLAYS = [
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("engine", "strategy", "earlier"), PLAYS)
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
-    request: pytest.FixtureRequest, engine: str, strategy: str, earlier: int, way: str
+    request: pytest.FixtureRequest, tally: Tally, engine: str, strategy: str, earlier: int, way: str
 ) -> None:
     """However a rotation is killed, AWSCURRENT logs in at once (but for a single user), and after the next run."""
     theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
-    kill_everywhere(theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))
+    kill_everywhere(tally, theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))

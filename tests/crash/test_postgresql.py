@@ -18,6 +18,7 @@ from tests.support.schedules import ROTATIONS, WAYS, kill_everywhere
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
+    from tests.support.tally import Tally
 
 EFFECTS = ((PostgreSQL, "_log_in"), (Connection, "run"))
 
@@ -25,7 +26,7 @@ EFFECTS = ((PostgreSQL, "_log_in"), (Connection, "run"))
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("strategy", "earlier"), ROTATIONS)
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
-    postgresql_theatre: Theatre, strategy: str, earlier: int, way: str
+    tally: Tally, postgresql_theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:
     """However a rotation is killed, AWSCURRENT of a pair logs in at once, and any after the next clean run."""
-    kill_everywhere(postgresql_theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))
+    kill_everywhere(tally, postgresql_theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))

@@ -1,4 +1,4 @@
-"""Cutting a rotation after its n-th effect: a call, a login, a statement."""
+"""Cutting a rotation after its n-th effect (a call, a login, a statement): a kill, or an answer that is lost."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+from rotation.errors import StoreUnavailable, Unreachable
 from rotation.stores import secrets_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from rotation.errors import RotationError
 
 
 class Cut(BaseException):
@@ -22,20 +25,24 @@ class Scissors:
     """Counts effects, and cuts after one of them."""
 
     at: int
+    kills: bool = True
+    """Whether the process is gone; else the effect took place, and its answer does not come."""
     count: int = 0
     fired: bool = False
     trace: list[str] = field(default_factory=list)
 
     @contextmanager
-    def around(self, name: str) -> Iterator[None]:
-        """Let an effect happen, and cut if it is its turn."""
+    def around(self, name: str, lost: RotationError | None = None) -> Iterator[None]:
+        """Let an effect happen, and cut if it is its turn; ``lost`` is how a lost answer shows."""
         self.count += 1
         number = self.count
         self.trace.append(f"{number} {name}")
         yield
         if number == self.at:
             self.fired = True
-            raise Cut
+            if self.kills:
+                raise Cut
+            raise lost or Unreachable("No answer", engine="cut")
 
 
 @contextmanager
@@ -45,7 +52,8 @@ def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors
 
     @contextmanager
     def call(operation: str, *arguments: Any, **named: Any) -> Iterator[None]:  # noqa: ANN401 passed on
-        with scissors.around(operation), translated(operation, *arguments, **named):
+        lost = StoreUnavailable("No answer")
+        with scissors.around(operation, lost), translated(operation, *arguments, **named):
             yield
 
     patches = [mock.patch.object(secrets_manager, "_translated", call)]

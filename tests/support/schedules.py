@@ -6,14 +6,24 @@ import contextlib
 import itertools
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from tests.support.cuts import Cut, Scissors
+from tests.support.invariants import require_kept
+from tests.support.watching import sight_of_application, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.lab.theatre import Application, Theatre
+    from tests.support.tally import Tally
 
-WAYS: Final = ("same token", "new token")
+WAYS: Final = (
+    "same token",
+    "new token",
+    pytest.param("same token after a lost answer", marks=pytest.mark.exhaustive),
+    pytest.param("new token after a lost answer", marks=pytest.mark.exhaustive),
+)
 """What happens next: the service retries, or an operator takes AWSPENDING off and starts anew."""
 
 ROTATIONS: Final = (("single-user", 0), ("single-user-by-admin", 0), ("alternating-users", 0), ("alternating-users", 1))
@@ -28,6 +38,7 @@ _numbers = itertools.count()
 
 
 def kill_everywhere(
+    tally: Tally,
     theatre: Theatre,
     strategy: str,
     earlier: int,
@@ -35,7 +46,7 @@ def kill_everywhere(
     cutting: Callable[[Scissors], contextlib.AbstractContextManager[object]],
 ) -> None:
     """
-    Kill a rotation after its first, second, … effect, until there is none left, and see that each completes.
+    Cut a rotation after its first, second, … effect, until there is none left, and see that each completes.
 
     Where two passwords or two users overlap, AWSCURRENT logs in even before that.
     """
@@ -43,25 +54,43 @@ def kill_everywhere(
         application = theatre.application(f"crash_{next(_numbers)}", strategy)
         for _ in range(earlier):
             assert application.rotate().succeeded
-        scissors = Scissors(at)
-        with cutting(scissors), contextlib.suppress(Cut):
-            application.rotate()
+        scissors = Scissors(at, kills="lost" not in way)
+        with tally.schedule(strategy, theatre.scene.title) as row:
+            _cut_and_heal(application, scissors, way, cutting)
+        row.effects = max(row.effects, scissors.count)
         if not scissors.fired:
             assert at > LEAST
             return
-        if not strategy.startswith("single-user"):
-            application.work()
-        _heal(application, way)
-        application.work()
     raise AssertionError(scissors.trace)
 
 
+def _cut_and_heal(
+    application: Application,
+    scissors: Scissors,
+    way: str,
+    cutting: Callable[[Scissors], contextlib.AbstractContextManager[object]],
+) -> None:
+    """Hold the invariants against what is seen after the cut, and against the whole once it is healed."""
+    single = application.strategy.startswith("single-user")
+    with watching(application) as chronicle:
+        with cutting(scissors), contextlib.suppress(Cut):
+            application.rotate()
+        if scissors.fired:
+            require_kept(sight_of_application(application, in_the_window=single), chronicle, told=scissors.trace)
+            _heal(application, way)
+    require_kept(sight_of_application(application), chronicle, told=scissors.trace)
+
+
 def _heal(application: Application, way: str) -> None:
-    player = application.theatre.player
-    if way == "new token":
-        if "AWSPENDING" in application.theatre.emulator.labels(application.arn):
+    """Let the service retry, or an operator start anew; a rotation that completed in spite of the cut is left alone."""
+    player, labels = application.theatre.player, application.theatre.emulator.labels(application.arn)
+    under_way = labels.get("AWSPENDING", labels["AWSCURRENT"]) != labels["AWSCURRENT"]
+    if way.startswith("new token"):
+        if "AWSPENDING" in labels:
             player.abandon(application.arn)
         result = player.rotate(application.arn)
-    else:
+    elif under_way or "lost" not in way:
         result = player.retry(application.arn)
+    else:
+        return
     assert result.succeeded, (result.failure, [str(step.error) for step in result.steps])

@@ -43,7 +43,7 @@ class Tally:
 
     def lines(self) -> Iterator[str]:
         """Draw the table."""
-        form = "{:<38} {:<12} {:>8} {:>10} {:>11} {:>8}"
+        form = "{:<38} {:<24} {:>8} {:>10} {:>11} {:>8}"
         yield form.format("strategy", "engine", "effects", "schedules", "violations", "seconds")
         for (strategy, engine), row in sorted(self.rows.items(), key=lambda item: item[0][::-1]):
             yield form.format(strategy, engine, row.effects, row.schedules, row.violations, f"{row.seconds:.0f}")
