@@ -249,3 +249,20 @@ def test_a_clone_that_was_prepared_for_another_rotation_is_not_equal(mysql: Stag
     idle, _ = mysql.level(mysql.admin(), pair_of(base.username))
     with mysql.login(idle) as session, pytest.raises(AccessMismatch, match="not prepared for this rotation"):
         session.check_access(pair_of(base.username, version="version-2"))
+
+
+def test_a_default_role_needs_a_right_of_its_own(mariadb: Stage) -> None:
+    """SET DEFAULT ROLE … FOR another wants UPDATE on mysql.*; the message says so, and that right is enough."""
+    base, admin, role = mariadb.user(), mariadb.admin(), unique("role")
+    mariadb.run(
+        f"CREATE ROLE {role}",
+        f"GRANT {role} TO {base.username}",
+        f"GRANT {role} TO {admin.username} WITH ADMIN OPTION",
+        f"SET DEFAULT ROLE {role} FOR {base.username}",
+        f"REVOKE UPDATE ON *.* FROM {admin.username}",
+    )
+    with pytest.raises(AccessMismatch, match=r"GRANT UPDATE ON mysql\.\* TO") as caught:
+        mariadb.level(admin, pair_of(base.username))
+    mariadb.run(caught.value.remedy.partition("run: ")[2])
+    idle, _ = mariadb.level(admin, pair_of(base.username))
+    assert mariadb.as_clients_see(idle, "SELECT CURRENT_ROLE()") == [(role,)]

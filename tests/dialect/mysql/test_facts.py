@@ -10,8 +10,8 @@ import pymysql
 import pytest
 
 from rotation.engines.mysql.passwords import native_hash
-from rotation.errors import AccessMismatch, PasswordRejected, StatementFailed
-from tests.dialect.mysql.stage import DATABASE, pair_of, unique
+from rotation.errors import PasswordRejected, StatementFailed
+from tests.dialect.mysql.stage import DATABASE, pair_of
 
 if TYPE_CHECKING:
     from rotation.model import Credential
@@ -197,22 +197,6 @@ class TestMariaDB:
         user = mariadb.user()
         (row,) = mariadb.as_clients_see(user, "SHOW CREATE USER CURRENT_USER()")
         assert native_hash(user.password) in row[0]
-
-    def test_a_default_role_needs_a_right_of_its_own(self, mariadb: Stage) -> None:
-        """SET DEFAULT ROLE … FOR another wants UPDATE on mysql.*; the message says so, and that right is enough."""
-        base, admin, role = mariadb.user(), mariadb.admin(), unique("role")
-        mariadb.run(
-            f"CREATE ROLE {role}",
-            f"GRANT {role} TO {base.username}",
-            f"GRANT {role} TO {admin.username} WITH ADMIN OPTION",
-            f"SET DEFAULT ROLE {role} FOR {base.username}",
-            f"REVOKE UPDATE ON *.* FROM {admin.username}",
-        )
-        with pytest.raises(AccessMismatch, match=r"GRANT UPDATE ON mysql\.\* TO") as caught:
-            mariadb.level(admin, pair_of(base.username))
-        mariadb.run(caught.value.remedy.partition("run: ")[2])
-        idle, _ = mariadb.level(admin, pair_of(base.username))
-        assert mariadb.as_clients_see(idle, "SELECT CURRENT_ROLE()") == [(role,)]
 
     @pytest.mark.parametrize("check", ["simple_password_check", "password_reuse_check"])
     def test_a_check_of_passwords(self, mariadb: Stage, check: str) -> None:
