@@ -68,9 +68,9 @@ endef
 ##@ See it work
 
 .PHONY: demo
-demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql OPTIONS='…'
+demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 OPTIONS='…'
 	@$(RUN) tests.lab $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
-		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(OPTIONS)
+		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') $(OPTIONS)
 
 ##@ Check
 

@@ -12,8 +12,10 @@ import botocore.session
 from botocore.config import Config
 
 from rotation import steps
+from rotation.clusters import RdsClusters
 from rotation.delivery import Delivery
 from rotation.errors import InvalidEvent
+from rotation.following import Following
 from rotation.machine import advance
 from rotation.model import Deadline, Step
 from rotation.passwords import policy_for
@@ -114,13 +116,19 @@ class Handler:
     def _delivery(self, request: Event, context: LambdaContext, observer: Observer) -> Delivery:
         return Delivery(
             token=request.token,
-            engine=self._engine,
+            engine=self._following(observer),
             store=SecretsManagerStore(self._secrets_manager, request.secret_id, request.rotation_token),
             topology=FirstOf(RdsTopology(lambda: self._client("rds")), RedshiftTopology(self._client)),
             settings=self._settings,
             observer=observer,
             deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
         )
+
+    def _following(self, observer: Observer) -> Engine:
+        """Give the engine; for servers in clusters, one that finds the writer."""
+        if not self._engine.traits.clustered:
+            return self._engine
+        return Following(self._engine, RdsClusters(lambda: self._client("rds")), observer)
 
     @cached_property
     def _session(self) -> botocore.session.Session:

@@ -13,7 +13,8 @@ RotationError
 ├── AccessMismatch         the two users of a pair are not equal
 ├── StoreError             VersionNotFound, StoreUnavailable, StoreDenied
 └── EngineError            AuthenticationFailed, AccountUnusable, Unreachable, TlsFailed,
-                           PermissionDenied, PasswordRejected, StatementFailed
+                           PermissionDenied, PasswordRejected,
+                           StatementFailed (ReadOnlyServer: it is a replica, or has become one)
 """
 
 from __future__ import annotations
@@ -113,6 +114,9 @@ class EngineError(RotationError):
 class AuthenticationFailed(EngineError):
     """The server refused the user name or the password."""
 
+    logins = 1
+    """How many logins were refused until this was known."""
+
 
 class AccountUnusable(EngineError):
     """The server refused the login for another reason: locked, expired, at a limit, no right to connect."""
@@ -154,3 +158,7 @@ class PasswordRejected(EngineError):
 
 class StatementFailed(EngineError):
     """The server refused a statement for a reason of its own."""
+
+
+class ReadOnlyServer(StatementFailed):
+    """The server takes no changes: it is a replica, or was the writer until just now."""

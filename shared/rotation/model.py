@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from weakref import WeakSet
 
+from rotation.deadline import Deadline as Deadline  # noqa: PLC0414 one of the values, in a file of its own
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 CLONE_SUFFIX: Final = "_clone"
 """What the second user of a pair is called: the name in AWS's rotation functions, so that a secret can move over."""
@@ -118,9 +119,15 @@ class Address:
     """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
     users_database: str | None = None
     """The database that holds the users whom an admin changes; empty for the engine's usual one."""
+    cluster: str = ""
+    """The identifier of the RDS cluster that is meant, where the secret names no host."""
+    dialect: str = field(default="", compare=False)
+    """The secret's word for its engine, for a function that speaks with several."""
 
     def __str__(self) -> str:
         """Name the place as messages do."""
+        if not self.host:
+            return f"the cluster {self.cluster}"
         return f"{self.host}:{self.port}/{self.database}".removesuffix("/")
 
 
@@ -162,10 +169,19 @@ class Traits:
     """Those of the names whose servers may keep a second password for a user."""
     longer_names: Mapping[str, int] = field(default_factory=dict)
     """How many bytes a user name may have with those of the names that allow more than the others."""
+    editions: Mapping[str, Traits] = field(default_factory=dict)
+    """What is fixed about each of the names, where one engine stands for several."""
+    clustered: bool = False
+    """Whether the servers stand in clusters of one writer and readers, and which is which may change at any time."""
+
+    def of(self, engine: str) -> Traits:
+        """Give what is fixed about the engine of that name."""
+        return self.editions.get(engine, self)
 
     def name_bytes(self, engine: str) -> int:
         """Say how long a user name may be with the engine of that name."""
-        return self.longer_names.get(engine, self.limits.name_bytes)
+        edition = self.of(engine)
+        return edition.longer_names.get(engine, edition.limits.name_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,22 +296,3 @@ class Mark(NamedTuple):
     secret_arn: str
     base: str
     version: str
-
-
-class Deadline:
-    """A point in time by which a step has to end, in seconds from now."""
-
-    __slots__ = ("_clock", "_end")
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start counting."""
-        self._clock = clock
-        self._end = clock() + seconds
-
-    def remaining(self) -> float:
-        """Give the seconds that are left, never below zero."""
-        return max(0.0, self._end - self._clock())
-
-    def within(self, seconds: float) -> Deadline:
-        """Give a deadline of at most so many seconds, and never later than this one."""
-        return Deadline(min(seconds, self.remaining()), self._clock)

@@ -123,6 +123,13 @@ class RetainingSession(Session, Protocol):
         """End the second password now, where there is one."""
 
 
+class MemberSession(Session, Protocol):
+    """A session with a server that may be one of a cluster. Its changes raise ReadOnlyServer at a reader."""
+
+    def takes_changes(self) -> bool:
+        """Say whether the server is the one that takes changes, now."""
+
+
 class Engine(Protocol):
     """A kind of database server."""
 
@@ -188,6 +195,18 @@ class Topology(Protocol):
         Find the database that a managed admin secret belongs to, by the tags that AWS put on the secret.
 
         Gives the secret fields that it lacks (``engine``, ``host``, ``port``), or None when no tag says.
+        """
+
+
+class Clusters(Protocol):
+    """Which server of a cluster takes changes, by the control plane's word."""
+
+    def writer_of(self, address: Address) -> Address | None:
+        """
+        Give where the writer of the address's cluster is; None where the control plane knows no such address.
+
+        Raises GuardViolation where that cluster has no writer here, and StoreError with the permission or the
+        endpoint that is missing where the control plane cannot be asked.
         """
 
 

@@ -39,38 +39,53 @@ def parse(
     """
     Read a version's value as a database secret of this engine.
 
-    A secret that names neither engine nor host (one that RDS manages) is completed by ``lacking``, where given.
+    An admin's secret is read with ``lacking``, which completes one that names no server (as those that RDS manages).
     Raises InvalidSecret or InvalidSettings, naming the key and never its value.
     """
     where = f"version {version.id} of {version.arn}"
     document = _object(version.value, where)
-    if lacking is not None and "host" not in document:
+    named = not document.keys().isdisjoint({"host", "dbClusterIdentifier"})
+    if lacking is not None and not named:
         document = {**(lacking() or {}), **document}
     read = _Reader(document, where)
     engine = read.text("engine")
     if engine not in traits.names:
         raise read.wrong("engine", f"is none of {', '.join(sorted(traits.names))}", "Attach this engine's function.")
+    edition = traits.of(engine)
     overrides = _overrides(document.get("rotation", {}), where)
-    named = "dbname" in document or traits.default_database
     return Secret(
         arn=version.arn,
         version=version.id,
         stages=version.stages,
         engine=engine,
-        address=Address(
-            host=overrides.host or read.host("host"),
-            port=read.port("port", traits.default_port),
-            database=read.text("dbname", traits.default_database) if named else "",
-            tls=read.truth("ssl", default=True),
-            auth_database=read.text("authSource") if "authSource" in document else None,
-        ),
+        address=_address(read, edition, engine, None if lacking else overrides.host),
         credential=Credential(
             username=read.text("username", limit=traits.name_bytes(engine)), password=Password(read.password())
         ),
         admin_arn=read.text("masterarn", limit=_ARN_BYTES) if "masterarn" in document else None,
         overrides=overrides,
         document=document,
-        two_passwords=engine in traits.two_passwords,
+        two_passwords=engine in edition.two_passwords,
+    )
+
+
+def _address(read: _Reader, traits: Traits, engine: str, own_host: str | None) -> Address:
+    """
+    Read where the server is; ``own_host`` stands for a proxy's name.
+
+    Where servers stand in clusters, the cluster's identifier will do: which host that is, is then asked when a login
+    needs it.
+    """
+    by_cluster = traits.clustered and "host" not in read.document and "dbClusterIdentifier" in read.document
+    named = "dbname" in read.document or traits.default_database
+    return Address(
+        host="" if by_cluster else own_host or read.host("host"),
+        port=0 if by_cluster and "port" not in read.document else read.port("port", traits.default_port),
+        database=read.text("dbname", traits.default_database) if named else "",
+        tls=read.truth("ssl", default=True),
+        auth_database=read.text("authSource") if "authSource" in read.document else None,
+        cluster=read.text("dbClusterIdentifier") if by_cluster else "",
+        dialect=engine,
     )
 
 

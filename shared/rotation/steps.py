@@ -110,5 +110,5 @@ def _is_copy(delivery: Delivery) -> bool:
 
 def _new_password(delivery: Delivery, secret: Secret) -> Password:
     """Make a password by the secret's rules, then the function's, then the engine's."""
-    limits = delivery.engine.traits.limits
+    limits = delivery.engine.traits.of(secret.engine).limits
     return policy_for(limits, secret.overrides.password, delivery.settings.password).generate()

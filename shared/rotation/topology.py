@@ -67,13 +67,13 @@ class RdsTopology:
     def _ask(self, operation: str, kind: str, **request: str) -> Mapping[str, Any]:
         permission = f"rds:{operation.title().replace('_', '').replace('Db', 'DB')}"
         where = next(iter(request.values()))
-        found = _called(lambda: getattr(self._client(), operation)(**request)[kind], permission, where)
+        found = called(lambda: getattr(self._client(), operation)(**request)[kind], permission, where)
         if not found or "Endpoint" not in found[0]:
             raise _without_endpoint(where)
         return dict(found[0])
 
 
-class _Listing(NamedTuple):
+class Listing(NamedTuple):
     """How a paginated list is read: the call, what it gives, and how the next page is asked for."""
 
     service: str
@@ -85,12 +85,22 @@ class _Listing(NamedTuple):
     @property
     def permission(self) -> str:
         """Name the permission that the call needs."""
-        return f"{self.service}:{self.operation.title().replace('_', '')}"
+        return f"{self.service}:{self.operation.title().replace('_', '').replace('Db', 'DB')}"
+
+    def pages(self, client: Any, where: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 botocore's
+        """Give each item, page by page. Raises as ``called`` does."""
+        asked = dict(request)
+        while True:
+            page = called(lambda: getattr(client, self.operation)(**asked), self.permission, where)
+            yield from page[self.items]
+            if not page.get(self.answered):
+                return
+            asked[self.asking] = page[self.answered]
 
 
-_CLUSTERS: Final = _Listing("redshift", "describe_clusters", "Clusters", "Marker", "Marker")
-_NAMESPACES: Final = _Listing("redshift-serverless", "list_namespaces", "namespaces", "nextToken", "nextToken")
-_WORKGROUPS: Final = _Listing("redshift-serverless", "list_workgroups", "workgroups", "nextToken", "nextToken")
+_CLUSTERS: Final = Listing("redshift", "describe_clusters", "Clusters", "Marker", "Marker")
+_NAMESPACES: Final = Listing("redshift-serverless", "list_namespaces", "namespaces", "nextToken", "nextToken")
+_WORKGROUPS: Final = Listing("redshift-serverless", "list_workgroups", "workgroups", "nextToken", "nextToken")
 
 
 class RedshiftTopology:
@@ -130,14 +140,8 @@ class RedshiftTopology:
             return {}
         return next((it for it in self._all(_WORKGROUPS, arn) if it.get("namespaceName") == name), {})
 
-    def _all(self, listing: _Listing, where: str, **request: str) -> Iterator[Mapping[str, Any]]:
-        call = getattr(self._client(listing.service), listing.operation)
-        while True:
-            page = _called(lambda: call(**request), listing.permission, where)
-            yield from page[listing.items]
-            if not page.get(listing.answered):
-                return
-            request[listing.asking] = page[listing.answered]
+    def _all(self, listing: Listing, where: str, **request: str) -> Iterator[Mapping[str, Any]]:
+        return listing.pages(self._client(listing.service), where, request)
 
 
 class FirstOf:
@@ -166,7 +170,8 @@ def _without_endpoint(where: str) -> GuardViolation:
     )
 
 
-def _called(call: Callable[[], Any], permission: str, where: str) -> Any:  # noqa: ANN401 the API's answers
+def called(call: Callable[[], Any], permission: str, where: str) -> Any:  # noqa: ANN401 the API's answers
+    """Call the control plane. Raises StoreDenied, StoreUnavailable or GuardViolation, with what is missing."""
     service = permission.partition(":")[0]
     api = f"The {service.replace('-', ' ').title().replace('Rds', 'RDS')} API"
     try:

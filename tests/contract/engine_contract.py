@@ -254,7 +254,7 @@ class EngineContract(Acts):
 
     def test_the_longest_names(self, lab: EngineLab) -> None:
         """A name that fits whole is used whole."""
-        limit = lab.engine.traits.limits.name_bytes
+        limit = lab.engine.traits.of(lab.address.dialect).limits.name_bytes
         stem = lab.unique()
         for length in (limit, limit - len("_clone")):
             user = lab.create_user(stem + "x" * (length - len(stem)))

@@ -18,8 +18,16 @@ from tests.support.tls import Authority
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ENGINES = ("postgresql", "mysql", "mariadb", "documentdb", "redshift")
-SERVERS = {"postgresql": "postgres", "documentdb": "mongo", "redshift": "postgres"}
+    from tests.support.secretsmanager.rotation import RotationResult, StepResult
+
+ENGINES = ("postgresql", "mysql", "mariadb", "aurora-postgresql", "aurora-mysql", "documentdb", "redshift")
+SERVERS = {
+    "postgresql": "postgres",
+    "documentdb": "mongo",
+    "redshift": "postgres",
+    "aurora-postgresql": "postgres",
+    "aurora-mysql": "mysql",
+}
 """What runs for an engine, where it goes by another name."""
 
 
@@ -42,10 +50,15 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--databases", choices=choice.WISHES, default=choice.current().wish, help="DATABASES=… (default: %(default)s)"
     )
+    parser.add_argument(
+        "--failover", type=int, default=0, choices=(0, 1), help="FAILOVER=1: kill the writer in a rotation (Aurora)"
+    )
     options = parser.parse_args(given)
-    module = importlib.import_module(f"tests.lab.{options.engine}")
+    module = importlib.import_module(f"tests.lab.{options.engine.replace('-', '_')}")
     if options.strategy not in module.STRATEGIES:
         parser.error(f"STRATEGY: {options.engine} has {', '.join(module.STRATEGIES)}")
+    if options.failover and not options.engine.startswith("aurora"):
+        parser.error("FAILOVER: only an Aurora cluster has a server that takes over")
     options.module = module
     return options
 
@@ -89,7 +102,7 @@ def play(application: Application, options: argparse.Namespace, screen: Screen) 
         screen.say("a client logs in with AWSCURRENT every few milliseconds")
         for number in range(1, options.rotations + 1):
             screen.rotation(number, options.rotations, application.secret()["username"])
-            result = application.rotate(screen.step)
+            result = _rotated(application, screen, failing=bool(options.failover) and number == options.rotations)
             screen.end_of_line(result)
             findings.rotations.append(result)
             if not result.succeeded:
@@ -104,6 +117,20 @@ def play(application: Application, options: argparse.Namespace, screen: Screen) 
     findings.cutover = cutover_windows(theatre.function_log.getvalue())
     findings.verdicts = verdicts(application, findings, revoke=options.revoke)
     return findings
+
+
+def _rotated(application: Application, screen: Screen, *, failing: bool) -> RotationResult:
+    """Rotate; with ``failing`` the writer is killed when setSecret is done, and the service may retry once."""
+    scene = application.theatre.scene
+
+    def step(taken: StepResult) -> None:
+        screen.step(taken)
+        if failing and taken.step == "setSecret" and not scene.failovers:
+            scene.fail_over()
+            screen.say("the writer is killed; the reader takes over")
+
+    result = application.rotate(step)
+    return result if result.succeeded or not failing else application.theatre.player.retry(application.arn)
 
 
 def verdicts(application: Application, findings: Findings, *, revoke: bool) -> list[tuple[str, bool]]:

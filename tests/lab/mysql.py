@@ -83,7 +83,7 @@ class MySQLScene(Scene):
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use the application's rights: read, write, make something of one's own, and use what the other made."""
         user = secret["username"].removesuffix("_clone")
-        with closing(_connected(secret, str(self.bundle))) as connection, connection.cursor() as cursor:
+        with closing(connected(secret, str(self.bundle))) as connection, connection.cursor() as cursor:
             cursor.execute(f"INSERT INTO `orders_of_{user}` (item) VALUES ('tea')")
             cursor.execute(f"SELECT count(*) FROM `orders_of_{user}`")
             cursor.execute(f"CREATE TABLE IF NOT EXISTS `own_{user}`.made (id int)")
@@ -112,11 +112,12 @@ def provide(authority: Authority) -> Iterator[Scene]:
 
 def log_in(secret: Mapping[str, Any], bundle: str) -> None:
     """Log in as a client does, and ask for something."""
-    with closing(_connected(secret, bundle)) as connection, connection.cursor() as cursor:
+    with closing(connected(secret, bundle)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
-def _connected(secret: Mapping[str, Any], bundle: str) -> pymysql.Connection[Any]:
+def connected(secret: Mapping[str, Any], bundle: str) -> pymysql.Connection[Any]:
+    """Log in; raises Rejected where the server refuses."""
     try:
         return pymysql.connect(
             host=secret["host"],

@@ -11,6 +11,7 @@ from psycopg2 import sql
 from tests.lab.client import Rejected
 from tests.lab.theatre import Scene
 from tests.support import postgresql
+from tests.support.aurora.names import ADDRESSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -110,6 +111,7 @@ def _connected(secret: Mapping[str, Any], bundle: str) -> Iterator[Any]:
     try:
         connection = psycopg2.connect(
             host=secret["host"],
+            hostaddr=ADDRESSES.get(secret["host"]),
             port=secret["port"],
             dbname=secret["dbname"],
             user=secret["username"],

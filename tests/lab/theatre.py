@@ -47,6 +47,8 @@ class Scene(ABC):
     port: int
     database: str
     bundle: Path | None
+    failovers: int = 0
+    seconds: float = TIMEOUT
 
     @abstractmethod
     def prepare_admin(self, admin: str, password: str) -> None:
@@ -71,6 +73,14 @@ class Scene(ABC):
     @abstractmethod
     def log_text(self, since: int = 0) -> str:
         """Give the server's log since a mark."""
+
+    def fail_over(self) -> None:
+        """Kill the server that takes changes, and let another one take over, where there is one."""
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """Give what of the function's environment belongs to this database."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -99,7 +109,7 @@ class Theatre:
         """Set the stage: the admin, its secret, and the function with its environment."""
         self.module, self.scene, self.emulator = module, scene, emulator
         self.function_log = FunctionLog()
-        self.seconds = TIMEOUT
+        self.seconds = scene.seconds
         """What each invocation gets."""
         self._service = f"rotation-{next(_numbers)}"
         password = secrets.token_urlsafe(18)
@@ -151,6 +161,7 @@ class Theatre:
             "DATABASE_CA_BUNDLE": str(self.scene.bundle or ""),
             "NO_PROXY": "127.0.0.1",
             "POWERTOOLS_SERVICE_NAME": self._service,  # loggers of one name share one stream
+            **self.scene.environment(),
         }
 
     def invoke(self, event: Mapping[str, Any]) -> None:

@@ -57,7 +57,7 @@ class MySQLServer:
         try:
             shutil.copytree(self.template(), self.data)
             if self.bundle:
-                for source, name in zip(self._authority.issue("localhost"), ("server.crt", "server.key"), strict=True):
+                for source, name in zip(self._issue(), ("server.crt", "server.key"), strict=True):
                     shutil.copy(source, self.folder / name)
             process.hand_over(self._folder)
             self.start()
@@ -71,6 +71,9 @@ class MySQLServer:
         self.stop()
         if self._folder:
             process.remove(self._folder)
+
+    def _issue(self) -> tuple[Path, Path]:
+        return self._authority.issue("localhost")
 
     @property
     def folder(self) -> Path:
@@ -113,6 +116,13 @@ class MySQLServer:
         """Stop the server, ending every session; nothing happens when it is stopped already."""
         if self._process:
             self._process.signal(signal.SIGTERM)
+            self._process.stop()
+            self._process = None
+
+    def kill(self) -> None:
+        """End the server as a crash does."""
+        if self._process:
+            self._process.signal(signal.SIGKILL)
             self._process.stop()
             self._process = None
 

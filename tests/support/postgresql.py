@@ -132,6 +132,13 @@ class PostgresServer(Postgres):
             self._process.stop()
             self._process = None
 
+    def kill(self) -> None:
+        """End the server and all of its sessions as a crash does: at once, and without a word to anybody."""
+        if self._process:
+            self._process.signal(signal.SIGQUIT)
+            self._process.stop()
+            self._process = None
+
     def restart(self, **settings: str) -> None:
         """Stop and start again on the same port; settings given here stay."""
         self.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from rotation.entrypoint import REVOKE, Event, Handler, handler_for
 from rotation.errors import InvalidEvent, InvalidSettings, RotationError, RotationRefused
 from rotation.model import Limits
 from tests.support.interruptions import fail
-from tests.support.memory_engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer
+from tests.support.memory_engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer, MemorySession
 from tests.support.secretsmanager.rotation import RotationPlayer
 from tests.support.secretsmanager.server import EmulatedSecretsManager
 
@@ -116,6 +117,7 @@ class Scene:
 
     def __init__(self, emulator: EmulatedSecretsManager, **environment: str) -> None:
         self.emulator = emulator
+        self.clustered = False
         self.server = MemoryServer({ADMIN: Account("admin-password", {"admin"}), "app": Account(CANARY, {"read"})})
         place = {"engine": "memory", "host": HOST, "port": PORT}
         admin = self.create("admin", {**place, "username": ADMIN, "password": "admin-password"})
@@ -135,7 +137,9 @@ class Scene:
 
     def engine(self, bundle: Path | None) -> Engine:
         assert bundle is None
-        return MemoryEngine(self.server)
+        engine = MemoryEngine(self.server)
+        engine.traits = replace(engine.traits, clustered=self.clustered)
+        return engine
 
     def create(self, name: str, document: dict[str, object]) -> str:
         request = {"Name": name, "SecretString": json.dumps(document), "ClientRequestToken": str(uuid.uuid4())}
@@ -208,6 +212,34 @@ def test_a_secret_without_rotation_is_refused(scene: Scene) -> None:
     with pytest.raises(RotationRefused):
         scene.handler({"Step": "createSecret", "SecretId": scene.arn, "ClientRequestToken": TOKEN}, Context())
     assert [call.operation for call in scene.emulator.calls()[calls:]] == ["DescribeSecret"]
+
+
+class NoClusters:
+    """An RDS API without databases."""
+
+    def describe_db_clusters(self) -> dict[str, list[object]]:
+        return {"DBClusters": []}
+
+    def describe_db_instances(self, **_: object) -> dict[str, list[object]]:
+        return {"DBInstances": []}
+
+
+def test_servers_in_clusters_are_followed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine whose traits say so finds the writer by itself; the API is asked only where that is needed."""
+    asked: list[str] = []
+
+    def client(_: Handler, service: str) -> NoClusters:
+        asked.append(service)
+        return NoClusters()
+
+    monkeypatch.setattr(Handler, "_client", client)
+    monkeypatch.setattr(MemorySession, "takes_changes", lambda _: True, raising=False)
+    scene.clustered = True
+    assert scene.player.rotate("app").succeeded
+    assert asked == []
+    scene.server.accounts["app_clone"].password = "another-password"
+    scene.player.rotate("app")
+    assert set(asked) == {"rds"}
 
 
 @pytest.mark.parametrize(

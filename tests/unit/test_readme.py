@@ -20,6 +20,7 @@ import yaml
 from botocore import xform_name
 
 from rotation import errors, machine, passwords, secret_format
+from rotation.engines.aurora import Aurora
 from rotation.engines.documentdb import DocumentDB
 from rotation.engines.mysql import MySQL
 from rotation.engines.postgresql import PostgreSQL
@@ -67,6 +68,7 @@ FUNCTIONS = {
     "mysql": MySQL.traits,
     "documentdb": DocumentDB.traits,
     "redshift": Redshift.traits,
+    "aurora": Aurora.traits,
 }
 """What is fixed about the engine of each function, by the name of its folder."""
 
@@ -123,8 +125,7 @@ def statements(kind: str) -> list[str]:
 
 def traits_of(name: str) -> Traits:
     """Give the traits of the engine that takes the name, as it stands in a secret."""
-    (traits,) = (traits for traits in FUNCTIONS.values() if name in traits.names)
-    return traits
+    return next(traits for traits in FUNCTIONS.values() if name in traits.names).of(name)
 
 
 AWS = [words for words in commands() if words[0] == "aws"]
@@ -221,7 +222,8 @@ def test_json_parses(text: str) -> None:
 @pytest.mark.parametrize("text", blocks("json", "secret"))
 def test_an_example_of_a_secret_is_one(text: str) -> None:
     """What the README shows as a secret is accepted by the function of its engine, and has a strategy."""
-    traits = traits_of(json.loads(text)["engine"])
+    named = json.loads(text)
+    traits = traits_of(named["engine"]) if "host" in named else Aurora.traits
     secret = secret_format.parse(StoredVersion("arn", "version", frozenset(), text), traits)
     assert secret.username.startswith("shop")
     assert strategy_for(secret, Settings()).name in StrategyName
@@ -229,8 +231,9 @@ def test_an_example_of_a_secret_is_one(text: str) -> None:
 
 def test_every_engine_has_an_example_of_a_secret() -> None:
     """No function is without one."""
-    shown = {traits_of(json.loads(text)["engine"]).name for text in blocks("json", "secret")}
-    assert shown == {traits.name for traits in FUNCTIONS.values()}
+    shown = {json.loads(text)["engine"] for text in blocks("json", "secret")}
+    assert all(shown & traits.names for traits in FUNCTIONS.values())
+    assert "aurora-postgresql" in shown
 
 
 def test_the_default_strategies_are_those_of_the_code() -> None:
@@ -238,13 +241,17 @@ def test_the_default_strategies_are_those_of_the_code() -> None:
     ((_, alternating, retained, single),) = (row for row in rows(STRATEGIES_HEAD) if row[0] == "chosen by default")
     for text in blocks("json", "secret"):
         document = {key: value for key, value in json.loads(text).items() if key not in {"rotation", "masterarn"}}
-        traits = traits_of(document["engine"])
+        traits = traits_of(document["engine"]) if "host" in document else Aurora.traits
         for more, name in (({"masterarn": "arn"}, "alternating-users"), ({}, None)):
             value = json.dumps(document | more)
             secret = secret_format.parse(StoredVersion("arn", "version", frozenset(), value), traits)
-            two = "retained-password" if document["engine"] in traits.two_passwords else "single-user"
+            two = (
+                "retained-password"
+                if document["engine"] in traits.of(document["engine"]).two_passwords
+                else "single-user"
+            )
             assert strategy_for(secret, Settings()).name == (name or two)
-    assert set(re.findall(r"`(\w+-?\w*)`", retained)) == {"engine", *MySQL.traits.two_passwords}
+    assert set(re.findall(r"`(\w+-?\w*)`", retained)) == {"engine", "aurora", *MySQL.traits.two_passwords}
     assert "masterarn" in alternating
     assert "another" in single
 
@@ -280,7 +287,8 @@ def test_a_line_of_the_log_has_the_fields_that_are_listed(text: str) -> None:
 
 def test_every_key_of_a_secret_is_explained() -> None:
     """The tables of the secret's JSON name each key that the code reads, and no other."""
-    tree = ast.parse(inspect.getsource(secret_format.parse))
+    readers = (secret_format.parse, secret_format._address)  # noqa: SLF001 the keys stand nowhere else
+    tree = ast.parse("".join(inspect.getsource(one) for one in readers))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     assert set(column("| key | needed | meaning |")) == {text for text in texts if text.isidentifier()} | {"password"}
     own = set(column("| key | meaning |"))
@@ -382,7 +390,8 @@ def test_every_function_has_a_row_in_the_table_of_engines() -> None:
     assert {link for link in LINKS if link.endswith("/app.py")} == {f"functions/{name}/app.py" for name in FUNCTIONS}
     for row in table:
         offered = set(re.findall(r"`([^`]+)`", row[3]))
-        assert offered == set(StrategyName) - (set() if row[0].startswith("MySQL") else {"retained-password"})
+        retaining = row[0].startswith(("MySQL", "Aurora MySQL"))
+        assert offered == set(StrategyName) - (set() if retaining else {"retained-password"})
 
 
 def test_every_parameter_of_the_stack_is_explained() -> None:
@@ -492,7 +501,7 @@ def test_numbers_are_those_of_the_code(row: list[str]) -> None:
 def test_every_name_of_an_engine_is_listed() -> None:
     """The table has each name that a secret may say, and no other."""
     listed = [name for row in rows(TAKEN) for name in re.findall(r"`([^`]+)`", row[1])]
-    assert sorted(listed) == sorted(name for traits in FUNCTIONS.values() for name in traits.names)
+    assert sorted(listed) == sorted({name for traits in FUNCTIONS.values() for name in traits.names})
     assert f"Default {passwords.DEFAULT_LENGTH};" in PROSE
 
 

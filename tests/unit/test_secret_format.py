@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -310,3 +311,49 @@ def test_a_number_that_json_cannot_hold(number: str) -> None:
     """A number without end would be written as something that is no JSON."""
     with pytest.raises(InvalidSecret):
         secret_format.parse(StoredVersion("arn", "v", frozenset(), '{"engine": "memory", "x": ' + number + "}"), TRAITS)
+
+
+CLUSTERED = replace(
+    TRAITS,
+    names=frozenset({"aurora-postgresql", "aurora"}),
+    editions={"aurora": replace(TRAITS, default_port=3306, default_database="", clustered=True)},
+    clustered=True,
+)
+BY_CLUSTER = {"engine": "aurora-postgresql", "dbClusterIdentifier": "orders", "username": "app", "password": CANARY}
+
+
+def in_a_cluster(document: dict[str, Any], **more: Any) -> Secret:  # noqa: ANN401 JSON
+    """Read a secret of an engine whose servers stand in clusters."""
+    return secret_format.parse(StoredVersion(ARN, "v1", frozenset(), json.dumps({**document, **more})), CLUSTERED)
+
+
+def test_a_cluster_in_place_of_a_host() -> None:
+    """Which host it is, is asked later; the new version names it as the old one did."""
+    secret = in_a_cluster(BY_CLUSTER)
+    assert secret.address == Address("", 0, "postgres", cluster="orders")
+    assert str(secret.address) == "the cluster orders"
+    assert in_a_cluster(BY_CLUSTER, port=6000).address.port == 6000
+    written = json.loads(secret_format.render(secret, secret.credential, None))
+    assert written == BY_CLUSTER
+
+
+def test_a_host_comes_before_the_cluster() -> None:
+    """SecretTargetAttachment writes both."""
+    assert in_a_cluster(BY_CLUSTER, host="db.example").address == Address("db.example", 5432, "postgres")
+
+
+def test_a_cluster_is_not_enough_elsewhere() -> None:
+    """An engine without clusters wants a host."""
+    assert '"host" is missing' in refused(json.dumps(BY_CLUSTER))
+
+
+def test_the_edition_is_the_secrets() -> None:
+    """Port and database are those of the engine that the secret names."""
+    secret = in_a_cluster({**LEAST, "engine": "aurora"})
+    assert (secret.address.port, secret.address.database, secret.address.dialect) == (3306, "", "aurora")
+
+
+def test_an_admin_logs_in_at_its_own_host() -> None:
+    """An endpoint beside a proxy is for the secret's user, never for an admin's password."""
+    secret = complete({**LEAST, "rotation": {"host": "other.example"}}, None)
+    assert secret.address.host == "db.example"

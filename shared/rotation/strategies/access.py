@@ -42,7 +42,7 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
             session = delivery.engine.connect(place_of(candidate, admin), candidate.credential, delivery.deadline)
         except (AuthenticationFailed, AccountUnusable) as refusal:
             refusals.append((candidate, refusal))
-            delivery.refusals += 1
+            delivery.refusals += getattr(refusal, "logins", 1)
             if delivery.refusals >= MOST_REFUSALS or _ends_the_search(refusal):
                 break
         else:
@@ -101,7 +101,8 @@ def place_of(secret: Secret, admin: Secret | None) -> Address:
     """
     if admin is None:
         return secret.address
-    return replace(secret.address, host=admin.address.host, port=admin.address.port)
+    place = admin.address
+    return replace(secret.address, host=place.host, port=place.port, cluster=place.cluster)
 
 
 def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:

@@ -18,6 +18,7 @@ from rotation.errors import (
     EngineError,
     PasswordRejected,
     PermissionDenied,
+    ReadOnlyServer,
     StatementFailed,
     TlsFailed,
     Unreachable,
@@ -150,7 +151,7 @@ LOGIN: Final[Mapping[int, Fault]] = {
 }
 
 _READ_ONLY: Final = Fault(
-    StatementFailed,
+    ReadOnlyServer,
     "The server takes no such change: it or its storage is read-only, or an option of it forbids the statement",
     "Name the writer's endpoint; on MariaDB see also strict_password_validation.",
 )

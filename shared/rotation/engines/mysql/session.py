@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from rotation.engines.mysql import pair as pairs
 from rotation.engines.mysql import passwords, rights
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
     from rotation.engines.mysql.connection import Connection
     from rotation.model import Mark, Ownership, Pair, Password
+
+
+_READ_ONLY: Final = """
+SHOW GLOBAL VARIABLES
+ WHERE Variable_name IN ('read_only', 'super_read_only', 'innodb_read_only') AND Value = 'ON'
+"""
 
 
 class MySQLSession:
@@ -36,6 +42,10 @@ class MySQLSession:
     ) -> None:
         """End the session, and with it its lock."""
         self._connection.close()
+
+    def takes_changes(self) -> bool:
+        """Ask whether nothing makes the server read-only, as it is with a replica; readers of Aurora by InnoDB's."""
+        return not self._connection.run(_READ_ONLY)
 
     def lock(self, name: str) -> bool:
         """

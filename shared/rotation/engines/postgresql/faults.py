@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import psycopg2
 from psycopg2 import extensions
 
-from rotation.errors import EngineError, PermissionDenied, StatementFailed, Unreachable
+from rotation.errors import EngineError, PermissionDenied, ReadOnlyServer, StatementFailed, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ SQLSTATES: Final[Mapping[str, Fault]] = {
     "22023": _FAILED,
     "23505": _CONFLICT,
     "25006": Fault(
-        StatementFailed,
+        ReadOnlyServer,
         "The server takes no changes: it is a replica, or it was set to read-only",
         "Name the writer's endpoint, or end default_transaction_read_only.",
     ),

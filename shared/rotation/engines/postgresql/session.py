@@ -44,6 +44,10 @@ class PostgreSQLSession:
         """End the session, and with it its lock."""
         self._connection.close()
 
+    def takes_changes(self) -> bool:
+        """Ask whether the server is no replica, of streaming replication or of Aurora."""
+        return not self._connection.one("SELECT pg_catalog.pg_is_in_recovery()")
+
     def lock(self, name: str) -> bool:
         """
         Take the advisory lock of that name in this database; say whether it had to be waited for.

@@ -1,0 +1,32 @@
+"""The time that a step has."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Deadline:
+    """A point in time by which a step has to end, in seconds from now."""
+
+    __slots__ = ("_clock", "_end")
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start counting."""
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Give the seconds that are left, never below zero."""
+        return max(0.0, self._end - self._clock())
+
+    def extend_to(self, other: Deadline) -> None:
+        """End when the other one ends, from now on."""
+        self._end = self._clock() + other.remaining()
+
+    def within(self, seconds: float) -> Deadline:
+        """Give a deadline of at most so many seconds, and never later than this one."""
+        return Deadline(min(seconds, self.remaining()), self._clock)

@@ -1,0 +1,141 @@
+"""Logins to servers in clusters."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
+
+from rotation.deadline import Deadline
+from rotation.errors import AuthenticationFailed, ReadOnlyServer, StoreError, TlsFailed, Unreachable
+from rotation.following.session import LAG, LAST, PAUSE, FollowingSession
+
+if TYPE_CHECKING:
+    from rotation.model import Address, Credential, Traits
+    from rotation.ports import Clusters, Engine, MemberSession, Observer
+
+ATTEMPT: Final = 20.0
+"""Seconds that one attempt to log in may take; a resuming server answers one that waits, or the next one."""
+
+
+class Attempt(Deadline):
+    """A deadline for logging in, that becomes the session's own afterwards."""
+
+    __slots__ = ()
+
+    def extend_to(self, other: Deadline) -> None:
+        """End when the other one ends, from now on."""
+        self._end = self._clock() + other.remaining()
+
+
+class Following:
+    """An engine whose logins find the cluster's writer when they need it. One for each invocation."""
+
+    def __init__(self, engine: Engine, clusters: Clusters, observer: Observer) -> None:
+        """Take the engine that speaks with single servers."""
+        self.traits: Traits = engine.traits
+        self._engine = engine
+        self._clusters = clusters
+        self._observer = observer
+        self._writers: dict[tuple[str, str], Address | None] = {}
+        self.obstacle: StoreError | None = None
+        """Why the control plane could not be asked."""
+
+    def connect(self, address: Address, credential: Credential, deadline: Deadline) -> FollowingSession:
+        """Log in where the address says; a reader that lags behind is given time."""
+        if not address.host:
+            address = self._in_cluster(address)
+        session = self._proven(address, credential, deadline)
+        return FollowingSession(self, session, address, credential, deadline)
+
+    def _in_cluster(self, address: Address) -> Address:
+        """Give where the cluster's writer is, asked for once an invocation."""
+        key = address.host, address.cluster
+        found = self._writers.get(key) or self._clusters.writer_of(address)
+        self._writers[key] = found
+        return address if found is None else _at(address, found)
+
+    def awake(self, address: Address, credential: Credential, deadline: Deadline) -> MemberSession:
+        """Log in, and wait for a server that does not answer for as long as the deadline lets."""
+        told = False
+        while True:
+            attempt = Attempt(min(ATTEMPT, deadline.remaining()))
+            try:
+                session = self._engine.connect(address, credential, attempt)
+            except Unreachable as error:
+                if not error.retryable or deadline.remaining() < LAST + PAUSE:
+                    raise
+                if not told:
+                    self._observer.note(f"Waiting for {address}: it gives no answer (paused, or taking over)")
+                told = True
+                time.sleep(PAUSE)
+            else:
+                attempt.extend_to(deadline)
+                return cast("MemberSession", session)
+
+    def elsewhere(self, address: Address) -> Address | None:
+        """Give the writer's address where it is another one; None where it is not, or cannot be learnt."""
+        key = address.host, address.cluster
+        if key not in self._writers:
+            self._writers[key] = None
+            try:
+                self._writers[key] = self._clusters.writer_of(address)
+            except StoreError as error:
+                self.obstacle = error
+        found = self._writers[key]
+        return _at(address, found) if found is not None and found.host != address.host else None
+
+    def tell_of_move(self, address: Address) -> None:
+        """Say that a reader was met."""
+        self._observer.note(f"{address} takes no changes: looking for the cluster's writer")
+
+    def no_writer(self, address: Address, refusal: ReadOnlyServer | None) -> ReadOnlyServer:
+        """Make the error of a search that ended without a writer."""
+        why = f"{self.obstacle} Otherwise n" if self.obstacle else "N"
+        return ReadOnlyServer(
+            "The server takes no changes, and the cluster's writer was not found in time",
+            engine=self.traits.name,
+            code=refusal.code if refusal else "",
+            where=str(address),
+            remedy=f"{why}ame the cluster's own endpoint, which leads to the writer, as the host.",
+            retryable=True,
+        )
+
+    def _proven(self, address: Address, credential: Credential, deadline: Deadline) -> MemberSession:
+        try:
+            return self.awake(address, credential, deadline)
+        except TlsFailed:  # another name of the host (a CNAME) is not in its certificate; the endpoint's own is
+            writer = self.elsewhere(address)
+            if writer is None:
+                raise
+            return self.awake(writer, credential, deadline)
+        except AuthenticationFailed as refusal:
+            writer = self.elsewhere(address)
+            if writer is None:
+                raise
+            return self._caught_up(address, writer, credential, deadline, refusal)
+
+    def _caught_up(
+        self,
+        address: Address,
+        writer: Address,
+        credential: Credential,
+        deadline: Deadline,
+        refusal: AuthenticationFailed,
+    ) -> MemberSession:
+        """Where the writer accepts what a reader refused, let the reader catch up."""
+        refusal.logins += 1
+        with suppress(AuthenticationFailed), self.awake(writer, credential, deadline):
+            refusal.logins -= 1
+            for pause in LAG[1:]:
+                time.sleep(min(pause, deadline.remaining()))
+                with suppress(AuthenticationFailed):
+                    return self.awake(address, credential, deadline)
+                refusal.logins += 1
+        raise refusal
+
+
+def _at(address: Address, writer: Address) -> Address:
+    """Go where the writer is, for the address's own database and with its own TLS."""
+    return replace(address, host=writer.host, port=address.port or writer.port, cluster="")
