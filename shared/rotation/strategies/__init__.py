@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from rotation.errors import InvalidSettings
+from rotation.errors import GuardViolation, InvalidSettings
 from rotation.model import StrategyName
+from rotation.strategies.access import require_database
 from rotation.strategies.alternating_users import AlternatingUsers
 from rotation.strategies.retained_password import RetainedPassword
 from rotation.strategies.single_user import SingleUser
@@ -58,8 +59,10 @@ def strategy_for(secret: Secret, settings: Settings) -> Strategy:
 
     Without an admin secret, a user keeps two passwords where servers of the engine may do that.
 
-    Raises InvalidSettings for a strategy that this engine does not have, or that lacks its admin secret.
+    Raises InvalidSettings for a strategy that this engine does not have, or that lacks its admin secret, and
+    GuardViolation for a proxy that stands where the database should, or that does not know both users of a pair.
     """
+    require_database(secret)
     alone = StrategyName.RETAINED_PASSWORD if secret.two_passwords else StrategyName.SINGLE_USER
     default = StrategyName.ALTERNATING_USERS if secret.admin_arn else alone
     name = secret.overrides.strategy or settings.strategy or default
@@ -75,5 +78,12 @@ def strategy_for(secret: Secret, settings: Settings) -> Strategy:
             f"The strategy {name} needs an admin secret, and the secret names none",
             where=where,
             remedy='Add "masterarn" with the ARN of a secret whose user may create users, or choose single-user.',
+        )
+    if name is StrategyName.ALTERNATING_USERS and secret.overrides.host and not settings.proxy_knows_both_users:
+        raise GuardViolation(
+            f"The strategy {name} behind a proxy needs both users registered with the proxy",
+            where=where,
+            remedy="Register a secret for each of them, then set PROXY_KNOWS_BOTH_USERS to true; or choose another "
+            "strategy.",
         )
     return STRATEGIES[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MOST_REFUSALS: Final = 4
 """Refused logins in one invocation: servers lock accounts, and the service's retries multiply what is done here."""
+
+
+_PROXY: Final = re.compile(r".+\.proxy-[a-z0-9-]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?\.?", re.IGNORECASE)
 
 
 class Accepted(NamedTuple):
@@ -141,6 +145,21 @@ def read_admin(delivery: Delivery, secret: Secret) -> Secret:
     return admin
 
 
+def require_database(secret: Secret) -> None:
+    """
+    Raise GuardViolation where the host is an RDS Proxy: it knows AWSCURRENT alone, and refuses what is to be proven.
+
+    No other host has such a name (RDS user guide, "Connecting to a database through RDS Proxy").
+    """
+    if _PROXY.fullmatch(secret.address.host):
+        raise GuardViolation(
+            "The host is an RDS Proxy, which accepts nothing but AWSCURRENT",
+            where=str(secret.address),
+            remedy='Name the database\'s own endpoint: in "rotation": {"host": …} of the rotated secret, beside the '
+            "proxy for its clients; in an admin's secret, as the host itself.",
+        )
+
+
 def open_admin(delivery: Delivery, admin: Secret) -> Session:
     """
     Log in as the admin, at the admin secret's own address and under its own TLS setting.
@@ -171,6 +190,7 @@ def _read(delivery: Delivery, arn: str) -> Secret:
         delivery.engine.traits,
         lambda: delivery.topology.locate(delivery.store.tags_of(arn)),
     )
+    require_database(admin)
     users = delivery.current.address.auth_database or ""
     return replace(admin, address=replace(admin.address, users_database=users))
 
