@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Address
+    from rotation.ports import MemberSession
+    from tests.contract.engine_contract import EngineLab
     from tests.dialect.mysql.stage import Stage as MySQLStage
     from tests.support.postgresql_address import Postgres
 
@@ -45,6 +47,11 @@ class TestAuroraPostgreSQL(EngineContract, NetworkContract):
             lab.engine = Aurora(postgres.bundle)  # type: ignore[assignment]  # another engine over the same server
             yield lab
 
+    def test_a_server_that_takes_changes_says_so(self, lab: EngineLab) -> None:
+        """What a replica says is seen on clusters, where one fails over."""
+        with self.login(lab, lab.admin) as session:
+            assert cast("MemberSession", session).takes_changes()
+
 
 class TestAuroraMySQL(MySQLCases):
     """Run MySQL's specification."""
@@ -58,3 +65,8 @@ class TestAuroraMySQL(MySQLCases):
                 setattr(lab, name, replace(getattr(lab, name), dialect="aurora-mysql"))
             lab.wire.address = replace(lab.wire.address, dialect="aurora-mysql")
             yield lab
+
+    def test_a_server_that_takes_changes_says_so(self, lab: EngineLab) -> None:
+        """What a replica says is seen on clusters, where one fails over."""
+        with self.login(lab, lab.admin) as session:
+            assert cast("MemberSession", session).takes_changes()
