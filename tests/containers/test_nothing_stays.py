@@ -1,6 +1,6 @@
 """Containers end with the tests that started them, whatever ends these (needs Docker: run by `make containers`)."""
 
-# ruff: noqa: S603 (the programs and their arguments are ours)
+# ruff: noqa: S603, S607 (the programs and their arguments are ours)
 from __future__ import annotations
 
 import os
@@ -74,7 +74,7 @@ def await_nothing(client: docker.DockerClient, workspace: str) -> None:
 def started(command: Sequence[str | Path]) -> subprocess.Popen[str]:
     environment = {**os.environ, choice.DATABASES: "containers", "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}"}
     return subprocess.Popen(
-        [sys.executable, *command],
+        ["env", "--default-signal=INT", sys.executable, *command],  # a shell lets what it runs aside ignore Ctrl-C
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=ROOT,
