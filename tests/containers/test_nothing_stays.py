@@ -59,7 +59,8 @@ def _lasting(client: docker.DockerClient) -> set[str]:
 
 def of(client: docker.DockerClient, workspace: str) -> list[Any]:
     """Return the containers of a workspace, stopped ones too."""
-    found: list[Any] = client.containers.list(all=True, filters={"label": f"{containers.OWNED}={workspace}"})
+    wanted = {"label": f"{containers.OWNED}={workspace}"}
+    found: list[Any] = client.containers.list(all=True, filters=wanted, ignore_removed=True)
     return found
 
 

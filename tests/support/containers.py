@@ -208,7 +208,8 @@ def identity() -> tuple[int, int]:
 def remove(workspace: str) -> None:
     """Remove every container of a workspace, whether it runs or not."""
     with contextlib.suppress(DockerException, NoAnswer):
-        for container in docker.from_env().containers.list(all=True, filters={"label": f"{OWNED}={workspace}"}):
+        wanted = {"label": f"{OWNED}={workspace}"}
+        for container in docker.from_env().containers.list(all=True, filters=wanted, ignore_removed=True):
             _remove(container)
 
 
@@ -266,7 +267,7 @@ def _listens(address: str) -> bool:
 
 def _remove_orphans(client: docker.DockerClient) -> None:
     """Remove what runs of this machine left behind whose interpreter is gone and whose watcher was killed as well."""
-    for container in client.containers.list(all=True, filters={"label": OWNER}):
+    for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
         host, _, pid = container.labels[OWNER].partition(" ")
         if host == socket.gethostname() and not _lives(int(pid)):
             _remove(container)
