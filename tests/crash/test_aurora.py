@@ -29,6 +29,7 @@ from tests.support.cuts import Scissors, cutting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rotation.errors import RotationError
     from tests.lab.aurora import ClusterScene
     from tests.support.secretsmanager.rotation import StepResult
     from tests.support.tls import Authority
@@ -48,7 +49,7 @@ class Failing(Scissors):
     fail_over: Callable[[], object] = lambda: None
 
     @contextmanager
-    def around(self, name: str) -> Iterator[None]:
+    def around(self, name: str, lost: RotationError | None = None) -> Iterator[None]:  # noqa: ARG002 no answer is lost
         """Let an effect happen, and fail over if it is its turn."""
         self.count += 1
         number = self.count
