@@ -35,9 +35,7 @@ class Stage(StrEnum):
 
 LATE_CUTOVER: Final = "rotation-late-cutover"
 """The label of our own on a pending version whose password is set in finishSecret, as the server allows no more."""
-
-LAST_REFUSED: Final = "rotation-last-refused"
-"""The label of our own on the version whose password was the last to be refused, when none was accepted."""
+LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was refused last, where none was accepted
 
 
 class VersionState(Enum):
