@@ -51,6 +51,12 @@ def test_a_right_password_is_accepted_with_one_login(stage: Stage) -> None:
     assert (len(logins.accepted), logins.refused) == (1, [])
 
 
+def test_a_login_on_lambda_looks_at_the_node_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the driver finds itself on Lambda it waits for a first command, unless told to connect."""
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.13")
+    stage.accepts(stage.user())
+
+
 def test_a_wrong_password_and_an_unknown_user_are_refused(stage: Stage) -> None:
     """The server says the same of both."""
     user = stage.user()

@@ -58,9 +58,12 @@ _FIXED: Final[dict[str, Any]] = {
     "retryWrites": False,
     "serverMonitoringMode": "poll",
     "heartbeatFrequencyMS": 60_000,
+    "connect": True,
 }
 """
 One connection beside the monitor's, so that a revert uses the login that the change was made with.
+
+connect: on Lambda the driver would not look at the node before the first command (MongoClient, "connect").
 
 retryWrites: DocumentDB has none (developer guide, "Functional differences", "Retryable writes").
 """
