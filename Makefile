@@ -14,6 +14,9 @@ PYTHON ?= python3
 ARCH ?= arm64
 LAMBDA_PYTHON ?= 3.13
 export PYTHON ARCH LAMBDA_PYTHON
+# Where the build goes.
+BUILD ?= .aws-sam/build
+BUILD_LOG = .tools/build-$(ARCH).log
 
 # Where test servers run: `containers`, `local` (plain processes) or `auto` (containers where Docker answers and has
 # or can pull the image); and other versions than the usual ones: VERSIONS='postgres=16 mysql=8.4'.
@@ -138,11 +141,13 @@ images: environment ## Images for the test servers from packages, where nothing 
 ##@ Ship
 
 .PHONY: build
-build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3.13)
+build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3.13 BUILD=.aws-sam/build)
 	@echo "==> build for $(ARCH), Python $(LAMBDA_PYTHON)"
-	@$(if $(COMPILER),,echo "    no Python $(LAMBDA_PYTHON) here: sources ship uncompiled, a cold start takes longer")
-	@$(SAM) build --parameter-overrides Arch=$(ARCH) >.tools/build.log 2>&1 || { cat .tools/build.log; exit 1; }
-	@du -sk .aws-sam/build/*/ | awk '{ printf "    %s: %.1f MB\n", $$2, $$1 / 1024 }'
+	@export COMPILER="$(COMPILER)"; \
+	[ -n "$$COMPILER" ] || echo "    no Python $(LAMBDA_PYTHON) here: sources ship uncompiled, a cold start takes longer"; \
+	$(SAM) build --parameter-overrides Arch=$(ARCH) --build-dir "$(BUILD)" >"$(BUILD_LOG)" 2>&1 || \
+		{ cat "$(BUILD_LOG)"; exit 1; }
+	@du -sk $(BUILD)/*/ | awk '{ printf "    %s: %.1f MB\n", $$2, $$1 / 1024 }'
 
 ##@ Renew
 
@@ -160,7 +165,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
 		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
 	}; \
-	for name in demo dev sam ministack checkov; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	for name in demo dev lambda sam ministack checkov; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/app.py)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
@@ -190,7 +195,7 @@ help:
 
 # --- environments ---------------------------------------------------------------------------------------
 
-.PHONY: environment .venv-demo .tools-sam
+.PHONY: environment .venv-demo .tools-sam .tools-runtime
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)
 
@@ -203,6 +208,19 @@ environment:
 .tools-sam:
 	$(call environment,.tools/sam,sam,AWS SAM)
 
+# What Lambda's runtime holds beside Python itself.
+RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
+
+.tools-runtime:
+	@set -eu; list="$(LISTS)/lambda.txt"; \
+	if ! cmp -s "$$list" "$(RUNTIME)/.holds"; then \
+		echo "==> what Lambda's runtime holds: installing into $(RUNTIME), this once"; \
+		rm -rf "$(RUNTIME)"; \
+		$(call wheels,$$list,$(RUNTIME)); \
+		$(call compiled,$(RUNTIME),/var/runtime); \
+		cp "$$list" "$(RUNTIME)/.holds"; \
+	fi
+
 .tools/uv:
 	@echo "==> uv: installing the resolver into $@"
 	@$(HOST) -m pip install -qq --disable-pip-version-check --target $@ uv
@@ -210,9 +228,8 @@ environment:
 # --- what `sam build` calls -----------------------------------------------------------------------------
 # SAM runs `make build-<LogicalId>` in the project's folder and names the folder to fill in ARTIFACTS_DIR.
 
-# A Python of the runtime's own minor version: bytecode of another one would be ignored.
-COMPILER = $(firstword $(foreach python,$(PYTHON) python$(LAMBDA_PYTHON),$(shell \
-	$(python) -c 'import sys; print(sys.executable if "%d.%d" % sys.version_info[:2] == "$(LAMBDA_PYTHON)" else "")' 2>/dev/null)))
+# A Python of the runtime's own minor version, fetched where none is here: bytecode of another one would be ignored.
+COMPILER ?= $(shell $(HOST) -m tests.support.interpreter $(LAMBDA_PYTHON))
 MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
 
 # $(call wheels,REQUIREMENTS,FOLDER): the wheels for Lambda, whatever machine this is.
@@ -220,25 +237,36 @@ wheels = $(HOST) -m pip install -qq --disable-pip-version-check --require-hashes
 	--implementation cp --python-version $(LAMBDA_PYTHON) --only-binary :all: \
 	--platform manylinux2014_$(MACHINE) --platform manylinux_2_28_$(MACHINE) -r $(1) --target "$(2)"
 
-# $(call compiled,FOLDER,PLACE): bytecode for FOLDER, which Lambda mounts read-only as PLACE: without it every
+# $(call compiled,FOLDER,PLACE,OPTIONS): bytecode for FOLDER, which Lambda mounts read-only as PLACE: without it every
 # cold start compiles. Unchecked, since a zip changes the times that bytecode is otherwise checked against.
-compiled = $(if $(COMPILER),$(COMPILER) -m compileall -qq --invalidation-mode unchecked-hash -s "$(1)" -p $(2) "$(1)")
+compiled = $(if $(COMPILER),$(COMPILER) -m compileall -qq $(3) --invalidation-mode unchecked-hash -s "$(1)" -p $(2) "$(1)")
+
+# $(call trimmed,FOLDER): without what a wheel holds for other Pythons, compilers, type checkers and pip. Licences stay.
+trimmed = cd "$(1)" && rm -rf bin && find . -type f \( -name '*.c' -o -name '*.h' -o -name '*.pyi' -o -name py.typed \
+	-o -name '*.cpython-*.so' ! -name '*.cpython-$(subst .,,$(LAMBDA_PYTHON))-*' \
+	-o -path '*.dist-info/*' ! -name 'LICENSE*' ! -path '*/licenses/*' \) -delete && find . -type d -empty -delete
 
 # What Logger and Metrics load of Powertools; the rest is four fifths of it.
-POWERTOOLS := __init__.py exceptions logging metrics package_logger.py py.typed shared tracing utilities warnings
+POWERTOOLS := __init__.py exceptions logging metrics package_logger.py shared tracing utilities warnings
 
+# The layer ships bytecode without its sources, which no function reads: they would be two fifths of it. Without
+# jmespath too, which Lambda's runtime brings with botocore.
 build-SharedLayer:
 	$(call wheels,shared/requirements.txt,$(ARTIFACTS_DIR)/python)
-	cd "$(ARTIFACTS_DIR)/python/aws_lambda_powertools" && \
+	cd "$(ARTIFACTS_DIR)/python/aws_lambda_powertools" && rm -rf metrics/provider/datadog && \
 		find . -mindepth 1 -maxdepth 1 $(foreach part,$(POWERTOOLS),! -name $(part)) -exec rm -rf {} + && \
 		find utilities -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name jmespath_utils -exec rm -rf {} +
+	rm -rf "$(ARTIFACTS_DIR)"/python/jmespath*
+	$(call trimmed,$(ARTIFACTS_DIR)/python)
 	cp -R shared/rotation "$(ARTIFACTS_DIR)/python/rotation"
 	find "$(ARTIFACTS_DIR)/python/rotation" \( -name __pycache__ -o -name '*.md' \) -prune -exec rm -rf {} +
-	$(call compiled,$(ARTIFACTS_DIR),/opt)
+	$(call compiled,$(ARTIFACTS_DIR),/opt,-b)
+	$(if $(COMPILER),find "$(ARTIFACTS_DIR)" -name '*.py' -delete)
 
 # PostgresqlFunction is functions/postgresql, ParameterStoreFunction would be functions/parameter_store.
 build-%Function: FOLDER = functions/$(shell echo $* | sed 's/\([a-z]\)\([A-Z]\)/\1_\2/g' | tr '[:upper:]' '[:lower:]')
 build-%Function:
 	$(call wheels,$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR))
+	$(call trimmed,$(ARTIFACTS_DIR))
 	cp $(FOLDER)/app.py "$(ARTIFACTS_DIR)"
 	$(call compiled,$(ARTIFACTS_DIR),/var/task)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import runtime
 from tests.support import header, postgresql
 from tests.support.tls import Authority
 
@@ -40,6 +41,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_header() -> list[str]:
     """Name the servers that the tests run on."""
     return header.report()
+
+
+def pytest_report_collectionfinish(items: list[pytest.Item]) -> list[str]:
+    """Name the Python that runs the built functions, where some are to run; it may have to be fetched."""
+    return [runtime.report()] if any(item.path.parent.name == "e2e" for item in items) else []
 
 
 @pytest.fixture(scope="session")

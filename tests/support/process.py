@@ -203,7 +203,13 @@ class Machine:
 class ServerProcess:
     """One server process, its output appended to a file."""
 
-    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        environment: Mapping[str, str],
+        log: Path,
+        run_as: Account | None = None,
+    ) -> None:
         """Start it, in a session of its own: a Ctrl-C at the terminal is for the tests, who then stop it."""
         with log.open("ab") as output:
             self._child = subprocess.Popen(
@@ -214,7 +220,7 @@ class ServerProcess:
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 start_new_session=True,
-                **account(),
+                **(account() if run_as is None else run_as),
             )
         self._mark = workspace() / "pids" / str(self.pid)
         self._mark.touch()

@@ -22,7 +22,7 @@ SHIPPED = {"layer": ROOT / "shared/requirements.txt"} | {
     app.parent.name: app.parent / "requirements.txt" for app in ROOT.glob("functions/*/app.py")
 }
 TOOLS = ("sam", "ministack", "checkov")
-ALL = [*(LISTS / f"{name}.txt" for name in ("demo", "dev", *TOOLS)), *SHIPPED.values()]
+ALL = [*(LISTS / f"{name}.txt" for name in ("demo", "dev", "lambda", *TOOLS)), *SHIPPED.values()]
 
 
 class Pin(NamedTuple):
@@ -71,7 +71,7 @@ def test_every_entry_of_a_list_has_a_version_and_hashes(file: Path) -> None:
     assert all(pin.hashes for pin in pins(file))
 
 
-@pytest.mark.parametrize("name", ["demo", "dev", *TOOLS, *SHIPPED])
+@pytest.mark.parametrize("name", ["demo", "dev", "lambda", *TOOLS, *SHIPPED])
 def test_a_list_satisfies_its_group_in_pyproject(name: str) -> None:
     pinned = pins(SHIPPED.get(name, LISTS / f"{name}.txt"))
     for wanted in group(name):

@@ -1,0 +1,61 @@
+"""The stage with the function as it is deployed: built by `sam build`, in Lambda's runtime."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from tests.lab.__main__ import ENGINES
+from tests.lab.runtime import ROOT, LambdaRuntime
+from tests.lab.theatre import Theatre
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    from tests.lab.theatre import Scene
+    from tests.support.secretsmanager.server import EmulatedSecretsManager
+
+FUNCTIONS: Final = tuple(sorted(app.parent.name for app in Path(ROOT / "functions").glob("*/app.py")))
+"""All functions, by the names of their folders."""
+
+
+def stages_of(function: str) -> Iterator[tuple[str, ModuleType]]:
+    """Give the stages that a function plays on, by the names of their engines."""
+    for engine in ENGINES:
+        module = importlib.import_module(f"tests.lab.{engine}")
+        if function == module.FUNCTION:
+            yield engine, module
+
+
+class DeployedTheatre(Theatre):
+    """A stage whose function runs in a process of its own while it is entered as a context."""
+
+    def __init__(
+        self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, *, timeout: int = 30
+    ) -> None:
+        """Set the stage; ``timeout`` is the function's, in seconds."""
+        self._timeout = timeout
+        super().__init__(module, scene, emulator)
+
+    def _load(self) -> Callable[[Any, Any], None]:
+        self.runtime = LambdaRuntime(self.module.FUNCTION, self.environment(), timeout=self._timeout)
+        return lambda event, _context: self._post(event)
+
+    def __enter__(self) -> Self:
+        """Start the runtime."""
+        self.runtime.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the runtime."""
+        self.runtime.__exit__()
+
+    def _post(self, event: Mapping[str, Any]) -> None:
+        """Invoke the function, and keep what it wrote."""
+        try:
+            self.runtime.invoke(dict(event))
+        finally:
+            self.function_log.seek(0)
+            self.function_log.write(self.runtime.text())
