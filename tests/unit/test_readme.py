@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import subprocess
+import tomllib
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -371,7 +372,8 @@ def test_an_aws_command_is_one_that_the_service_has(words: list[str]) -> None:
 
 def test_an_aws_command_names_the_stacks_function() -> None:
     """The functions that the README names are those that the template names, in the stack of samconfig.toml."""
-    (stack,) = re.findall(r'stack_name = "(.+)"', (ROOT / "samconfig.toml").read_text("utf-8"))
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    stack = configuration["default"]["global"]["parameters"]["stack_name"]
     suffixes = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}-(\w+)", TEMPLATE)
     named = set(re.findall(rf"\b{stack}-\w+", README))
     assert named == {f"{stack}-{suffix}" for suffix in suffixes}

@@ -1,0 +1,74 @@
+"""What a role's policies allow: IAM's evaluation, as far as the template's policies go."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Statement = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call as IAM sees it: the action, what it is done to, and the keys that conditions ask for."""
+
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+def listed(value: Any) -> list[Any]:  # noqa: ANN401 what YAML says
+    """Give a value as a list, which IAM lets a single one stand for."""
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role: Mapping[str, Any]) -> list[Statement]:
+    """Give the statements of a role's own policies, resolved."""
+    return [it for policy in role["Properties"]["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+
+
+def allows(policy: Iterable[Statement], request: Request) -> bool:
+    """Say whether the call may be made: something allows it and nothing denies it (IAM user guide, evaluation)."""
+    effects = {statement["Effect"] for statement in policy if _speaks_of(statement, request)}
+    return effects == {"Allow"}
+
+
+def _speaks_of(statement: Statement, request: Request) -> bool:
+    return (
+        any(_like(request.action.lower(), action.lower()) for action in listed(statement["Action"]))
+        and any(_like(request.resource, resource) for resource in listed(statement["Resource"]))
+        and all(
+            _OPERATORS[operator](request.context.get(key), listed(wanted))
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def _like(value: str, pattern: str) -> bool:
+    """Match as IAM does: an asterisk is any text, a question mark one character."""
+    return _form(pattern).fullmatch(value) is not None
+
+
+@cache
+def _form(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+def _is_like(value: str | None, wanted: list[str]) -> bool:
+    return value is not None and any(_like(value, pattern) for pattern in wanted)
+
+
+# A key that the request does not have matches nothing, and so matches what is negated (IAM user guide, "Condition
+# operators"). An operator that is not here is a KeyError: the evaluation knows all that the template uses.
+_OPERATORS: Final = {
+    "StringEquals": lambda value, wanted: value in wanted,
+    "StringNotEquals": lambda value, wanted: value not in wanted,
+    "StringLike": _is_like,
+    "ArnEquals": _is_like,
+}
