@@ -78,7 +78,7 @@ demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROT
 ##@ Check
 
 .PHONY: test
-test: environment lint types validate build ## Everything: linters, types, template, build, all tests, coverage
+test: environment .tools-ministack lint types validate build ## Everything: linters, types, template, build, all tests, coverage
 	@echo "==> tests of the library, which cover every branch of it"
 	@$(RUN) pytest -q --cov --cov-report=term --cov-fail-under=100 $(COVERED)
 ifneq ($(OTHERS),)
@@ -149,6 +149,10 @@ build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3
 		{ cat "$(BUILD_LOG)"; exit 1; }
 	@du -sk $(BUILD)/*/ | awk '{ printf "    %s: %.1f MB\n", $$2, $$1 / 1024 }'
 
+.PHONY: deploy-local
+deploy-local: environment .tools-sam .tools-ministack ## `sam deploy` without AWS; the deployed functions rotate under their roles
+	@$(RUN) pytest -v --durations=5 $(OPTIONS) tests/e2e/test_deploy.py
+
 ##@ Renew
 
 .PHONY: lock
@@ -191,11 +195,11 @@ clean: ## Remove environments, tools, builds and caches
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- environments ---------------------------------------------------------------------------------------
 
-.PHONY: environment .venv-demo .tools-sam .tools-runtime
+.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)
 
@@ -220,6 +224,12 @@ RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
 		$(call compiled,$(RUNTIME),/var/runtime); \
 		cp "$$list" "$(RUNTIME)/.holds"; \
 	fi
+
+.tools-ministack:
+	$(call environment,.tools/ministack,ministack,AWS on the loopback interface)
+
+.tools-checkov:
+	$(call environment,.tools/checkov,checkov,checkov)
 
 .tools/uv:
 	@echo "==> uv: installing the resolver into $@"

@@ -128,6 +128,7 @@ class Stack:
             "Fn::Not": lambda parts: not self.resolved(parts[0]),
             "Fn::And": lambda parts: all(map(self.resolved, parts)),
             "Fn::Or": lambda parts: any(map(self.resolved, parts)),
+            "Fn::EachMemberEquals": lambda parts: all(it == parts[1] for it in self.resolved(parts[0])),
             "Fn::Join": lambda parts: parts[0].join(self.resolved(parts[1])),
             "Fn::Select": lambda parts: self.resolved(parts[1])[parts[0]],
             "Fn::GetAtt": self._attribute,

@@ -14,7 +14,9 @@ from tests.support.iam import statements
 from tests.support.permissions import COMPLETE, FUNCTIONS, arn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from tests.support.cloudformation import Node
 
 SOURCE = load()
 CONFIGURATION = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
@@ -134,6 +136,20 @@ def test_an_endpoint_is_made_where_it_is_asked_for(parameter: str) -> None:
 )
 def test_parameters_that_contradict_each_other_are_refused(parameters: Mapping[str, str], complaints: int) -> None:
     assert len(Stack(parameters).complaints()) == complaints
+
+
+def functions_in(node: Node) -> Iterator[str]:
+    """Name every intrinsic function below a piece of the template."""
+    if isinstance(node, dict):
+        yield from (key for key in node if key.startswith("Fn::") or key in {"Ref", "Condition"})
+    for one in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from functions_in(one)
+
+
+def test_rules_use_functions_that_rules_know() -> None:
+    """CloudFormation refuses a template otherwise, and no linter says so (user guide, "Rules", supported functions)."""
+    known = {"And", "Contains", "EachMemberEquals", "EachMemberIn", "Equals", "Not", "Or", "RefAll", "ValueOf"}
+    assert set(functions_in(SOURCE["Rules"])) <= {"Ref", "Fn::If", "Fn::ValueOfAll", *(f"Fn::{it}" for it in known)}
 
 
 @pytest.mark.parametrize(
