@@ -79,12 +79,15 @@ demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROT
 
 .PHONY: test
 test: environment .tools-ministack lint types validate build ## Everything: linters, types, template, build, all tests, coverage
+	@rm -f .cache/aws-calls
 	@echo "==> tests of the library, which cover every branch of it"
 	@$(RUN) pytest -q --cov --cov-report=term --cov-fail-under=100 $(COVERED)
 ifneq ($(OTHERS),)
 	@echo "==> tests of everything else: $(OTHERS)"
 	@$(RUN) pytest -q $(OTHERS)
 endif
+	@echo "==> AWS calls that the library made in all tests, and what the roles grant"
+	@$(RUN) tests.support.calls
 
 .PHONY: containers
 containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
@@ -129,9 +132,10 @@ types: environment ## Types: mypy, strict, tests included
 	@$(RUN) mypy $(SOURCES)
 
 .PHONY: validate
-validate: .tools-sam ## The template
+validate: .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov.yaml explains what is left out)
 	@echo "==> template"
 	@$(SAM) validate --lint
+	@.tools/checkov/bin/checkov --config-file .checkov.yaml
 
 .PHONY: images
 images: environment ## Images for the test servers from packages, where nothing can be pulled

@@ -10,7 +10,13 @@ from tests.lab import runtime
 from tests.support import header, postgresql
 from tests.support.tls import Authority
 
-pytest_plugins = ["tests.lab.fixtures", "tests.support.mysql_fixtures", "tests.support.posts", "tests.support.leaks"]
+pytest_plugins = [
+    "tests.lab.fixtures",
+    "tests.support.calls",
+    "tests.support.mysql_fixtures",
+    "tests.support.posts",
+    "tests.support.leaks",
+]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
