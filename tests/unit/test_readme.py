@@ -521,7 +521,7 @@ def test_rules_that_cannot_be_switched_off_are_those_of_the_code() -> None:
 
 def test_the_handler_that_is_shown_is_the_functions() -> None:
     """The handler that the README shows is that of the PostgreSQL function, but for its docstring."""
-    (shown,) = blocks("python")
+    (shown,) = (block.text for block in BLOCKS if (block.language, block.kind) == ("python", ""))
     stored = (ROOT / "functions/postgresql/app.py").read_text("utf-8")
     assert stored.endswith(shown)
 
