@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from tests.lab.deployed import FUNCTIONS, stages_of
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.ministack import Account, DeniedOrFailed, account, build
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from tests.support.tls import Authority
 
-ENGINES: Final = ("postgresql", "mysql", "documentdb", "redshift")
-"""The functions, each under the name of its folder and of its stage."""
+ENGINES: Final = FUNCTIONS
+"""The functions, each under the name of its folder; the first of its stages is played."""
 
 
 class Deployed(NamedTuple):
@@ -61,7 +61,7 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
     with ExitStack() as stack:
         # The build waits for disks and other processes, as the servers do.
         built = stack.enter_context(ThreadPoolExecutor(1)).submit(build)
-        modules = {name: importlib.import_module(f"tests.lab.{name}") for name in ENGINES}
+        modules = {name: next(stages_of(name))[1] for name in ENGINES}
         scenes = {name: stack.enter_context(module.provide(authority)) for name, module in modules.items()}
         one = Deployed(stack.enter_context(account()), modules, scenes, {})
         for name, scene in scenes.items():

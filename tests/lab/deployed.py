@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Self
+from unittest import mock
 
 from tests.lab.__main__ import ENGINES
 from tests.lab.runtime import ROOT, LambdaRuntime
@@ -12,10 +15,10 @@ from tests.lab.theatre import Theatre
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import ModuleType
 
     from tests.lab.theatre import Scene
     from tests.support.secretsmanager.server import EmulatedSecretsManager
+    from tests.support.tls import Authority
 
 FUNCTIONS: Final = tuple(sorted(app.parent.name for app in Path(ROOT / "functions").glob("*/app.py")))
 """All functions, by the names of their folders."""
@@ -24,9 +27,27 @@ FUNCTIONS: Final = tuple(sorted(app.parent.name for app in Path(ROOT / "function
 def stages_of(function: str) -> Iterator[tuple[str, ModuleType]]:
     """Give the stages that a function plays on, by the names of their engines."""
     for engine in ENGINES:
-        module = importlib.import_module(f"tests.lab.{engine}")
+        module = importlib.import_module(f"tests.lab.{engine.replace('-', '_')}")
         if function == module.FUNCTION:
-            yield engine, module
+            yield engine, _on_one_server(engine, module)
+
+
+def _on_one_server(engine: str, module: ModuleType) -> ModuleType:
+    """Play a cluster's engine before one server: its names, which move, are known to this process alone."""
+    _, is_cluster, plain = engine.partition("aurora-")
+    if not is_cluster:
+        return module
+    played = ModuleType(module.__name__)
+    vars(played).update(vars(importlib.import_module(f"tests.lab.{plain}")), FUNCTION=module.FUNCTION)
+    provide = played.provide
+
+    @contextmanager
+    def provided(authority: Authority) -> Iterator[Scene]:
+        with provide(authority) as scene, mock.patch.object(scene, "engine", engine):
+            yield scene
+
+    vars(played).update(provide=provided)
+    return played
 
 
 class DeployedTheatre(Theatre):

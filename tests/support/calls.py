@@ -28,7 +28,7 @@ MADE: Final[set[str]] = set()
 OF_LAMBDA: Final = ("ec2:", "kms:", "logs:")
 """What Lambda and Secrets Manager do with the role: the library itself never calls these services."""
 
-_CALLERS: Final = (str(ROOT / "shared/rotation/stores"), str(ROOT / "shared/rotation/topology.py"))
+_CALLERS: Final = tuple(str(ROOT / "shared/rotation" / part) for part in ("stores", "topology.py", "clusters.py"))
 
 
 def pytest_configure() -> None:

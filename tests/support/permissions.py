@@ -25,6 +25,7 @@ _REDSHIFT: Final = {
     "redshift-serverless:ListWorkgroups": "redshift-serverless:workgroup",
 }
 LOOKUPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "aurora": {**_RDS, "rds:DescribeGlobalClusters": "rds:global-cluster"},  # where the writer is
     "documentdb": {"rds:DescribeDBClusters": "rds:cluster"},  # it has no instances outside of clusters
     "redshift": _REDSHIFT,
 }
@@ -106,7 +107,8 @@ def needed(function: str) -> Iterator[Request]:
     yield from (on_secret(action, arn) for action in READING for arn in (ADMIN, OTHER_ADMIN))
     for action, kind in lookups(function).items():
         service, _, what = kind.partition(":")
-        yield Request(action, f"arn:aws:{service}:{REGION}:{ACCOUNT}:{what}:orders")
+        region = "" if what.startswith("global") else REGION
+        yield Request(action, f"arn:aws:{service}:{region}:{ACCOUNT}:{what}:orders")
     # Secrets Manager user guide, "Lambda rotation function execution role permissions".
     yield from (with_key(action, SECRET) for action in ("Decrypt", "GenerateDataKey"))
     yield Request("kms:DescribeKey", KEY, {"kms:ViaService": VIA})
