@@ -82,12 +82,16 @@ test: environment .tools-ministack lint types validate build ## Everything: lint
 	@rm -f .cache/aws-calls
 	@echo "==> tests of the library, which cover every branch of it"
 	@$(RUN) pytest -q --cov --cov-report=term --cov-fail-under=100 $(COVERED)
-ifneq ($(OTHERS),)
-	@echo "==> tests of everything else: $(OTHERS)"
-	@$(RUN) pytest -q $(OTHERS)
-endif
+	@echo "==> tests of everything else: $(OTHERS), side by side; each shows its results when it ends"
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(OTHERS)
 	@echo "==> AWS calls that the library made in all tests, and what the roles grant"
 	@$(RUN) tests.support.calls
+
+# They wait for servers most of the time.
+.PHONY: $(OTHERS)
+$(OTHERS):
+	@echo "==> $@"
+	@$(RUN) pytest -q $@
 
 .PHONY: containers
 containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
