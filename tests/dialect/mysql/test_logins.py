@@ -70,10 +70,11 @@ def test_an_expired_account(stage: Stage) -> None:
 
 
 def test_an_account_at_its_limit(stage: Stage) -> None:
-    """1226 comes after the password was accepted."""
+    """1226 comes after the password was accepted, and passes."""
     user = stage.user(options="WITH MAX_USER_CONNECTIONS 1")
     with stage.login(user):
         assert unusable(stage, user) == ("1226", True, False)
+        assert refused(stage, user).retryable
 
 
 def test_an_account_that_wants_a_clients_certificate(stage: Stage) -> None:

@@ -75,12 +75,12 @@ def test_a_server_that_lets_nobody_in_from_here(limited: Stage) -> None:
 
 
 def test_a_server_that_limits_every_user(limited: Stage) -> None:
-    """1203 comes after the password was accepted."""
+    """1203 comes after the password was accepted, and passes."""
     user = limited.user()
     with limited.login(user), limited.login(user):
         full = refused(limited, user)
     assert isinstance(full, AccountUnusable)
-    assert (full.code, full.password_accepted) == ("1203", True)
+    assert (full.code, full.password_accepted, full.retryable) == ("1203", True, True)
 
 
 def test_a_server_whose_connections_are_all_in_use(stage: Stage) -> None:

@@ -86,7 +86,11 @@ NEEDS_TLS: Final = Fault(
     'Remove "ssl": false from the secret.',
 )
 _LIMIT: Final = Fault(
-    AccountUnusable, "The account is at a limit of its own", "Raise MAX_USER_CONNECTIONS and its like.", accepted=True
+    AccountUnusable,
+    "The account is at a limit of its own",
+    "Raise MAX_USER_CONNECTIONS and its like.",
+    retryable=True,
+    accepted=True,
 )
 _LOCKED: Final = Fault(
     AccountUnusable,
