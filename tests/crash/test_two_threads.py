@@ -1,0 +1,126 @@
+"""Steps that two threads deliver at once, at real servers: the twins of one token, and two tokens, one abandoned."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
+
+import pytest
+
+from rotation.errors import RotationError, RotationRefused
+from tests.lab import mariadb, mysql, postgresql
+from tests.lab.theatre import Context
+from tests.support.invariants import require_kept
+from tests.support.posts import NIGHTLY
+from tests.support.secretsmanager.rotation import STEPS, RotationPlayer
+from tests.support.watching import sight_of_application, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.theatre import Application, Theatre
+
+ROUNDS: Final = 50 if NIGHTLY else 3
+PATIENCE: Final = 60.0
+"""Seconds after which a thread that does not come is a failure."""
+
+PLAYS: Final = [
+    (module.__name__.rpartition(".")[2], strategy)
+    for module in (postgresql, mysql, mariadb)
+    for strategy in module.STRATEGIES
+]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(params=PLAYS, ids="-".join)
+def application(request: pytest.FixtureRequest) -> Application:
+    """Give a secret of each engine and strategy, rotated once."""
+    engine, strategy = request.param
+    theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
+    made = theatre.application(f"twin_{next(_numbers)}", strategy)
+    assert made.rotate().succeeded
+    return made
+
+
+@contextlib.contextmanager
+def player_for_threads(theatre: Theatre) -> Iterator[RotationPlayer]:
+    """Give a player that many threads may use: what is the process's own is set up once for all of them."""
+
+    def invoke(event: dict[str, str]) -> None:
+        theatre.handler(event, Context(theatre.seconds))
+
+    with contextlib.redirect_stdout(theatre.function_log), mock.patch.dict(os.environ, theatre.environment()):
+        yield RotationPlayer(theatre.emulator, invoke)
+
+
+def stage(application: Application) -> str:
+    """Stage a rotation, as RotateSecret does; nothing of it is delivered."""
+    token, emulator = str(uuid.uuid4()), application.theatre.emulator
+    emulator.execute("RotateSecret", {"SecretId": application.arn, "ClientRequestToken": token})
+    assert emulator.state.take_due(token)
+    return token
+
+
+def deliver_at_once(player: RotationPlayer, application: Application, *tokens: str) -> list[list[Any]]:
+    """Deliver all steps of each token from a thread of its own, each step at the same time; give what was raised."""
+    together = threading.Barrier(len(tokens), timeout=PATIENCE)
+
+    def deliver(token: str) -> list[Any]:
+        errors = []
+        for step in STEPS:
+            together.wait()
+            errors.append(player.deliver(application.arn, step, token).error)
+        return errors
+
+    with ThreadPoolExecutor(len(tokens)) as pool:
+        return list(pool.map(deliver, tokens))
+
+
+def require_passing(errors: list[Any]) -> None:
+    """See that whatever was raised asks for another try, or is the table's own refusal."""
+    for error in filter(None, errors):
+        assert isinstance(error, RotationError), error
+        assert error.retryable or isinstance(error, RotationRefused), error
+
+
+def require_completion(player: RotationPlayer, application: Application) -> None:
+    """Let the service retry, and see that it gets through."""
+    result = player.retry(application.arn)
+    assert result.succeeded, [str(step.error) for step in result.steps]
+
+
+def test_twins_of_every_step_lose_nothing(application: Application) -> None:
+    """Both do the same at the same time; AWSCURRENT works, and a retry completes."""
+    single = application.strategy.startswith("single-user")
+    for _ in range(ROUNDS):
+        with watching(application) as chronicle, player_for_threads(application.theatre) as player:
+            token = stage(application)
+            for errors in deliver_at_once(player, application, token, token):
+                require_passing(errors)
+            require_kept(sight_of_application(application, in_the_window=single), chronicle)
+            require_completion(player, application)
+        require_kept(sight_of_application(application), chronicle)
+
+
+def test_an_abandoned_token_beside_a_new_one_loses_nothing(application: Application) -> None:
+    """The steps of a rotation that somebody gave up after setSecret come late, beside those of the next one."""
+    for _ in range(ROUNDS):
+        with watching(application) as chronicle, player_for_threads(application.theatre) as player:
+            late = stage(application)
+            for step in STEPS[:2]:
+                assert player.deliver(application.arn, step, late).error is None
+            player.abandon(application.arn)
+            fresh = stage(application)
+            abandoned, errors = deliver_at_once(player, application, late, fresh)
+            assert [type(error) for error in abandoned] == [RotationRefused] * len(STEPS)
+            require_passing(errors)
+            require_completion(player, application)
+            assert application.theatre.emulator.labels(application.arn)["AWSCURRENT"] == fresh
+        require_kept(sight_of_application(application), chronicle)
