@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 
 SECRETS: Final = 1_000 if NIGHTLY else 50
 PROCESSES: Final = 50 if NIGHTLY else 6
-CONNECTIONS: Final = 8 * PROCESSES
+CONNECTIONS: Final = 4 * PROCESSES + 24
 """The server's limit; a rotation holds up to three at a time."""
 
 WARM_UP: Final = 12
 """Rotations after which a function holds nearly all that it will ever keep: some 700 objects come in the next 100."""
+
+PATIENCE: Final = 240.0
+"""Seconds of an invocation: 50 functions share few processors here, and have one each on Lambda."""
 
 EACH: Final = 3
 """Secrets of each process."""
@@ -85,7 +88,9 @@ def house(authority: Authority) -> Iterator[House]:
     """Run it."""
     settings = {"max_connections": str(CONNECTIONS), "superuser_reserved_connections": "3"}
     with PostgresServer(authority, settings=settings) as server, emulated() as emulator:
-        yield House(server, Theatre(postgresql, PostgresScene(server), emulator), itertools.count())
+        theatre = Theatre(postgresql, PostgresScene(server), emulator)
+        theatre.seconds = PATIENCE
+        yield House(server, theatre, itertools.count())
 
 
 def rotate(house: House, function: WarmFunction, applications: list[Application]) -> None:
