@@ -18,6 +18,7 @@ from tests.lab import mariadb, mysql, postgresql
 from tests.lab.theatre import Context
 from tests.support.invariants import require_kept
 from tests.support.posts import NIGHTLY
+from tests.support.secretsmanager.errors import ServiceError
 from tests.support.secretsmanager.rotation import STEPS, RotationPlayer
 from tests.support.watching import sight_of_application, watching
 
@@ -121,6 +122,26 @@ def test_an_abandoned_token_beside_a_new_one_loses_nothing(application: Applicat
             abandoned, errors = deliver_at_once(player, application, late, fresh)
             assert [type(error) for error in abandoned] == [RotationRefused] * len(STEPS)
             require_passing(errors)
+            require_completion(player, application)
+            assert application.theatre.emulator.labels(application.arn)["AWSCURRENT"] == fresh
+        require_kept(sight_of_application(application), chronicle)
+
+
+def test_a_rotation_that_is_given_up_in_the_middle_loses_nothing(application: Application) -> None:
+    """While one thread delivers the steps of a token, somebody abandons it, and the next token's come at once."""
+    single = application.strategy.startswith("single-user")
+    for _ in range(ROUNDS):
+        with watching(application) as chronicle, player_for_threads(application.theatre) as player:
+            late = stage(application)
+            require_passing([player.deliver(application.arn, STEPS[0], late).error])
+            with ThreadPoolExecutor(1) as pool:
+                delivering = pool.submit(lambda: [player.deliver(application.arn, it, late).error for it in STEPS[1:]])  # noqa: B023 it ends in here
+                with contextlib.suppress(KeyError, ServiceError):  # it was faster
+                    player.abandon(application.arn)
+                fresh = stage(application)
+                require_passing([player.deliver(application.arn, step, fresh).error for step in STEPS])
+            require_passing(delivering.result())
+            require_kept(sight_of_application(application, in_the_window=single), chronicle)
             require_completion(player, application)
             assert application.theatre.emulator.labels(application.arn)["AWSCURRENT"] == fresh
         require_kept(sight_of_application(application), chronicle)
