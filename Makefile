@@ -113,7 +113,7 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 .PHONY: crash
 crash: environment ## Every rotation, cut at every effect, once and twice, on every engine: takes long, prints a table
 	@echo "==> every rotation, cut at every effect"
-	@$(RUN) pytest --no-header --exhaustive $(OPTIONS) tests/crash
+	@NIGHTLY=1 $(RUN) pytest --no-header --exhaustive $(OPTIONS) tests/crash
 
 .PHONY: unit
 unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='-k name')
