@@ -138,5 +138,5 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     """The picture at the head of the module names every error."""
     assert errors.__doc__
     assert {kind.__name__ for kind in CLASSES} == {
-        word.strip(",") for word in errors.__doc__.split() if hasattr(errors, word.strip(","))
+        word.strip("(,:") for word in errors.__doc__.split() if hasattr(errors, word.strip("(,:"))
     }
