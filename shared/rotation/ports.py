@@ -67,6 +67,13 @@ class Session(Protocol):
         log in by password (IAM, directory); one that does not exist.
         """
 
+    def require_usable(self, username: str) -> None:
+        """
+        Raise AccountUnusable where the account is locked or expired, so that a new password would be of no use.
+
+        An admin asks, of a user that ``guard_target`` let pass.
+        """
+
     def mark_of(self, username: str) -> Mark | None:
         """Read whose the account is, as far as an unforgeable mark says so."""
 

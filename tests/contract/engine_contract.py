@@ -339,6 +339,14 @@ class EngineContract(Acts):
         with self.login(lab, lab.admin) as session, pytest.raises(GuardViolation):
             session.guard_target(lab.unique(), allow_privileged=allowed)
 
+    def test_an_ordinary_user_is_usable(self, lab: EngineLab) -> None:
+        """Nothing but its password keeps an application's user out, in use or without a password."""
+        user = lab.create_user(lab.unique())
+        with self.login(lab, lab.admin) as session:
+            session.require_usable(user.username)
+            session.disable_password(user.username)
+            session.require_usable(user.username)
+
     def test_whose_a_clone_is(self, lab: EngineLab) -> None:
         """A clone is absent, then unmarked or ours, or another secret's."""
         absent, unmarked, ours, foreign = (lab.create_user(lab.unique()).username for _ in range(4))
@@ -520,6 +528,34 @@ class EngineContract(Acts):
         with ThreadPoolExecutor(2) as pool:
             changed = list(pool.map(change, users))
         assert all(self.accepts(lab, user) for user in changed)
+
+
+class ClosingLab(EngineLab, Protocol):
+    """A server that can keep a user out whatever its password is."""
+
+    @property
+    def ways_to_close(self) -> Sequence[str]:
+        """How a user can be kept out."""
+
+    def close_user(self, name: str, how: str) -> None:
+        """Keep the user out, behind the engine's back."""
+
+
+class ClosingContract(Acts):
+    """What an engine promises of users that no password lets in; MongoDB has none."""
+
+    def test_a_user_that_no_password_lets_in_is_not_usable(self, lab: ClosingLab) -> None:
+        """An admin is told so, in words without a password, and nobody else is meant."""
+        other = lab.create_user(lab.unique())
+        for how in lab.ways_to_close:
+            user = lab.create_user(lab.unique('quo"ted'))
+            lab.close_user(user.username, how)
+            with self.login(lab, lab.admin) as session:
+                with pytest.raises(AccountUnusable) as error:
+                    session.require_usable(user.username)
+                session.require_usable(other.username)
+            assert user.username in error.value.what + error.value.where
+            assert user.password.reveal() not in shown(error.value)
 
 
 class NetworkLab(EngineLab, Protocol):

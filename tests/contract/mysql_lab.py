@@ -30,6 +30,11 @@ class MySQLLab:
         self.admin = stage.admin()
         self.privileged = stage.admin().username
         self.wire = way
+        self.ways_to_close = ["ACCOUNT LOCK", "PASSWORD EXPIRE"]
+
+    def run(self, statement: str) -> None:
+        """Run a statement as superuser."""
+        self._stage.run(statement)
 
     def unique(self, stem: str = "app") -> str:
         """Give a name that nobody has."""
@@ -46,6 +51,10 @@ class MySQLLab:
     def make_unequal(self, name: str) -> None:
         """Take a right away."""
         self._stage.run(f"REVOKE INSERT ON {DATABASE}.* FROM {quoted(name)}")
+
+    def close_user(self, name: str, how: str) -> None:
+        """Lock it, or make its password expire."""
+        self._stage.run(f"ALTER USER {quoted(name)} {how}")
 
     def refused_logins(self, name: str) -> int:
         """Count by the general log."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from rotation.engines.aurora import Aurora
-from tests.contract.engine_contract import EngineContract, NetworkContract
+from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
 from tests.contract.test_mysql_engine import TestMySQL as MySQLCases
 from tests.contract.test_postgresql_engine import PostgresLab, PostgresWire
@@ -33,7 +33,7 @@ class _PostgresStage(PostgresStage):
         return replace(super().address(database), dialect="aurora-postgresql")
 
 
-class TestAuroraPostgreSQL(EngineContract, NetworkContract):
+class TestAuroraPostgreSQL(EngineContract, ClosingContract, NetworkContract):
     """Run PostgreSQL's specification."""
 
     @pytest.fixture

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.model import Ownership
-from tests.contract.engine_contract import OTHER_ARN, EngineContract, NetworkContract
+from tests.contract.engine_contract import OTHER_ARN, ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def lab(mariadb: Stage) -> Iterator[MySQLLab]:
         yield lab
 
 
-class TestMariaDB(EngineContract, NetworkContract):
+class TestMariaDB(EngineContract, ClosingContract, NetworkContract):
     """Run the specification, but for marks: the strategy proves an unmarked account by AWSPREVIOUS."""
 
     def test_whose_a_clone_is(self, lab: EngineLab) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rotation.model import Address, Credential, Password
-from tests.contract.engine_contract import EngineContract
+from tests.contract.engine_contract import ClosingContract, EngineContract
 from tests.support.memory_engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer
 
 
@@ -22,6 +22,7 @@ class MemoryLab:
         self.address = Address(HOST, PORT, "main")
         self.closed = replace(self.address, host="nowhere.example")
         self.privileged = ADMIN
+        self.ways_to_close = ["limit"]
 
     def unique(self, stem: str = "app") -> str:
         return f"{stem}_{secrets.token_hex(4)}"
@@ -37,6 +38,10 @@ class MemoryLab:
     def make_unequal(self, name: str) -> None:
         self.server.accounts[name].rights.clear()
 
+    def close_user(self, name: str, how: str) -> None:
+        assert how == "limit"
+        self.server.accounts[name].usable = False
+
     def refused_logins(self, name: str) -> int:
         return self.server.refused.count(name)
 
@@ -47,5 +52,5 @@ def lab() -> MemoryLab:
     return MemoryLab()
 
 
-class TestMemoryEngine(EngineContract):
+class TestMemoryEngine(EngineContract, ClosingContract):
     """Run the specification."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotation.errors import PermissionDenied
 from rotation.model import Mark
-from tests.contract.engine_contract import ARN, EngineContract, NetworkContract
+from tests.contract.engine_contract import ARN, ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
     from tests.contract.engine_contract import EngineLab
     from tests.dialect.mysql.stage import Stage
+
+README = Path(__file__).parents[2] / "README.md"
+SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
+"""The ARN that the README shows."""
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def lab(mysql: Stage) -> Iterator[MySQLLab]:
         yield lab
 
 
-class TestMySQL(EngineContract, NetworkContract):
+class TestMySQL(EngineContract, ClosingContract, NetworkContract):
     """Run the specification; what differs is where marks stand, and who may read them."""
 
     def test_the_mark(self, lab: EngineLab) -> None:
@@ -40,6 +45,14 @@ class TestMySQL(EngineContract, NetworkContract):
             assert session.prepared_version(pair) == "version-1"
             session.level(self.pair(lab, base, promote="base", version="version-2"), lab.password())
             assert session.prepared_version(pair) == "version-2"
+
+    def test_the_mark_that_the_readme_puts_by_hand_is_read(self, lab: MySQLLab) -> None:
+        """The README's statement, with a user of the test's and a secret's ARN."""
+        user = lab.create_user(lab.unique()).username
+        [statement] = [line for line in README.read_text().splitlines() if line.startswith("ALTER USER 'shop'@")]
+        lab.run(statement.replace("shop", user).replace(SHOWN, ARN))
+        with self.login(lab, lab.admin) as session:
+            assert session.mark_of(user) == Mark(ARN, user, "")
 
     def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: EngineLab) -> None:
         """What the mark of another user says is for admins."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.engine_contract import EngineContract, NetworkContract
+from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
 from tests.dialect.postgresql.stage import Stage, unique
 from tests.support import wire
 
@@ -35,6 +35,7 @@ class PostgresLab:
         stage.run("GRANT pg_signal_backend TO {}", self.admin.username)
         self.privileged = stage.server.user
         self.wire = way
+        self.ways_to_close = ["NOLOGIN", "VALID UNTIL '2020-01-01'", "VALID UNTIL '-infinity'"]
 
     def unique(self, stem: str = "app") -> str:
         return unique(stem)
@@ -50,6 +51,9 @@ class PostgresLab:
 
     def make_unequal(self, name: str) -> None:
         self._stage.run("ALTER ROLE {} RESET role", name)
+
+    def close_user(self, name: str, how: str) -> None:
+        self._stage.run(f"ALTER ROLE {{}} {how}", name)
 
     def refused_logins(self, name: str) -> int:
         """Wait until the log tells of a login, since it is written by each backend for itself."""
@@ -86,5 +90,5 @@ def lab(stage: Stage) -> Iterator[PostgresLab]:
         yield PostgresLab(stage, bound.getsockname()[1], way)
 
 
-class TestPostgreSQL(EngineContract, NetworkContract):
+class TestPostgreSQL(EngineContract, ClosingContract, NetworkContract):
     """Run the specification."""

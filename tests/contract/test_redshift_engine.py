@@ -12,7 +12,7 @@ import pytest
 
 from rotation.errors import GuardViolation
 from rotation.model import Credential, Ownership, Password
-from tests.contract.engine_contract import EngineContract, NetworkContract
+from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
 from tests.dialect.redshift.stage import Stage, unique
 from tests.support import wire
 from tests.support.redshift.server import RedshiftServer
@@ -39,6 +39,7 @@ class RedshiftLab:
         self.admin = stage.superuser()
         self.privileged = stage.server.user
         self.wire = way
+        self.ways_to_close = ["VALID UNTIL '2020-01-01'"]
 
     def unique(self, stem: str = "app") -> str:
         return unique(stem)
@@ -60,6 +61,9 @@ class RedshiftLab:
 
     def make_unequal(self, name: str) -> None:
         self._stage.run(f"ALTER USER {named(name)} NOCREATEDB")
+
+    def close_user(self, name: str, how: str) -> None:
+        self._stage.run(f"ALTER USER {named(name)} {how}")
 
     def refused_logins(self, name: str) -> int:
         return sum(not login.accepted and login.user == name for login in self._stage.server.logins[self._since :])
@@ -103,7 +107,7 @@ def sent() -> Iterator[list[str]]:
     yield from watched()
 
 
-class TestRedshift(EngineContract, NetworkContract):
+class TestRedshift(EngineContract, ClosingContract, NetworkContract):
     """Run the specification; where Redshift cannot keep a promise, the case says what it does instead."""
 
     def test_a_lock_excludes(self, lab: EngineLab) -> None:

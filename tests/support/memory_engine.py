@@ -179,6 +179,11 @@ class MemorySession:
 
         self._statement("guard_target", check)
 
+    def require_usable(self, username: str) -> None:
+        """Refuse an account that is at its limit."""
+        if not self._account(username).usable:
+            raise AccountUnusable("The account is at its limit", engine="memory", where=username)
+
     def mark_of(self, username: str) -> Mark | None:
         """Read the mark."""
         account = self._server.accounts.get(username)

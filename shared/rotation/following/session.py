@@ -88,6 +88,10 @@ class FollowingSession:
         """Look at the writer."""
         self._at_the_writer(lambda session: session.guard_target(username, allow_privileged=allow_privileged))
 
+    def require_usable(self, username: str) -> None:
+        """Look at the writer."""
+        self._at_the_writer(lambda session: session.require_usable(username))
+
     def mark_of(self, username: str) -> Mark | None:
         """Read at the writer."""
         return self._at_the_writer(lambda session: session.mark_of(username))

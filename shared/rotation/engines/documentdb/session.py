@@ -57,6 +57,9 @@ class DocumentDBSession:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
         rights.guard(self._connection, username, allow_privileged=allow_privileged)
 
+    def require_usable(self, username: str) -> None:
+        """Refuse nobody: MongoDB neither locks users nor lets their passwords expire."""
+
     def mark_of(self, username: str) -> Mark | None:
         """Read the mark in the user's customData."""
         account = accounts.read(self._connection, username).get(username)

@@ -53,6 +53,8 @@ _CLAUSES: Final[tuple[tuple[str, ...], ...]] = (
     ("PASSWORD_LOCK_TIME",),
 )
 _ENDS: Final = frozenset({"WITH", "ACCOUNT", "ATTRIBUTE", "COMMENT", "LOCK", "UNLOCK"})
+_LIFETIMES: Final = frozenset({"DEFAULT", "NEVER", "INTERVAL"})
+"""What follows PASSWORD EXPIRE where it is an option and no state."""
 _DEFAULTS: Final[Mapping[tuple[str, ...], str]] = {
     clause: "NONE" if clause[0] == "REQUIRE" else "DEFAULT" if clause[0] == "PASSWORD" else "0" for clause in _CLAUSES
 }
@@ -72,6 +74,8 @@ class State:
     options: Mapping[tuple[str, ...], str]
     grants: frozenset[Grant]
     attributes: Mapping[str, Any]
+    expired: bool = False
+    """Whether somebody made its password expire (PASSWORD EXPIRE alone)."""
 
     @property
     def mark(self) -> Mark | None:
@@ -127,6 +131,7 @@ def read(connection: Connection, account: Account) -> State:
         closed=_is_unusable(words),
         methods=_methods(words) if connection.is_mariadb else (),
         locked=("ACCOUNT", "LOCK") in pairwise(words),
+        expired=any(one == "EXPIRE" and then not in _LIFETIMES for one, then in pairwise([*words, ""])),
         options=_options(words),
         grants=held | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
         attributes=attributes_of(connection, account),

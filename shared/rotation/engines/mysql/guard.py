@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql.accounts import account_of, read
+from rotation.engines.mysql.faults import ENGINE
 from rotation.engines.mysql.grants import ALL, EVERYWHERE
 from rotation.engines.mysql.rights import held_with_roles
-from rotation.errors import GuardViolation
+from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:
     from rotation.engines.mysql.connection import Connection
@@ -45,6 +46,20 @@ def guard(connection: Connection, username: str, *, allow_privileged: bool) -> N
         if _is_powerful(grant):
             what = f"The user {username} is more powerful than an application's: {holder} holds {grant.what}"
             raise _violation(connection, what, remedy)
+
+
+def require_usable(connection: Connection, username: str) -> None:
+    """Raise AccountUnusable where the account is locked, or was told to have its password changed by a person."""
+    state = read(connection, account_of(connection, username))
+    if state.locked or state.expired:
+        raise AccountUnusable(
+            f"The account of {username} is locked, or its password has expired",
+            engine=ENGINE,
+            where=connection.where,
+            remedy="Nothing was changed. Run ALTER USER … ACCOUNT UNLOCK, or set its password by hand, if it is to "
+            "log in again.",
+            locked=state.locked,
+        )
 
 
 def _is_powerful(grant: Grant) -> bool:

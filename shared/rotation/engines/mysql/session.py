@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rotation.engines.mysql import pair as pairs
 from rotation.engines.mysql import passwords, rights
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
-from rotation.engines.mysql.guard import guard
+from rotation.engines.mysql.guard import guard, require_usable
 from rotation.errors import PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class MySQLSession:
     def guard_target(self, username: str, *, allow_privileged: bool) -> None:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
         guard(self._connection, username, allow_privileged=allow_privileged)
+
+    def require_usable(self, username: str) -> None:
+        """Refuse a user that is locked, or whose password was made to expire."""
+        require_usable(self._connection, username)
 
     def mark_of(self, username: str) -> Mark | None:
         """Read the mark beside the account; it proves something of that account alone, whose user can write it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.roles import fitting
-from rotation.errors import GuardViolation
+from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:
     from rotation.engines.postgresql.connection import Connection
@@ -32,6 +33,10 @@ SELECT r.rolname, r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypa
 """
 """The user and all roles that it is a member of, directly or not. Not pg_has_role: superusers are in all."""
 
+_USABLE: Final = """
+SELECT rolcanlogin AND coalesce(rolvaliduntil > pg_catalog.now(), true) FROM pg_catalog.pg_roles WHERE rolname = %s
+"""
+
 
 def guard(connection: Connection, username: str, *, allow_privileged: bool) -> None:
     """Raise GuardViolation unless the user is one whose password an application's secret may hold."""
@@ -46,6 +51,17 @@ def guard(connection: Connection, username: str, *, allow_privileged: bool) -> N
         what = f"The user {username} is more powerful than an application's, through the role {powerful}"
         remedy = "Only a function whose settings allow privileged targets changes it."
         raise _violation(connection, what, remedy)
+
+
+def require_usable(connection: Connection, username: str) -> None:
+    """Raise AccountUnusable where no password lets the user in: NOLOGIN, or past its VALID UNTIL."""
+    if not connection.one(_USABLE, (fitting(username),)):
+        raise AccountUnusable(
+            f"The user {username} may not log in (NOLOGIN), or its password has expired (VALID UNTIL)",
+            engine=ENGINE,
+            where=connection.where,
+            remedy="Nothing was changed. Run ALTER ROLE … LOGIN VALID UNTIL 'infinity', if it is to log in again.",
+        )
 
 
 def _violation(connection: Connection, what: str, remedy: str) -> GuardViolation:

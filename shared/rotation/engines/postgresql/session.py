@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from rotation.engines.postgresql import pair as pairs
 from rotation.engines.postgresql.changes import quoted
 from rotation.engines.postgresql.faults import ENGINE
-from rotation.engines.postgresql.guard import guard
+from rotation.engines.postgresql.guard import guard, require_usable
 from rotation.engines.postgresql.passwords import change, verifier
 from rotation.engines.postgresql.roles import parse_mark, read_comment
 from rotation.errors import PermissionDenied
@@ -73,6 +73,10 @@ class PostgreSQLSession:
     def guard_target(self, username: str, *, allow_privileged: bool) -> None:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
         guard(self._connection, username, allow_privileged=allow_privileged)
+
+    def require_usable(self, username: str) -> None:
+        """Refuse a user that is NOLOGIN or past its VALID UNTIL."""
+        require_usable(self._connection, username)
 
     def mark_of(self, username: str) -> Mark | None:
         """Read the mark in the user's comment, which only an admin can write."""

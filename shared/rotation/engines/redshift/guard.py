@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.redshift.faults import ENGINE
 from rotation.engines.redshift.text import folded
-from rotation.errors import GuardViolation
+from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:
     from rotation.engines.redshift.connection import Connection
@@ -22,6 +24,7 @@ STRONG: Final = frozenset(
 """System permissions by which a user can become another (Developer Guide, "System permissions for RBAC")."""
 
 _SUPERUSER: Final = "SELECT usesuper FROM pg_catalog.pg_user WHERE usename = %s"
+_UNTIL: Final = "SELECT valuntil FROM pg_catalog.pg_user WHERE usename = %s"
 _HELD: Final = "SELECT role_name FROM pg_catalog.svv_user_grants WHERE user_name = %s"
 _NESTED: Final = "SELECT role_name, granted_role_name FROM pg_catalog.svv_role_grants"
 _SYSTEM: Final = """
@@ -56,6 +59,18 @@ def _strong_roles(connection: Connection, name: str) -> set[str]:
         held |= more
     strong = {role for role, permission in connection.run(_SYSTEM) if permission in STRONG}
     return held & (strong | POWERFUL)
+
+
+def require_usable(connection: Connection, username: str) -> None:
+    """Raise AccountUnusable where the user is past its VALID UNTIL; the server writes such times in UTC."""
+    until = connection.one(_UNTIL, folded(username))
+    if isinstance(until, datetime) and until.replace(tzinfo=until.tzinfo or UTC) <= datetime.now(UTC):
+        raise AccountUnusable(
+            f"The password of the user {username} has expired (VALID UNTIL)",
+            engine=ENGINE,
+            where=connection.where,
+            remedy="Nothing was changed. Run ALTER USER … VALID UNTIL 'infinity', if it is to log in again.",
+        )
 
 
 def _powerful(connection: Connection, username: str, how: str) -> GuardViolation:

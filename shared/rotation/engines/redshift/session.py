@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Self
 
 from rotation.engines.redshift import pair as pairs
-from rotation.engines.redshift.guard import guard
+from rotation.engines.redshift.guard import guard, require_usable
 from rotation.engines.redshift.passwords import change, explained, hashed, unusable
 from rotation.engines.redshift.text import folded
 from rotation.errors import PermissionDenied
@@ -61,6 +61,10 @@ class RedshiftSession:
     def guard_target(self, username: str, *, allow_privileged: bool) -> None:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
         guard(self._connection, username, allow_privileged=allow_privileged)
+
+    def require_usable(self, username: str) -> None:
+        """Refuse a user that is past its VALID UNTIL."""
+        require_usable(self._connection, username)
 
     def mark_of(self, username: str) -> Mark | None:  # noqa: ARG002 the port's
         """Know nothing: a mark can prove a pair that is known, and does not name one."""
