@@ -64,6 +64,9 @@ class GuardViolation(RotationError):
 class NoWorkingCredential(RotationError):
     """The server accepted none of the credentials that the secret's versions hold."""
 
+    for_passwords_alone = False
+    """Whether each refusal was of the user name or the password, so that nothing else stands in the way."""
+
 
 class NotOurs(RotationError):
     """The account exists, and nothing proves that it belongs to this secret."""

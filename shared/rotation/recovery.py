@@ -39,6 +39,7 @@ class Recovery(StrEnum):
     PREVIOUS = "AWSPREVIOUS"
     UNLABELLED = "unlabelled"
     GIVEN_UP = "given-up"
+    BY_ADMIN = "by-admin"
 
 
 def candidates(delivery: Delivery, marked: Callable[[], str | None] = lambda: None) -> Iterator[Secret]:

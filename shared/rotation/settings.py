@@ -29,6 +29,7 @@ class Settings:
     admin_secret_arns: tuple[str, ...] = ()
     allow_privileged_targets: bool = False
     adopt_unmarked_clones: bool = False
+    repair_by_admin: bool = False
     proxy_knows_both_users: bool = False
     ca_bundle: Path | None = None
     endpoint: str | None = None
@@ -51,6 +52,7 @@ class Settings:
             admin_secret_arns=read.several("ADMIN_SECRET_ARNS"),
             allow_privileged_targets=read.switch("ALLOW_PRIVILEGED_TARGETS") or False,
             adopt_unmarked_clones=read.switch("ADOPT_UNMARKED_CLONES") or False,
+            repair_by_admin=read.switch("REPAIR_BY_ADMIN") or False,
             proxy_knows_both_users=read.switch("PROXY_KNOWS_BOTH_USERS") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=read.url("SECRETS_MANAGER_ENDPOINT"),

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.model import Mark
+from rotation.settings import Settings
 from tests.support.memory_cuts import MOST, NEXT, STAGES, How, Play, Shears
-from tests.support.strangers import WAYS, abandoned, retried
+from tests.support.stage import ADMIN_ARN
+from tests.support.strangers import BY_HAND, WAYS, abandoned, retried
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +59,41 @@ def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
             if not shears.fired:
                 break
         assert LEAST < at < MOST - 1
+
+
+@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("name", ["single-user by admin", "alternating-users", "retained-password by admin"])
+def test_a_repair_by_the_admin_that_is_cut_anywhere_completes_by_itself(tally: Tally, name: str, how: How) -> None:
+    """Where the settings allow the repair and nobody knows the password, a cut repair goes on with the retry."""
+    for at, then in itertools.product(range(1, MOST), (retried, abandoned)):
+        with tally.schedule(f"{name}, repaired", ENGINE) as row:
+            play = Play(name, earlier=2)
+            _lose(play)
+            shears = Shears(at, how)
+            token = play.stage.store.rotate()
+            play.cut(token, shears)
+            if shears.fired:
+                then(play, token)
+            play.excused = False
+            play.stage.settings = Settings(admin_secret_arns=(ADMIN_ARN,))
+            play.finish()
+        row.effects = max(row.effects, shears.count)
+        if at > row.effects:  # a login that is refused has no end to be cut at
+            break
+    assert LEAST < at < MOST - 1
+
+
+def _lose(play: Play) -> None:
+    """Let somebody change every password of the application, and the function's settings allow the repair."""
+    stage = play.stage
+    stage.settings = Settings(admin_secret_arns=(ADMIN_ARN,), repair_by_admin=True)
+    play.chronicle.repair_allowed = play.excused = True
+    for username in {"app", "app_clone"} & stage.server.accounts.keys():
+        account = stage.server.accounts[username]
+        account.password, account.second = BY_HAND, None
+        if "app_clone" not in stage.server.accounts:
+            account.mark = Mark(stage.store.arn, "app", "")
+    play.known.add(BY_HAND)
 
 
 NOT_LONG = {(How.KILLED_AFTER, How.KILLED_AFTER), (How.ANSWER_LOST, How.KILLED_AFTER)}

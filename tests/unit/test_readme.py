@@ -90,6 +90,7 @@ class Block(NamedTuple):
     text: str
 
 
+SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
 BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+) ?(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
 PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
 LINKS = re.findall(r"\]\(([^)\s]+)\)", PROSE)
@@ -555,7 +556,8 @@ def orders(stage: mysql_stage.Stage) -> Iterator[mysql_stage.Stage]:
 
 def test_the_rights_that_are_named_suffice_on_mysql_and_mariadb(orders: mysql_stage.Stage) -> None:
     """The servers accept the statements, and their admin levels both, ends sessions, and sets two passwords."""
-    orders.run(*statements("mariadb" if orders.is_mariadb else "mysql"))
+    given = statements("mariadb" if orders.is_mariadb else "mysql")
+    orders.run(*(statement.replace(SHOWN, mysql_stage.ARN) for statement in given))
     if not orders.is_mariadb:
         orders.run("REVOKE APPLICATION_PASSWORD_ADMIN ON *.* FROM shop")  # it is for a user without a clone
     admin = Credential("shop_admin", Password(ADMIN_PASSWORD))
@@ -580,10 +582,12 @@ def test_the_rights_that_are_named_suffice_on_mongodb(authority: Authority) -> N
     with MongoServer(authority) as server:
         stage = documentdb.Stage(server)
         user = stage.user("shop")
-        for line in "".join(blocks("js", "documentdb")).splitlines():
+        for line in "".join(blocks("js", "documentdb")).replace(SHOWN, documentdb.ARN).splitlines():
             database, method, given = re.fullmatch(r'db\.getSiblingDB\("(\w+)"\)\.(\w+)\((.*)\)', line).groups()  # type: ignore[union-attr]
             first, *more = json.loads(f"[{given.replace('passwordPrompt()', json.dumps(ADMIN_PASSWORD))}]")
-            fields = dict(first) if isinstance(first, dict) else {"roles": more[0]}
+            fields = dict(
+                next((it for it in (first, *more) if isinstance(it, dict)), {"roles": more[0] if more else []})
+            )
             name = fields.pop("role", None) or fields.pop("user", None) or first
             server.run(method, name, database=database, **fields)
         admin = Credential("shop_admin", Password(ADMIN_PASSWORD))

@@ -220,6 +220,7 @@ def test_rotation_must_be_an_object(rotation: object) -> None:
     [
         ("adoptUnmarkedClones", "adoptUnmarkedClones"),
         ("allow_privileged_targets", "allow_privileged_targets"),
+        ("repairByAdmin", "repairByAdmin"),
         ("adminSecretArns", "adminSecretArns"),
         ("", "…"),
         (CANARY + "\n", "…"),

@@ -24,6 +24,7 @@ SWITCHES = {
 OWN_SWITCHES = {
     "ALLOW_PRIVILEGED_TARGETS": "allow_privileged_targets",
     "ADOPT_UNMARKED_CLONES": "adopt_unmarked_clones",
+    "REPAIR_BY_ADMIN": "repair_by_admin",
     "PROXY_KNOWS_BOTH_USERS": "proxy_knows_both_users",
 }
 NAMES = [

@@ -58,12 +58,14 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
     if isinstance(first, AccountUnusable):
         raise first
     tried = ", ".join(candidate.version for candidate, _ in refusals)
-    raise NoWorkingCredential(
+    error = NoWorkingCredential(
         f"The server accepts none of the passwords that the secret holds for this user (versions {tried})",
         where=str(place_of(refusals[0][0], admin)),
         remedy="Somebody changed the password outside the secret, or dropped the user. Set the server's password "
         "to AWSCURRENT's, or store the right one as AWSCURRENT; the next retry goes on by itself.",
     )
+    error.for_passwords_alone = all(isinstance(refusal, AuthenticationFailed) for _, refusal in refusals)
+    raise error
 
 
 def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patience: Deadline | None = None) -> None:
@@ -81,6 +83,7 @@ def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> 
     try:
         prove(delivery, secret, admin)
     except AuthenticationFailed:
+        delivery.refusals += 1
         return False
     except AccountUnusable as refusal:
         if not refusal.password_accepted:

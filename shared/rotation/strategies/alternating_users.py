@@ -10,11 +10,12 @@ from rotation.errors import (
     InvalidSecret,
     InvalidSettings,
     NotOurs,
+    NoWorkingCredential,
     PasswordRejected,
     VersionNotFound,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.strategies import access
+from rotation.strategies import access, repair
 from rotation.strategies.labels import (
     changed_meanwhile,
     give_up,
@@ -64,7 +65,14 @@ class AlternatingUsers:
         admin = access.read_admin(delivery, current)
         violation = changed_meanwhile(delivery, of_a_pair=True)
         candidates = [current] if violation else _candidates(delivery, pair)
-        entry = access.first_accepted(delivery, candidates, admin)
+        try:
+            entry = access.first_accepted(delivery, candidates, admin)
+        except NoWorkingCredential as error:
+            if violation or moved_meanwhile(delivery):
+                raise
+            repair.require_allowed(delivery, error)
+            self._repair(delivery, pair, admin)
+            return
         with entry.session as session:
             if entry.secret is pending:
                 session.check_access(pair)
@@ -74,6 +82,16 @@ class AlternatingUsers:
                 give_up(delivery, violation)
         with access.open_admin(delivery, admin) as session:
             self._prepare(delivery, session, pair, admin, proven=entry.secret is current)
+
+    def _repair(self, delivery: Delivery, pair: Pair, admin: Secret) -> None:
+        """Let the admin give the idle user, if it is marked as ours, the pending password without any other proof."""
+        with access.open_admin(delivery, admin) as session:
+            session.lock(lock_name(pair.base))
+            if still_pending(delivery):
+                self._require_marked(session, pair)
+                session.require_usable(pair.idle)
+                self._level(delivery, session, pair, admin)
+                repair.tell(delivery)
 
     def test(self, delivery: Delivery) -> None:
         """Leave the proof to finishSecret: a step that arrives out of order has then nothing to rely on."""
@@ -127,8 +145,11 @@ class AlternatingUsers:
         waited = session.lock(lock_name(pair.base))
         if (waited or self._overtaken(delivery, session, pair)) and not still_pending(delivery):
             return
-        if not proven and session.ownership(pair) is not Ownership.OURS:
-            raise _not_ours(pair)
+        if not proven:
+            self._require_marked(session, pair)
+        self._level(delivery, session, pair, admin)
+
+    def _level(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret) -> None:
         self._require_ours(delivery, session, pair, admin)
         try:
             changes = session.level(pair, delivery.pending.credential.password)
@@ -139,6 +160,11 @@ class AlternatingUsers:
         for change in changes:
             delivery.observer.note(f"Levelled {pair.idle}: {change}")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
+
+    @staticmethod
+    def _require_marked(session: Session, pair: Pair) -> None:
+        if session.ownership(pair) is not Ownership.OURS:
+            raise _not_ours(pair)
 
     @staticmethod
     def _overtaken(delivery: Delivery, session: Session, pair: Pair) -> bool:

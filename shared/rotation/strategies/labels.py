@@ -46,7 +46,7 @@ def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
     another rotation. Where AWSCURRENT does not log in, the pending value may be all that is left.
     """
     with suppress(RotationError):  # the error that made it hopeless says more
-        if access.accepts(delivery, delivery.current):
+        if delivery.refusals < access.MOST_REFUSALS and access.accepts(delivery, delivery.current):
             delivery.store.unstage(delivery.token)
             delivery.observer.recovered(Recovery.GIVEN_UP, version=delivery.token)
             delivery.observer.note("Took AWSPENDING off the version: it can never become AWSCURRENT")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 from rotation import recovery
 from rotation.errors import PasswordRejected
 from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
-from rotation.strategies import access
+from rotation.strategies import access, repair
 from rotation.strategies.labels import (
     changed_meanwhile,
     give_up,
@@ -57,14 +57,19 @@ class RetainedPassword:
         violation = changed_meanwhile(delivery)
         marked = partial(access.marked_version, delivery, admin)
         candidates = [current] if violation else recovery.candidates(delivery, marked)
+        hindered = violation or replaced_meanwhile(delivery)
         with ExitStack() as stack:
-            entry = access.first_accepted(delivery, candidates, admin)
+            enter = access.first_accepted if hindered else repair.enter
+            entry = enter(delivery, candidates, admin)
+            if entry is None:
+                self._repair(delivery, stack.enter_context(access.open_admin(delivery, cast("Secret", admin))), admin)
+                return
             session = stack.enter_context(entry.session)
             if entry.secret is pending:
                 promote(delivery, current.version)
                 return
-            if violation := violation or replaced_meanwhile(delivery):
-                give_up(delivery, violation)
+            if hindered:
+                give_up(delivery, hindered)
             if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
@@ -116,6 +121,12 @@ class RetainedPassword:
         admin = access.read_admin(delivery, current)
         access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         return access.open_admin(delivery, admin)
+
+    def _repair(self, delivery: Delivery, session: Session, admin: Secret | None) -> None:
+        """Let the admin bring AWSCURRENT back to life, and set the pending password beside it."""
+        if repair.begin(delivery, session, lock_name(delivery.current.username)):
+            self._retain(delivery, session, admin)
+            repair.tell(delivery)
 
     def _retain_by_admin(self, delivery: Delivery, session: Session, admin: Secret) -> None:
         """Let the admin do it under the lock; whoever came in between has left a mark."""

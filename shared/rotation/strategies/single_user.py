@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from rotation import recovery
 from rotation.errors import GuardViolation, PasswordRejected
 from rotation.model import StrategyName
-from rotation.strategies import access
+from rotation.strategies import access, repair
 from rotation.strategies.cutover import cut_over
 from rotation.strategies.labels import changed_meanwhile, give_up, promote, still_pending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rotation.delivery import Delivery
     from rotation.model import Password, Provenance, Secret
@@ -49,7 +49,7 @@ class SingleUser:
                 session.guard_target(pending.username, allow_privileged=delivery.settings.allow_privileged_targets)
                 self._rehearse(delivery, session, pending)
             return
-        entry = self._enter(delivery, admin)
+        entry = access.first_accepted(delivery, self._candidates(delivery, admin), admin)
         with entry.session as session:
             if entry.secret is pending:
                 promote(delivery, delivery.current.version)
@@ -61,7 +61,10 @@ class SingleUser:
         current, pending = delivery.current, delivery.pending
         admin = self._admin(delivery, current)
         with ExitStack() as stack:
-            entry = self._enter(delivery, admin)
+            entry = repair.enter(delivery, self._candidates(delivery, admin), admin)
+            if entry is None:
+                self._repair(delivery, stack.enter_context(access.open_admin(delivery, cast("Secret", admin))))
+                return
             session = stack.enter_context(entry.session)
             if entry.secret is pending:
                 promote(delivery, current.version)
@@ -110,13 +113,20 @@ class SingleUser:
             give_up(delivery, error)
 
     @staticmethod
-    def _enter(delivery: Delivery, admin: Secret | None) -> access.Accepted:
-        """Log in with the first candidate; give up where AWSCURRENT has got another content meanwhile."""
+    def _repair(delivery: Delivery, session: Session) -> None:
+        """Let the admin set a password that nobody knows any more, as briefly before the label as ever."""
+        if repair.begin(delivery, session, lock_name(delivery.current.username)):
+            cut_over(delivery, session)
+            repair.tell(delivery)
+
+    @staticmethod
+    def _candidates(delivery: Delivery, admin: Secret | None) -> Iterator[Secret]:
+        """Give what may log in; give up where AWSCURRENT has got another content meanwhile."""
         violation = changed_meanwhile(delivery)
         if violation is not None:
             give_up(delivery, violation)
         marked = partial(access.marked_version, delivery, admin)
-        return access.first_accepted(delivery, recovery.candidates(delivery, marked), admin)
+        return recovery.candidates(delivery, marked)
 
     @staticmethod
     def _require_refused(delivery: Delivery, previous: Secret) -> None:
