@@ -75,6 +75,11 @@ demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROT
 	@$(RUN) tests.lab $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
 		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') $(OPTIONS)
 
+.PHONY: invoke
+invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: FUNCTION=mysql STEP=setSecret EVENT=… STRATEGY=… ENGINE=…
+	@$(RUN) tests.lab.invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
+		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)')
+
 ##@ Check
 
 .PHONY: test

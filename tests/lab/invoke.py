@@ -1,0 +1,125 @@
+"""``make invoke``: one event for a function as it is deployed, in Lambda's runtime, without Docker and without AWS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
+from tests.lab.report import Screen
+from tests.lab.runtime import ROOT
+from tests.lab.theatre import REGION, emulated
+from tests.support.secretsmanager.invocation import InvocationFailed
+from tests.support.secretsmanager.rotation import STEPS
+from tests.support.secretsmanager.state import ACCOUNT
+from tests.support.tls import Authority
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+EVENTS: Final = {step: ROOT / f"events/{step}.json" for step in STEPS} | {"revokePrevious": ROOT / "events/revoke.json"}
+"""The files that show how to write each event."""
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line; a file's own step counts where none is named."""
+    parser = argparse.ArgumentParser(
+        prog="make invoke",
+        description="Does what `sam local invoke` does, through the runtime emulator, with a database and a secret "
+        "that it makes. The steps that a rotation sends before the named one are run first.",
+    )
+    parser.add_argument("--function", required=True, choices=FUNCTIONS, help="FUNCTION=…")
+    parser.add_argument("--step", choices=EVENTS, help="STEP=…")
+    parser.add_argument("--event", type=Path, help="EVENT=file (default: that of the step, in events/)")
+    parser.add_argument("--strategy", help="STRATEGY=… (default: the first that the engine has)")
+    parser.add_argument("--engine", help="ENGINE=…, where a function serves two")
+    options = parser.parse_args(given)
+    stages = dict(stages_of(options.function))
+    options.engine = options.engine or next(iter(stages))
+    if options.engine not in stages:
+        parser.error(f"ENGINE: the function {options.function} serves {', '.join(stages)}")
+    options.module = stages[options.engine]
+    options.strategy = options.strategy or options.module.STRATEGIES[0]
+    if options.strategy not in options.module.STRATEGIES:
+        parser.error(f"STRATEGY: {options.engine} has {', '.join(options.module.STRATEGIES)}")
+    if not (options.step or options.event):
+        parser.error("STEP or EVENT is needed")
+    try:
+        options.event = json.loads((options.event or EVENTS[options.step]).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        parser.error(f"EVENT: {error}")
+    options.step = options.step or options.event.get("Step")
+    return options
+
+
+def filled(event: Mapping[str, Any], real: Mapping[str, str]) -> dict[str, Any]:
+    """Put what is real in the place of what the files in events/ show; anything else stays as it was written."""
+    shown = json.loads(EVENTS[STEPS[0]].read_text("utf-8"))
+    return {key: real[key] if value == shown.get(key) and key in real else value for key, value in event.items()}
+
+
+def before(step: str) -> tuple[str, ...]:
+    """Give the steps that the service sends before one; before a revocation, a whole rotation."""
+    return STEPS[: STEPS.index(step)] if step in STEPS else STEPS if step in EVENTS else ()
+
+
+class Invocations:
+    """Events for the function of one secret, each shown with the log and the answer."""
+
+    def __init__(self, theatre: DeployedTheatre, arn: str, screen: Screen) -> None:
+        """Begin a rotation, as RotateSecret does, and leave its steps to be sent."""
+        self._runtime, self._screen = theatre.runtime, screen
+        token = str(uuid.uuid4())
+        function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotation"
+        request = {"SecretId": arn, "ClientRequestToken": token, "RotationLambdaARN": function}
+        theatre.emulator.execute("RotateSecret", request)
+        begun = theatre.emulator.state.take_due(token)
+        assert begun
+        self.real = {"SecretId": arn, "ClientRequestToken": token, "RotationToken": begun.rotation_token}
+
+    def send(self, event: Mapping[str, Any]) -> bool:
+        """Send an event, and say whether the function answered without an error."""
+        since = len(self._runtime.text().encode())
+        self._screen.say("event")
+        self._screen.log(json.dumps(event, indent=2))
+        try:
+            answer, succeeded = self._runtime.invoke(dict(event)), True
+        except InvocationFailed as failure:
+            answer, succeeded = failure.args[0], False
+        self._screen.say("log")
+        self._screen.log(self._runtime.text(since).rstrip())
+        self._screen.say("answer")
+        self._screen.log(json.dumps(answer, indent=2))
+        return succeeded
+
+
+def play(options: argparse.Namespace, authority: Authority, screen: Screen) -> bool:
+    """Set the stage and send the events; say whether all succeeded."""
+    screen.say(f"starting {options.engine} with TLS, an emulated Secrets Manager, and the function as it was built")
+    with (
+        options.module.provide(authority) as scene,
+        emulated() as emulator,
+        DeployedTheatre(options.module, scene, emulator) as theatre,
+    ):
+        shop = theatre.application("shop", options.strategy)
+        screen.say(f"{scene.title} on {scene.host}:{scene.port}; the secret's user is shop, {options.strategy}")
+        invocations = Invocations(theatre, shop.arn, screen)
+        earlier = ({"Step": step, **invocations.real} for step in before(options.step))
+        return all(map(invocations.send, [*earlier, filled(options.event, invocations.real)]))
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Play, and give the command's exit code."""
+    options = arguments(given)
+    screen = Screen()
+    with tempfile.TemporaryDirectory(prefix="rotation-invoke-") as folder:
+        return 0 if play(options, Authority.create(Path(folder), "Local authority"), screen) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
