@@ -23,10 +23,6 @@ class Deadline:
         """Give the seconds that are left, never below zero."""
         return max(0.0, self._end - self._clock())
 
-    def extend_to(self, other: Deadline) -> None:
-        """End when the other one ends, from now on."""
-        self._end = self._clock() + other.remaining()
-
     def within(self, seconds: float) -> Deadline:
         """Give a deadline of at most so many seconds, and never later than this one."""
         return Deadline(min(seconds, self.remaining()), self._clock)

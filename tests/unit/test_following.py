@@ -145,6 +145,7 @@ def test_every_call_reaches_the_writer(cluster: Cluster) -> None:
         assert not session.takes_changes()
         session.guard_target("app", allow_privileged=False)
         assert session.takes_changes()
+        session.require_usable("app")
         assert session.mark_of("app") is None
         assert session.ownership(PAIR) is Ownership.ABSENT
         assert session.prepared_version(PAIR) is None
