@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -116,5 +116,15 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
 
 def cutover_windows(log: str) -> list[float]:
     """Read the function's own measure of each window, in milliseconds, from its embedded metrics."""
-    records = (json.loads(line) for line in log.splitlines() if line.startswith("{"))
-    return [window for record in records for window in record.get("CutoverWindow", [])]
+    return [window for record in _records(log) for window in record.get("CutoverWindow", [])]
+
+
+def _records(log: str) -> Iterator[dict[str, Any]]:
+    """Give the JSON records; where two deliveries wrote at once, several stand in a line."""
+    decoder = json.JSONDecoder()
+    for line in log.splitlines():
+        rest = line
+        while rest.startswith("{"):
+            record, end = decoder.raw_decode(rest)
+            yield record
+            rest = rest[end:].lstrip()
