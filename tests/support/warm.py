@@ -127,7 +127,7 @@ LEAKS: Final[Mapping[str, Callable[[], object]]] = {
     "thread": _start_thread,
     "file": lambda: _kept.append(os.open(os.devnull, os.O_RDONLY)),
     "objects": lambda: _kept.extend({} for _ in range(200)),
-    "memory": lambda: _kept.append(b"\1" * 200_000),
+    "memory": lambda: _kept.append(b"\1" * 1_000_000),
     "connection": _connect,
 }
 """What a function could leak in an invocation, by name."""
