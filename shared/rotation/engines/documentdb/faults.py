@@ -7,11 +7,13 @@ text is never shown: the server quotes commands in it, and the driver names host
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from bson.errors import BSONError
 from pymongo import errors
 
+from rotation.engines.fault import Fault, by_class
 from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 ENGINE: Final = "documentdb"
 
+fault: Final = partial(Fault, ENGINE)
+
 
 class NotPrimary(Unreachable):
     """The node does not take writes (any more); the command had no effect that lasts."""
@@ -43,44 +47,28 @@ class AlreadyExists(StatementFailed):
     retryable = True
 
 
-class Fault(NamedTuple):
-    """An error to raise; ``retryable`` None leaves it to the error's class."""
-
-    kind: type[EngineError]
-    what: str
-    remedy: str = ""
-    retryable: bool | None = None
-
-    def at(self, where: str, code: str = "") -> EngineError:
-        """Make the error, with the place and the server's code."""
-        error = self.kind(self.what, engine=ENGINE, code=code, where=where, remedy=self.remedy)
-        if self.retryable is not None:
-            error.retryable = self.retryable
-        return error
-
-
 _AGAIN: Final = "The step can be tried again."
-_ENDED: Final = Fault(
+_ENDED: Final = fault(
     Unreachable,
     "The server could not be reached, or the connection to it ended",
     'Look at the address and the network; where the server wants TLS, take "ssl": false out of the secret.',
 )
-_FAILED: Final = Fault(
+_FAILED: Final = fault(
     StatementFailed, "The server refused a command", "The server's log has its text, under this code."
 )
-_MISUSED: Final = Fault(StatementFailed, "The driver refused a command", "Report it, with the version of the driver.")
-_SLOW: Final = Fault(StatementFailed, "The server did not finish a command in time", _AGAIN, retryable=True)
-_BUSY: Final = Fault(StatementFailed, "Another command was in the way of this one", _AGAIN, retryable=True)
-_NOT_PRIMARY: Final = Fault(NotPrimary, "The node does not take writes: another one became primary", _AGAIN)
-_POLICY: Final = Fault(PasswordRejected, "The server refuses the new password", "Look at the password's settings.")
-_UNSUPPORTED: Final = Fault(Unsupported, "The server does not know a command, or a field of it")
-LOST_LOGIN: Final = Fault(Unreachable, "The session is not logged in any more", _AGAIN)
+_MISUSED: Final = fault(StatementFailed, "The driver refused a command", "Report it, with the version of the driver.")
+_SLOW: Final = fault(StatementFailed, "The server did not finish a command in time", _AGAIN, retryable=True)
+_BUSY: Final = fault(StatementFailed, "Another command was in the way of this one", _AGAIN, retryable=True)
+_NOT_PRIMARY: Final = fault(NotPrimary, "The node does not take writes: another one became primary", _AGAIN)
+_POLICY: Final = fault(PasswordRejected, "The server refuses the new password", "Look at the password's settings.")
+_UNSUPPORTED: Final = fault(Unsupported, "The server does not know a command, or a field of it")
+LOST_LOGIN: Final = fault(Unreachable, "The session is not logged in any more", _AGAIN)
 
-LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
-NO_PRIMARY: Final = Fault(
+LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+NO_PRIMARY: Final = fault(
     Unreachable, "No node of the replica set takes writes", "Wait for the election, or name the cluster's endpoint."
 )
-DROPPED_HANDSHAKE: Final = Fault(
+DROPPED_HANDSHAKE: Final = fault(
     TlsFailed,
     "The server ended the TLS handshake: it offers no TLS, or is about to stop",
     'Switch TLS on there; only "ssl": false in the secret goes without.',
@@ -91,11 +79,11 @@ CODES: Final[Mapping[int, Fault]] = {
     6: _ENDED,
     7: _ENDED,
     9: _UNSUPPORTED,
-    11: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
-    13: Fault(PermissionDenied, "The login lacks a right", "The server's log names the command."),
+    11: fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    13: fault(PermissionDenied, "The login lacks a right", "The server's log names the command."),
     18: LOST_LOGIN,
     24: _BUSY,
-    31: Fault(StatementFailed, "A role of the user does not exist (any more)", "Create it, or take it off the user."),
+    31: fault(StatementFailed, "A role of the user does not exist (any more)", "Create it, or take it off the user."),
     50: _SLOW,
     59: _UNSUPPORTED,
     64: _SLOW,
@@ -117,18 +105,18 @@ CODES: Final[Mapping[int, Fault]] = {
     40415: _UNSUPPORTED,
     50687: _POLICY,
     50692: _POLICY,
-    51003: Fault(AlreadyExists, "The account came into being just now", _AGAIN),
+    51003: fault(AlreadyExists, "The account came into being just now", _AGAIN),
 }
 """303 is DocumentDB's "feature not supported"; 50687 and 50692 are what RFC 4013 forbids in a password."""
 
 LOGIN_CODES: Final[Mapping[int, Fault]] = {
-    18: Fault(
+    18: fault(
         AuthenticationFailed,
         "The server refused the user name or the password",
         'A user that does not live in the database admin needs "authSource" in the secret.',
     ),
-    334: Fault(AccountUnusable, "The user has no password of a kind that the server and the driver share"),
-    8000: Fault(AuthenticationFailed, "The server refused the user name or the password"),
+    334: fault(AccountUnusable, "The user has no password of a kind that the server and the driver share"),
+    8000: fault(AuthenticationFailed, "The server refused the user name or the password"),
 }
 """What a code means at the login alone. 8000 is MongoDB Atlas's."""
 
@@ -137,7 +125,7 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
     errors.BulkWriteError: _FAILED,
     errors.ClientBulkWriteException: _FAILED,
     errors.CollectionInvalid: _MISUSED,
-    errors.ConfigurationError: Fault(
+    errors.ConfigurationError: fault(
         StatementFailed, "The server speaks no version of the protocol that the driver speaks", "Upgrade the server."
     ),
     errors.ConnectionFailure: _ENDED,
@@ -162,6 +150,7 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
     errors.WriteError: _FAILED,
     BSONError: _FAILED,
     OSError: _ENDED,
+    Exception: _FAILED,
 }
 
 
@@ -169,7 +158,7 @@ def translate(error: Exception, where: str) -> EngineError:
     """Give the error that stands for the driver's."""
     code = _code(error)
     fault = CODES.get(code) if code is not None else None
-    return (fault or _by_class(error)).at(where, "" if code is None else str(code))
+    return (fault or by_class(CLASSES, error)).at(where, "" if code is None else str(code))
 
 
 def refusal(error: errors.OperationFailure, where: str) -> EngineError:
@@ -182,10 +171,6 @@ def by_code(code: object, where: str) -> EngineError:
     """Give the error that stands for a code that the server reports beside an answer."""
     known = code if isinstance(code, int) else None
     return CODES.get(known or 0, _SLOW).at(where, "" if known is None else str(known))
-
-
-def _by_class(error: Exception) -> Fault:
-    return next((CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES), _FAILED)
 
 
 def _code(error: Exception) -> int | None:

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rotation.engines.documentdb import accounts, passwords, rights, sessions
 from rotation.engines.documentdb import pair as pairs
+from rotation.engines.documentdb.connection import Connection
+from rotation.engines.session import ConnectedSession
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from rotation.engines.documentdb.connection import Connection
     from rotation.model import Mark, Ownership, Pair, Password
 
 
-class DocumentDBSession:
+class DocumentDBSession(ConnectedSession[Connection]):
     """A session of the user that logged in, at the node that takes writes."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Take the connection; the session closes it."""
-        self._connection = connection
-
-    def __enter__(self) -> Self:
-        """Give the session."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the session."""
-        self._connection.close()
 
     def lock(self, name: str) -> bool:  # noqa: ARG002 the port's
         """

@@ -8,10 +8,12 @@ the MariaDB manual, "MariaDB Error Codes". A number means one thing while loggin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import pymysql.err
 
+from rotation.engines.fault import Fault, by_class
 from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,
@@ -29,118 +31,100 @@ if TYPE_CHECKING:
 
 ENGINE: Final = "mysql"
 
-
-class Fault(NamedTuple):
-    """An error to raise; ``retryable`` None leaves it to the error's class."""
-
-    kind: type[EngineError]
-    what: str
-    remedy: str = ""
-    retryable: bool | None = None
-    accepted: bool = False
-    locked: bool = False
-
-    def at(self, where: str, code: int = 0) -> EngineError:
-        """Make the error, with the place and the number."""
-        error = self.kind(self.what, engine=ENGINE, code=str(code or ""), where=where, remedy=self.remedy)
-        if self.retryable is not None:
-            error.retryable = self.retryable
-        if isinstance(error, AccountUnusable):
-            error.password_accepted, error.locked = self.accepted, self.locked
-        return error
+fault: Final = partial(Fault, ENGINE)
 
 
 _AGAIN: Final = "The step can be tried again."
-LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
-ENDED: Final = Fault(Unreachable, "The connection to the server ended, or nothing was answered in time", _AGAIN)
-UNREACHABLE: Final = Fault(Unreachable, "No connection to the server", "Check host, port, security groups and subnets.")
-UNRESOLVED: Final = Fault(
+LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+ENDED: Final = fault(Unreachable, "The connection to the server ended, or nothing was answered in time", _AGAIN)
+UNREACHABLE: Final = fault(Unreachable, "No connection to the server", "Check host, port, security groups and subnets.")
+UNRESOLVED: Final = fault(
     Unreachable, "The host's name has no address, or none in time", "Check host in the secret and the VPC's DNS."
 )
-UNREADABLE: Final = Fault(Unreachable, "The server's answer could not be read", "Look at what answers at that address.")
-NO_TLS: Final = Fault(
+UNREADABLE: Final = fault(Unreachable, "The server's answer could not be read", "Look at what answers at that address.")
+NO_TLS: Final = fault(
     TlsFailed, "The server offers no TLS", 'Switch it on there; only "ssl": false in the secret goes without.'
 )
-TLS: Final = Fault(
+TLS: Final = fault(
     TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and TLS versions.", retryable=True
 )
 """Retryable: where a second look shows nothing wrong with the server, the network may have broken off."""
-FAILED: Final = Fault(
+FAILED: Final = fault(
     StatementFailed, "The server refused a statement", "The server's documentation names the cause, under this number."
 )
-UNLISTED: Final = Fault(
+UNLISTED: Final = fault(
     AccountUnusable,
     "The server refused the login for a reason of its own",
     "The server's documentation names it, under this number.",
 )
-METHOD: Final = Fault(
+METHOD: Final = fault(
     AccountUnusable,
     "The account logs in by a method that this function does not have",
     "Give it a password by caching_sha2_password or mysql_native_password; ed25519, IAM, sockets and directories "
     "are not supported.",
 )
-NEEDS_TLS: Final = Fault(
+NEEDS_TLS: Final = fault(
     AccountUnusable,
     "The account's method needs TLS here: without it the password would have to be encrypted by the server's key, and "
     "this package holds no library for that",
     'Remove "ssl": false from the secret.',
 )
-_LIMIT: Final = Fault(
+_LIMIT: Final = fault(
     AccountUnusable,
     "The account is at a limit of its own",
     "Raise MAX_USER_CONNECTIONS and its like.",
     retryable=True,
     accepted=True,
 )
-_LOCKED: Final = Fault(
+_LOCKED: Final = fault(
     AccountUnusable,
     "The account is locked",
     "ALTER USER … ACCOUNT UNLOCK, if it should log in.",
     accepted=True,
     locked=True,
 )
-_BLOCKED: Final = Fault(
+_BLOCKED: Final = fault(
     AccountUnusable,
     "The server blocks the account after too many failed logins",
     "ALTER USER … ACCOUNT UNLOCK (MariaDB: FLUSH PRIVILEGES), and look for who tries old passwords.",
     locked=True,
 )
-_EXPIRED: Final = Fault(
+_EXPIRED: Final = fault(
     AccountUnusable,
     "The account's password has expired",
     "Set it anew, to AWSCURRENT's, and ALTER USER … PASSWORD EXPIRE NEVER: rotation is what renews it.",
     accepted=True,
 )
-_SECURE: Final = Fault(AccountUnusable, "The server lets nobody in without TLS", 'Remove "ssl": false from the secret.')
+_SECURE: Final = fault(AccountUnusable, "The server lets nobody in without TLS", 'Remove "ssl": false from the secret.')
 
 _CONNECTION: Final = {
     **dict.fromkeys((1053, 1927, 2006, 2013, 2055, 4031), ENDED),
     2026: NO_TLS,
-    3032: Fault(Unreachable, "The server is in offline mode", _AGAIN),
+    3032: fault(Unreachable, "The server is in offline mode", _AGAIN),
 }
 
 LOGIN: Final[Mapping[int, Fault]] = {
     **_CONNECTION,
     **dict.fromkeys(
         (1045, 1698),
-        Fault(
+        fault(
             AuthenticationFailed,
             "The server refused the user name or the password",
             "It says the same where the account does not exist for this function's address, or its REQUIRE is not met.",
         ),
     ),
-    1040: Fault(Unreachable, "All connections that the server allows are in use", "Raise max_connections."),
-    1044: Fault(
+    1040: fault(Unreachable, "All connections that the server allows are in use", "Raise max_connections."),
+    1044: fault(
         AccountUnusable,
         "The user may not use the database",
         "GRANT a privilege on it, or correct dbname.",
         accepted=True,
     ),
-    1049: Fault(AccountUnusable, "The database does not exist", "Correct dbname in the secret.", accepted=True),
-    1129: Fault(
+    1049: fault(AccountUnusable, "The database does not exist", "Correct dbname in the secret.", accepted=True),
+    1129: fault(
         Unreachable, "The server blocks this function's address after too many broken connections", "FLUSH HOSTS there."
     ),
-    1130: Fault(
+    1130: fault(
         Unreachable,
         "The server has no account that may log in from this function's address",
         "Create the user for the function's subnets as well.",
@@ -154,19 +138,19 @@ LOGIN: Final[Mapping[int, Fault]] = {
     **dict.fromkeys((3955, 4150), _BLOCKED),
 }
 
-_READ_ONLY: Final = Fault(
+_READ_ONLY: Final = fault(
     ReadOnlyServer,
     "The server takes no such change: it or its storage is read-only, or an option of it forbids the statement",
     "Name the writer's endpoint; on MariaDB see also strict_password_validation.",
 )
-_HISTORY: Final = Fault(
+_HISTORY: Final = fault(
     PasswordRejected,
     "The account's password history holds the password",
     "See PASSWORD HISTORY and REUSE INTERVAL. In a revocation: if AWSCURRENT's is the account's first password, run "
     "ALTER USER … DISCARD OLD PASSWORD.",
 )
-_DENIED: Final = Fault(PermissionDenied, "The login lacks a right")
-_CONFLICT: Final = Fault(StatementFailed, "Another session stands in the way", _AGAIN, retryable=True)
+_DENIED: Final = fault(PermissionDenied, "The login lacks a right")
+_CONFLICT: Final = fault(StatementFailed, "Another session stands in the way", _AGAIN, retryable=True)
 
 NOT_FIRST: Final = 3891
 """ER_INCORRECT_CURRENT_PASSWORD: what REPLACE names is not the account's first password."""
@@ -187,9 +171,9 @@ STATEMENT: Final[Mapping[int, Fault]] = {
     **dict.fromkeys((1044, 1045, 1095, 1142, 1143, 1227, 1370, 1410, 1698, 3619, 3680), _DENIED),
     **dict.fromkeys((1205, 1213, 1317, 3058), _CONFLICT),
     **dict.fromkeys((1290, 1792, 1836, 3501), _READ_ONLY),
-    1133: Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
-    1396: Fault(StatementFailed, "The account came or went just now, or does not exist", _AGAIN, retryable=True),
-    1819: Fault(
+    1133: fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    1396: fault(StatementFailed, "The account came or went just now, or does not exist", _AGAIN, retryable=True),
+    1819: fault(
         PasswordRejected,
         "The server's policy refuses the new password",
         "Change the rules of the secret's passwords, or the server's validate_password settings.",
@@ -197,10 +181,10 @@ STATEMENT: Final[Mapping[int, Fault]] = {
     1820: _EXPIRED,
     1226: _LIMIT,
     IN_HISTORY: _HISTORY,
-    NOT_FIRST: Fault(
+    NOT_FIRST: fault(
         StatementFailed, "The login's password is not the account's first one any more", _AGAIN, retryable=True
     ),
-    REPLACE_WANTED: Fault(
+    REPLACE_WANTED: fault(
         StatementFailed,
         "The account's password can only be changed by who names its first password, which no version holds",
         "Set the account's password to AWSCURRENT's by hand, or name an admin's secret in masterarn.",
@@ -235,7 +219,7 @@ def translate(error: Exception, where: str) -> EngineError:
         return UNREADABLE.at(where)
     number = number_of(error)
     known = STATEMENT.get(number)
-    return (known or next(CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES)).at(where, number)
+    return (known or by_class(CLASSES, error)).at(where, number)
 
 
 def refusal(error: Exception, where: str) -> EngineError:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql import pair as pairs
 from rotation.engines.mysql import passwords, rights
+from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
 from rotation.engines.mysql.guard import guard, require_usable
+from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from rotation.engines.mysql.connection import Connection
     from rotation.model import Mark, Ownership, Pair, Password
 
 
@@ -25,23 +25,13 @@ SHOW GLOBAL VARIABLES
 """
 
 
-class MySQLSession:
+class MySQLSession(ConnectedSession[Connection]):
     """A session that acts as the account that its login names."""
 
     def __init__(self, connection: Connection) -> None:
         """Take the connection; the session closes it."""
-        self._connection = connection
+        super().__init__(connection)
         self._pair: Pair | None = None
-
-    def __enter__(self) -> Self:
-        """Give the session."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the session, and with it its lock."""
-        self._connection.close()
 
     def takes_changes(self) -> bool:
         """Ask whether nothing makes the server read-only, as it is with a replica; readers of Aurora by InnoDB's."""

@@ -7,11 +7,13 @@ by the driver's exception class. The driver's text is never shown: the server qu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import psycopg2
 from psycopg2 import extensions
 
+from rotation.engines.fault import Fault, by_class
 from rotation.errors import EngineError, PermissionDenied, ReadOnlyServer, StatementFailed, Unreachable
 
 if TYPE_CHECKING:
@@ -19,49 +21,35 @@ if TYPE_CHECKING:
 
 ENGINE: Final = "postgresql"
 
-
-class Fault(NamedTuple):
-    """An error to raise; ``retryable`` None leaves it to the error's class."""
-
-    kind: type[EngineError]
-    what: str
-    remedy: str = ""
-    retryable: bool | None = None
-
-    def at(self, where: str, code: str = "") -> EngineError:
-        """Make the error, with the place and the SQLSTATE."""
-        error = self.kind(self.what, engine=ENGINE, code=code, where=where, remedy=self.remedy)
-        if self.retryable is not None:
-            error.retryable = self.retryable
-        return error
+fault: Final = partial(Fault, ENGINE)
 
 
 _AGAIN: Final = "The step can be tried again."
-_CONFLICT: Final = Fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
-_ENDED: Final = Fault(Unreachable, "The connection to the server ended", _AGAIN)
-_FAILED: Final = Fault(
+_CONFLICT: Final = fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
+_ENDED: Final = fault(Unreachable, "The connection to the server ended", _AGAIN)
+_FAILED: Final = fault(
     StatementFailed, "The server refused a statement", "The server's log has its text, under this code."
 )
-_SLOW: Final = Fault(StatementFailed, "The server did not finish a statement in time", _AGAIN, retryable=True)
+_SLOW: Final = fault(StatementFailed, "The server did not finish a statement in time", _AGAIN, retryable=True)
 
-LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
 
 SQLSTATES: Final[Mapping[str, Fault]] = {
     "08": _ENDED,
     "22023": _FAILED,
     "23505": _CONFLICT,
-    "25006": Fault(
+    "25006": fault(
         ReadOnlyServer,
         "The server takes no changes: it is a replica, or it was set to read-only",
         "Name the writer's endpoint, or end default_transaction_read_only.",
     ),
     "25P03": _ENDED,
     "40": _CONFLICT,
-    "42501": Fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
-    "42710": Fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
-    "42704": Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
-    "53": Fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
-    "55P03": Fault(StatementFailed, "Another session holds a lock for too long", _AGAIN, retryable=True),
+    "42501": fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
+    "42710": fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
+    "42704": fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    "53": fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
+    "55P03": fault(StatementFailed, "Another session holds a lock for too long", _AGAIN, retryable=True),
     "57": _ENDED,
     "57014": _SLOW,
 }
@@ -95,4 +83,4 @@ def _fault(error: Exception, code: str) -> Fault:
     for key in (code, code[:2]):
         if key in SQLSTATES:
             return SQLSTATES[key]
-    return next(CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES)
+    return by_class(CLASSES, error)

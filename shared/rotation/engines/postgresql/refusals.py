@@ -15,44 +15,46 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rotation.engines.postgresql.faults import Fault
+from rotation.engines.postgresql.faults import fault
 from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, TlsFailed, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from rotation.engines.fault import Fault
 
 MESSAGES: Final = Path(__file__).with_name("messages.json")
 """PostgreSQL's own translations of the texts below, made by ``tests/dialect/postgresql/make_translations.py``."""
 
 SEVERITIES: Final = ("FATAL", "PANIC", "ERROR")
 
-_WRONG: Final = Fault(
+_WRONG: Final = fault(
     AuthenticationFailed,
     "The server refused the user name or the password",
     "It says the same of a role that does not exist, has no password, or is past its VALID UNTIL.",
 )
-_OTHER_METHOD: Final = Fault(
+_OTHER_METHOD: Final = fault(
     AuthenticationFailed,
     "The server checks this user by another method than a password of its own, and refused it",
     "Members of rds_iam and rds_ad cannot log in by password; elsewhere see pg_hba.conf.",
 )
-_HBA: Final = Fault(
+_HBA: Final = fault(
     AccountUnusable,
     "The server's pg_hba.conf lets this user into this database not at all, or not in this way",
     'With "ssl": false it may want TLS (rds.force_ssl); otherwise add a line for this function\'s addresses.',
 )
-_BUSY: Final = Fault(Unreachable, "The server accepts no logins just now", "The step can be tried again.")
-_FULL: Final = Fault(
+_BUSY: Final = fault(Unreachable, "The server accepts no logins just now", "The step can be tried again.")
+_FULL: Final = fault(
     AccountUnusable, "All connections that the server allows are in use", "Raise the limit.", retryable=True
 )
-_NO_LOGIN: Final = Fault(AccountUnusable, "The user may not log in (NOLOGIN)", "ALTER ROLE … LOGIN, if it should.")
-_NO_DATABASE: Final = Fault(
+_NO_LOGIN: Final = fault(AccountUnusable, "The user may not log in (NOLOGIN)", "ALTER ROLE … LOGIN, if it should.")
+_NO_DATABASE: Final = fault(
     AccountUnusable, "The database does not exist or takes no connections", "Correct dbname in the secret."
 )
-_NO_CONNECT: Final = Fault(
+_NO_CONNECT: Final = fault(
     AccountUnusable, "The user may not connect to the database", "GRANT CONNECT ON DATABASE … TO the user."
 )
-_UNLISTED: Final = Fault(
+_UNLISTED: Final = fault(
     AccountUnusable, "The server refused the login for a reason of its own", "The server's log has its text."
 )
 
@@ -100,20 +102,20 @@ SERVER: Final[Mapping[str, Refusal]] = {
 }
 """The server's texts (postinit.c, miscinit.c, auth.c, postmaster.c), as its message catalogues name them."""
 
-_NO_TLS: Final = Fault(
+_NO_TLS: Final = fault(
     TlsFailed, "The server offers no TLS", 'Switch it on there; only "ssl": false in the secret goes without.'
 )
-_NO_TRUST: Final = Fault(TlsFailed, "The file of authorities cannot be read", "Look at DATABASE_CA_BUNDLE.")
-_HOST: Final = Fault(
+_NO_TRUST: Final = fault(TlsFailed, "The file of authorities cannot be read", "Look at DATABASE_CA_BUNDLE.")
+_HOST: Final = fault(
     TlsFailed,
     "The server's certificate is for another host name",
     "Put a name that stands in the certificate into the secret, usually the endpoint's own.",
 )
-_TLS: Final = Fault(
+_TLS: Final = fault(
     TlsFailed, "The TLS handshake with the server failed", "Look at its certificate and versions.", retryable=True
 )
 """Retryable: where a second look shows nothing wrong with the server, the network may have broken off."""
-_CUT: Final = Fault(Unreachable, "The connection was cut before the login was done", "Look at the network.")
+_CUT: Final = fault(Unreachable, "The connection was cut before the login was done", "Look at the network.")
 
 LIBPQ: Final[Mapping[str, Fault]] = {
     "server does not support SSL, but SSL was required": _NO_TLS,
@@ -129,8 +131,8 @@ LIBPQ: Final[Mapping[str, Fault]] = {
 }
 """libpq's texts (fe-connect.c, fe-secure-openssl.c, fe-auth.c); the first that occurs counts."""
 
-UNREACHABLE: Final = Fault(Unreachable, "No connection to the server", "Check host, port, security groups and subnets.")
-UNRESOLVED: Final = Fault(
+UNREACHABLE: Final = fault(Unreachable, "No connection to the server", "Check host, port, security groups and subnets.")
+UNRESOLVED: Final = fault(
     Unreachable, "The host's name has no address, or none in time", "Check host in the secret and the VPC's DNS."
 )
 

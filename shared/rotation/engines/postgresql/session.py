@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import pair as pairs
 from rotation.engines.postgresql.changes import quoted
+from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.guard import guard, require_usable
 from rotation.engines.postgresql.passwords import change, verifier
 from rotation.engines.postgresql.roles import parse_mark, read_comment
+from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from rotation.engines.postgresql.connection import Connection
     from rotation.model import Mark, Ownership, Pair, Password
 
 _END_SESSIONS: Final = """
@@ -27,22 +27,8 @@ SELECT count(*) FILTER (WHERE ended) FROM (
 """
 
 
-class PostgreSQLSession:
+class PostgreSQLSession(ConnectedSession[Connection]):
     """A session that acts as the user that logged in, whatever role its login sets."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Take the connection; the session closes it."""
-        self._connection = connection
-
-    def __enter__(self) -> Self:
-        """Give the session."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the session, and with it its lock."""
-        self._connection.close()
 
     def takes_changes(self) -> bool:
         """Ask whether the server is no replica, of streaming replication or of Aurora."""

@@ -9,11 +9,13 @@ statement.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from redshift_connector import error as driver
 from scramp import ScramException  # type: ignore[import-untyped]
 
+from rotation.engines.fault import Fault, by_class
 from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,
@@ -28,33 +30,19 @@ if TYPE_CHECKING:
 
 ENGINE: Final = "redshift"
 
-
-class Fault(NamedTuple):
-    """An error to raise; ``retryable`` None leaves it to the error's class."""
-
-    kind: type[EngineError]
-    what: str
-    remedy: str = ""
-    retryable: bool | None = None
-
-    def at(self, where: str, code: str = "") -> EngineError:
-        """Make the error, with the place and the SQLSTATE."""
-        error = self.kind(self.what, engine=ENGINE, code=code, where=where, remedy=self.remedy)
-        if self.retryable is not None:
-            error.retryable = self.retryable
-        return error
+fault: Final = partial(Fault, ENGINE)
 
 
 _AGAIN: Final = "The step can be tried again."
-_CONFLICT: Final = Fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
-_ENDED: Final = Fault(Unreachable, "The connection to the server ended", _AGAIN)
-_FAILED: Final = Fault(StatementFailed, "The server refused a statement", "Its log has the text, under this code.")
-_STRANGE: Final = Fault(Unreachable, "What answers does not speak Redshift's protocol", "Correct host and port.")
+_CONFLICT: Final = fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
+_ENDED: Final = fault(Unreachable, "The connection to the server ended", _AGAIN)
+_FAILED: Final = fault(StatementFailed, "The server refused a statement", "Its log has the text, under this code.")
+_STRANGE: Final = fault(Unreachable, "What answers does not speak Redshift's protocol", "Correct host and port.")
 
-LATE: Final = Fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
-UNRESOLVED: Final = Fault(Unreachable, "The host's name has no address", "Correct the host, or look at the DNS.")
-REFUSED: Final = Fault(Unreachable, "Nothing accepts connections there", "Look at the endpoint and security groups.")
-CLEAR_TEXT: Final = Fault(
+LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
+UNRESOLVED: Final = fault(Unreachable, "The host's name has no address", "Correct the host, or look at the DNS.")
+REFUSED: Final = fault(Unreachable, "Nothing accepts connections there", "Look at the endpoint and security groups.")
+CLEAR_TEXT: Final = fault(
     Unreachable, "The server asks for the password in clear text, without TLS", 'Take "ssl": false out of the secret.'
 )
 
@@ -62,14 +50,14 @@ SQLSTATES: Final[Mapping[str, Fault]] = {
     "08": _ENDED,
     "23505": _CONFLICT,
     "40": _CONFLICT,
-    "42501": Fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
-    "42704": Fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
-    "42710": Fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
-    "53": Fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
-    "55P03": Fault(StatementFailed, "Another session holds a lock for too long", _AGAIN, retryable=True),
+    "42501": fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
+    "42704": fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
+    "42710": fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
+    "53": fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
+    "55P03": fault(StatementFailed, "Another session holds a lock for too long", _AGAIN, retryable=True),
     "57": _ENDED,
-    "57014": Fault(StatementFailed, "The server did not finish a statement in time", _AGAIN, retryable=True),
-    "XX": Fault(StatementFailed, "The server failed at a statement", _AGAIN, retryable=True),
+    "57014": fault(StatementFailed, "The server did not finish a statement in time", _AGAIN, retryable=True),
+    "XX": fault(StatementFailed, "The server failed at a statement", _AGAIN, retryable=True),
 }
 """By SQLSTATE, or by its class (PostgreSQL manual, appendix "PostgreSQL Error Codes", which Redshift descends from)."""
 
@@ -99,12 +87,12 @@ CLASSES: Final[Mapping[type[BaseException], Fault]] = {
 DRIVERS: Final = tuple(CLASSES)
 """What to catch around every use of the driver."""
 
-_WRONG: Final = Fault(
+_WRONG: Final = fault(
     AuthenticationFailed,
     "The server refused the user name or the password",
     "It says the same of a user that does not exist, has its password disabled, or is past its VALID UNTIL.",
 )
-_FULL: Final = Fault(
+_FULL: Final = fault(
     AccountUnusable,
     "All connections that the server or the user may have are in use",
     "Raise the limit.",
@@ -112,12 +100,12 @@ _FULL: Final = Fault(
 )
 LOGINS: Final[Mapping[str, Fault]] = {
     "28": _WRONG,
-    "3D": Fault(AccountUnusable, "The database does not exist", "Correct dbname in the secret."),
-    "42501": Fault(AccountUnusable, "The user may not connect to the database", "Grant it USAGE ON DATABASE."),
+    "3D": fault(AccountUnusable, "The database does not exist", "Correct dbname in the secret."),
+    "42501": fault(AccountUnusable, "The user may not connect to the database", "Grant it USAGE ON DATABASE."),
     "53": _FULL,
-    "57": Fault(Unreachable, "The server accepts no logins just now", _AGAIN),
+    "57": fault(Unreachable, "The server accepts no logins just now", _AGAIN),
 }
-_OTHER: Final = Fault(AccountUnusable, "The server refused the login for a reason of its own", "Its log has the text.")
+_OTHER: Final = fault(AccountUnusable, "The server refused the login for a reason of its own", "Its log has the text.")
 _AFTERWARDS: Final = frozenset({"3D", "42501"})
 """What a server of this family looks at only once the password was accepted (PostgreSQL's InitPostgres)."""
 
@@ -136,7 +124,7 @@ def translate(error: BaseException, where: str) -> EngineError:
             return SQLSTATES[key].at(where, code)
     if code:
         return _FAILED.at(where, code)
-    return _by_class(error).at(where)
+    return by_class(CLASSES, error).at(where)
 
 
 def refusal(error: BaseException, where: str) -> EngineError:
@@ -144,13 +132,9 @@ def refusal(error: BaseException, where: str) -> EngineError:
     fields = fields_of(error)
     code = fields.get("C", "")
     if not code:
-        return _by_class(error).at(where)
+        return by_class(CLASSES, error).at(where)
     found = next((key for key in (code, code[:2]) if key in LOGINS), "")
     refused = LOGINS.get(found, _OTHER).at(where, code)
     if isinstance(refused, AccountUnusable):
         refused.password_accepted = found in _AFTERWARDS or "too many connections for" in fields.get("M", "")
     return refused
-
-
-def _by_class(error: BaseException) -> Fault:
-    return next(CLASSES[kind] for kind in type(error).__mro__ if kind in CLASSES)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift import pair as pairs
+from rotation.engines.redshift.connection import Connection
 from rotation.engines.redshift.guard import guard, require_usable
 from rotation.engines.redshift.passwords import change, explained, hashed, unusable
 from rotation.engines.redshift.text import folded
+from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
-    from rotation.engines.redshift.connection import Connection
     from rotation.model import Mark, Ownership, Pair, Password
 
 _SESSIONS: Final = """
@@ -24,22 +24,8 @@ SELECT process FROM pg_catalog.stv_sessions
 _END: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
 
 
-class RedshiftSession:
+class RedshiftSession(ConnectedSession[Connection]):
     """A session that acts as the user that logged in."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Take the connection; the session closes it."""
-        self._connection = connection
-
-    def __enter__(self) -> Self:
-        """Give the session."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the session."""
-        self._connection.close()
 
     def lock(self, name: str) -> bool:  # noqa: ARG002 the port's
         """

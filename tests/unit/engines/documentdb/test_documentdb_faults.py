@@ -12,7 +12,7 @@ from rotation.engines.documentdb.faults import CLASSES, CODES, LOGIN_CODES, by_c
 from rotation.errors import StatementFailed, Unreachable
 
 SECRET = "pw-in-the-drivers-text"
-FOREIGN = {OSError, BSONError}
+FOREIGN = {OSError, BSONError, Exception}
 
 
 def driver_error(kind: type[Exception]) -> Exception:

@@ -1,0 +1,37 @@
+"""What the sessions of all engines have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+
+class Closable(Protocol):
+    """A connection that a session can end."""
+
+    def close(self) -> None:
+        """End it; twice is no error."""
+        ...
+
+
+ConnectionT = TypeVar("ConnectionT", bound=Closable)
+
+
+class ConnectedSession(Generic[ConnectionT]):
+    """A session that owns its connection."""
+
+    def __init__(self, connection: ConnectionT) -> None:
+        """Take the connection; the session closes it."""
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        """Give the session."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the session, and with it whatever lock it holds."""
+        self._connection.close()
