@@ -12,33 +12,12 @@ import pytest
 from tests.support.secretsmanager.clock import ManualClock
 from tests.support.secretsmanager.expectations import error_code, refusal
 from tests.support.secretsmanager.schedule import next_rotation
-from tests.support.secretsmanager.server import EmulatedSecretsManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 ONE = "1" * 32
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(params=["removed", "kept"])
-def emulator(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[EmulatedSecretsManager]:
-    with EmulatedSecretsManager(pending_after_finish=request.param, clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def client(emulator: EmulatedSecretsManager) -> SecretsManagerClient:
-    client = emulator.client()
-    client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
-    return client
 
 
 def test_a_name_is_taken_once(client: SecretsManagerClient) -> None:

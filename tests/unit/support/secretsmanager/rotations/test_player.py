@@ -6,47 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.secretsmanager.clock import ManualClock
-from tests.support.secretsmanager.minimal_function import MinimalFunction
 from tests.support.secretsmanager.rotation import STEPS, NothingToRetry, RotationPlayer, StepResult
-from tests.support.secretsmanager.server import EmulatedSecretsManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from tests.support.secretsmanager.minimal_function import MinimalFunction
+    from tests.support.secretsmanager.server import EmulatedSecretsManager
 
 FIRST, TOKEN, OTHER = ("1" * 32, "t" * 32, "o" * 32)
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture(params=["removed", "kept"])
-def emulator(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[EmulatedSecretsManager]:
-    with EmulatedSecretsManager(pending_after_finish=request.param, clock=clock) as running:
-        yield running
-
-
-@pytest.fixture
-def client(emulator: EmulatedSecretsManager) -> SecretsManagerClient:
-    client = emulator.client()
-    client.create_secret(Name="app", SecretString='{"password": "zero"}', ClientRequestToken=FIRST)
-    return client
-
-
-@pytest.fixture
-def function(emulator: EmulatedSecretsManager) -> MinimalFunction:
-    return MinimalFunction(emulator.client(access_key="function"))
-
-
-@pytest.fixture
-def player(emulator: EmulatedSecretsManager, client: SecretsManagerClient, function: MinimalFunction) -> RotationPlayer:
-    assert client
-    return RotationPlayer(emulator, function, caller="function")
 
 
 def start(client: SecretsManagerClient, token: str = TOKEN) -> None:

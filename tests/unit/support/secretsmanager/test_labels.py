@@ -10,17 +10,9 @@ from tests.support.secretsmanager.expectations import error_code, refusal
 from tests.support.secretsmanager.server import EmulatedSecretsManager
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 ONE, TWO, THREE = ("1" * 32, "2" * 32, "3" * 32)
-
-
-@pytest.fixture(params=["removed", "kept"])
-def emulator(request: pytest.FixtureRequest) -> Iterator[EmulatedSecretsManager]:
-    with EmulatedSecretsManager(pending_after_finish=request.param) as running:
-        yield running
 
 
 @pytest.fixture
