@@ -80,6 +80,10 @@ invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: 
 	@$(RUN) tests.lab.invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
 		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)')
 
+.PHONY: debug-session
+debug-session: environment .tools-sam ## The README's session with `sam local` and a database in a container (needs Docker)
+	@$(RUN) tests.lab.debug_session
+
 ##@ Check
 
 .PHONY: test

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import invoke
+from tests.lab import debug_session, invoke
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 README = (ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
 TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")
 SHOWN = [shlex.split(line)[2:] for line in README.splitlines() if line.startswith("make invoke ")]
-SAM = [shlex.split(line) for line in README.splitlines() if "sam local invoke " in line and line.startswith(".tools")]
+SAM = [shlex.split(line) for line in README.splitlines() if line.startswith(".tools/sam/bin/sam local ")]
 
 
 def options(words: list[str]) -> list[str]:
@@ -81,18 +81,30 @@ def test_what_cannot_be_is_refused(wrong: list[str], capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("words", SAM, ids=" ".join)
 def test_sam_has_the_options_that_are_shown(words: list[str]) -> None:
     """The function is one of the template's, the files are there, and SAM knows each option."""
-    program, _, _, function, *rest = words
-    assert f"\n  {function}:\n    Type: AWS::Serverless::Function\n" in TEMPLATE
+    program, _, command, *rest = words
+    functions = rest[:1] if command == "invoke" else []
+    assert all(f"\n  {name}:\n    Type: AWS::Serverless::Function\n" in TEMPLATE for name in functions)
     done = subprocess.run(  # noqa: S603 the project's own
-        [ROOT / program, "local", "invoke", "--help"], capture_output=True, text=True, check=True, timeout=60
+        [ROOT / program, "local", command, "--help"], capture_output=True, text=True, check=True, timeout=60
     )
     assert {word for word in rest if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", done.stdout))
     assert all((ROOT / word).is_file() for word in rest if word.endswith(".json"))
 
 
+def test_the_debugging_session_types_what_is_shown() -> None:
+    """`make debug-session` takes its commands from the README: each is there, with all that it replaces."""
+    invoked = debug_session.shown(".tools/sam/bin/sam local invoke")
+    started = debug_session.shown(".tools/sam/bin/sam local start-lambda")
+    assert {"events/createSecret.json", debug_session.FUNCTION} <= set(invoked)
+    assert "3001" in started
+    assert {"tests/lab/env-vars.json", debug_session.NETWORK, "Arch=x86_64"} <= set(invoked) & set(started)
+    assert debug_session.shown("docker network create")[-1:] == [debug_session.NETWORK]
+    assert debug_session.shown("docker network connect")[-2:] == [debug_session.NETWORK, debug_session.HOST]
+
+
 def test_sam_is_shown() -> None:
-    """The README has both ways."""
-    assert SAM
+    """The README has all ways."""
+    assert {words[2] for words in SAM} == {"invoke", "start-lambda"}
     assert SHOWN
 
 

@@ -6,7 +6,8 @@ certificates, ports, log and socket are where a plain process has them, and no t
 Clean-up is our own, since Ryuk is an image that closed networks cannot pull. Every container carries the label
 OWNED with the path of the workspace (tests.support.process) that it belongs to. Whatever ends this interpreter, the
 workspace's watcher removes what carries it; what even the watcher left behind goes when the next run begins.
-No network and no named volume is ever made; an image's anonymous volumes go with their container.
+No test makes a network or a named volume; an image's anonymous volumes go with their container. The network of a
+debugging session (tests.lab.debug_session) carries the same labels, and goes with whoever is on it.
 """
 
 from __future__ import annotations
@@ -205,12 +206,19 @@ def identity() -> tuple[int, int]:
     return account.get("user", os.geteuid()), account.get("group", os.getegid())
 
 
+def labels() -> dict[str, str]:
+    """Return what tells containers and networks of this process from others'."""
+    return {OWNED: str(process.workspace()), OWNER: _owner(os.getpid())}
+
+
 def remove(workspace: str) -> None:
-    """Remove every container of a workspace, whether it runs or not."""
+    """Remove every container and network of a workspace, whether it runs or not."""
     with contextlib.suppress(DockerException, NoAnswer):
-        wanted = {"label": f"{OWNED}={workspace}"}
-        for container in docker.from_env().containers.list(all=True, filters=wanted, ignore_removed=True):
+        client, wanted = docker.from_env(), {"label": f"{OWNED}={workspace}"}
+        for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
             _remove(container)
+        for network in client.networks.list(filters=wanted):
+            _remove_network(client, network)
 
 
 def _started(
@@ -223,7 +231,7 @@ def _started(
         "network": "host",
         "user": f"{user}:{group}",
         "working_dir": "/",
-        "labels": {OWNED: folder, OWNER: _owner(os.getpid())},
+        "labels": labels(),
         "security_opt": ["label=disable"],  # SELinux would hide the folder
     }
     variables = {name: value for name, value in environment.items() if name != "PATH"}  # the image's own
@@ -268,9 +276,16 @@ def _listens(address: str) -> bool:
 def _remove_orphans(client: docker.DockerClient) -> None:
     """Remove what runs of this machine left behind whose interpreter is gone and whose watcher was killed as well."""
     for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
-        host, _, pid = container.labels[OWNER].partition(" ")
-        if host == socket.gethostname() and not _lives(int(pid)):
+        if _is_orphan(container.labels):
             _remove(container)
+    for network in client.networks.list(filters={"label": OWNER}):
+        if _is_orphan(network.attrs["Labels"]):
+            _remove_network(client, network)
+
+
+def _is_orphan(labels: Mapping[str, str]) -> bool:
+    host, _, pid = labels[OWNER].partition(" ")
+    return host == socket.gethostname() and not _lives(int(pid))
 
 
 def _lives(pid: int) -> bool:
@@ -286,6 +301,14 @@ def _lives(pid: int) -> bool:
 def _remove(container: Any) -> None:  # noqa: ANN401 docker comes without types
     with contextlib.suppress(APIError):  # somebody else does it
         container.remove(force=True, v=True)
+
+
+def _remove_network(client: docker.DockerClient, network: Any) -> None:  # noqa: ANN401
+    """Remove a network with all containers on it: those of SAM have no label of ours."""
+    for container in client.containers.list(all=True, filters={"network": network.id}, ignore_removed=True):
+        _remove(container)
+    with contextlib.suppress(APIError):
+        network.remove()
 
 
 if __name__ == "__main__":

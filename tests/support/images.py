@@ -59,11 +59,11 @@ def _postgres_15() -> Mapping[Path, str]:
 
 
 def _mysql() -> Mapping[Path, str]:
-    return {mysql.PACKAGES.fetch(): "", _busybox(): "usr/bin/busybox"}
+    return {mysql.PACKAGES.fetch(): "", busybox(): "usr/bin/busybox"}
 
 
 def _mariadb() -> Mapping[Path, str]:
-    return {mariadb.PACKAGES.fetch(): "", _busybox(): "bin/busybox"}
+    return {mariadb.PACKAGES.fetch(): "", busybox(): "bin/busybox"}
 
 
 def _mongo() -> Mapping[Path, str]:
@@ -101,7 +101,7 @@ def make(client: docker.DockerClient, recipe: Recipe) -> str:
     path = ":".join([*recipe.paths, "/usr/sbin", "/usr/bin", "/sbin", "/bin"])
     with tempfile.TemporaryFile() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            _fill(Contents(tar), recipe.trees())
+            fill(Contents(tar), recipe.trees())
         archive.seek(0)
         settings = [f"ENV PATH={path}", f"LABEL {MADE}=yes"]
         client.api.import_image_from_data(archive, repository=repository, tag=tag, changes=settings)
@@ -155,7 +155,7 @@ class Contents:
             self._tar.addfile(entry, content)
 
 
-def _fill(contents: Contents, trees: Mapping[Path, str]) -> None:
+def fill(contents: Contents, trees: Mapping[Path, str]) -> None:
     """Put the trees into one file system that belongs to root, with a shell and with what every server needs."""
     merged = not any((source / "lib").exists() for source, target in trees.items() if not target)
     for source, target in trees.items():
@@ -170,12 +170,12 @@ def _fill(contents: Contents, trees: Mapping[Path, str]) -> None:
     contents.entry("etc/passwd", text="root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n", mode=0o644)
 
 
-def _busybox() -> Path:
+def busybox() -> Path:
     return BASE.fetch() / "bin/busybox"
 
 
 def _applets() -> list[str]:
-    listed = subprocess.run([_busybox(), "--list"], capture_output=True, text=True, check=True)  # noqa: S603 ours
+    listed = subprocess.run([busybox(), "--list"], capture_output=True, text=True, check=True)  # noqa: S603 ours
     return [one for one in listed.stdout.split() if one != "busybox"]
 
 

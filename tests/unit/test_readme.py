@@ -61,7 +61,7 @@ ROOT = Path(__file__).parents[2]
 README = picture.README.read_text("utf-8")
 SHIPPED = sorted((ROOT / "shared/rotation").rglob("*.py"))
 TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")
-OWN_OPTIONS = {"query", "output", "region", "profile", "cli-binary-format"}
+OWN_OPTIONS = {"query", "output", "region", "profile", "cli-binary-format", "endpoint-url"}
 """Options of the AWS command line itself, which no service's model has."""
 
 FUNCTIONS = {
