@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import docker
 import pytest
 
-from tests.support import choice, containers
+from tests.support import choice, containers, leftovers, process
 from tests.support.postgresql import PostgresServer
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _lasting(client: docker.DockerClient) -> set[str]:
 
 def of(client: docker.DockerClient, workspace: str) -> list[Any]:
     """Return the containers of a workspace, stopped ones too."""
-    wanted = {"label": f"{containers.OWNED}={workspace}"}
+    wanted = {"label": f"{leftovers.OWNED}={workspace}"}
     found: list[Any] = client.containers.list(all=True, filters=wanted, ignore_removed=True)
     return found
 
@@ -132,16 +132,34 @@ def test_what_a_dead_run_left_goes_with_the_next(client: docker.DockerClient) ->
     image = choice.current().image("postgres")
     assert image
     dead, alive = (
-        client.containers.create(image.name, ["sleep", "60"], labels={containers.OWNER: f"{host} {pid}"})
+        client.containers.create(image.name, ["sleep", "60"], labels={leftovers.OWNER: f"{host} {pid}"})
         for pid in (gone.pid, os.getpid())
     )
     try:
         containers.DockerEngine()
-        kept = {one.id for one in client.containers.list(all=True, filters={"label": containers.OWNER})}
+        kept = {one.id for one in client.containers.list(all=True, filters={"label": leftovers.OWNER})}
         assert alive.id in kept
         assert dead.id not in kept
     finally:
         alive.remove()
+
+
+@pytest.mark.parametrize("how", ["by its own", "with the next run"])
+def test_a_network_goes_with_whoever_is_on_it(client: docker.DockerClient, how: str) -> None:
+    """That of a debugging session, also where SAM's containers, which have no label of ours, are still on it."""
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    theirs = {leftovers.OWNED: "/nowhere", leftovers.OWNER: f"{os.uname().nodename} {gone.pid}"}
+    image = choice.current().image("postgres")
+    assert image
+    network = client.networks.create("rotation-left", labels=leftovers.labels() if how == "by its own" else theirs)
+    on_it = client.containers.create(image.name, ["sleep", "60"], network=network.name)
+    on_it.start()
+    if how == "by its own":
+        leftovers.remove(str(process.workspace()))
+    else:
+        containers.DockerEngine()
+    assert on_it.id not in {one.id for one in client.containers.list(all=True, ignore_removed=True)}
 
 
 def test_leaving_a_server_removes_its_container(client: docker.DockerClient, authority: Authority) -> None:

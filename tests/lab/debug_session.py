@@ -3,7 +3,7 @@
 
 A database in a container and the function in SAM's meet on one Docker network. The emulated Secrets Manager listens
 at that network's gateway, which is this machine: a firewall that keeps containers from it ends the session at its
-first step. Whatever ends the session, containers and network go (tests.support.containers).
+first step. Whatever ends the session, containers and network go (tests.support.leftovers).
 """
 
 # ruff: noqa: S603 (the programs and their arguments are ours)
@@ -28,7 +28,7 @@ from botocore.config import Config
 from tests.lab import lambda_image, postgresql, runtime
 from tests.lab.report import Screen
 from tests.lab.theatre import REGION, Theatre
-from tests.support import choice, containers, images, process
+from tests.support import choice, containers, images, leftovers, process
 from tests.support.postgresql_address import SUPERUSER, Postgres
 from tests.support.secretsmanager.invocation import InvocationFailed
 from tests.support.secretsmanager.server import EmulatedSecretsManager
@@ -91,11 +91,11 @@ def network() -> Iterator[str]:
         typed([*shown("docker network create")[:-1], *_labels(), name])
         yield name
     finally:
-        containers.remove(str(process.workspace()))
+        leftovers.remove(str(process.workspace()))
 
 
 def _labels() -> Iterator[str]:
-    for label, value in containers.labels().items():
+    for label, value in leftovers.labels().items():
         yield f"--label={label}={value}"
 
 

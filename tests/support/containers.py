@@ -3,11 +3,8 @@
 A server's folder is mounted at its own path and the container shares the network of the host, so that settings,
 certificates, ports, log and socket are where a plain process has them, and no test knows the difference.
 
-Clean-up is our own, since Ryuk is an image that closed networks cannot pull. Every container carries the label
-OWNED with the path of the workspace (tests.support.process) that it belongs to. Whatever ends this interpreter, the
-workspace's watcher removes what carries it; what even the watcher left behind goes when the next run begins.
-No test makes a network or a named volume; an image's anonymous volumes go with their container. The network of a
-debugging session (tests.lab.debug_session) carries the same labels, and goes with whoever is on it.
+What is left behind goes by tests.support.leftovers. No test makes a network or a named volume; an image's anonymous
+volumes go with their container.
 """
 
 from __future__ import annotations
@@ -24,20 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import docker
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import ConnectionError as NoAnswer
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient, get_docker_host
 
-from tests.support import process
+from tests.support import leftovers, process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-OWNED: Final = "rotation-suite.workspace"
-OWNER: Final = "rotation-suite.owner"
 ROOT: Final = Path(__file__).parents[2]
 USUAL_SOCKET: Final = "unix:///var/run/docker.sock"
 ANSWER_SECONDS: Final = 10
@@ -86,7 +80,7 @@ class DockerEngine:
             self._options = self._client.info().get("SecurityOptions") or []
         except (DockerException, NoAnswer, OSError, ValueError) as reason:
             raise EngineUnavailableError("no Docker engine answers") from reason
-        _remove_orphans(self._client)
+        leftovers.remove_orphans(self._client)
 
     def holds(self, image: str) -> bool:
         """Tell whether an image is there."""
@@ -206,21 +200,6 @@ def identity() -> tuple[int, int]:
     return account.get("user", os.geteuid()), account.get("group", os.getegid())
 
 
-def labels() -> dict[str, str]:
-    """Return what tells containers and networks of this process from others'."""
-    return {OWNED: str(process.workspace()), OWNER: _owner(os.getpid())}
-
-
-def remove(workspace: str) -> None:
-    """Remove every container and network of a workspace, whether it runs or not."""
-    with contextlib.suppress(DockerException, NoAnswer):
-        client, wanted = docker.from_env(), {"label": f"{OWNED}={workspace}"}
-        for container in client.containers.list(all=True, filters=wanted, ignore_removed=True):
-            _remove(container)
-        for network in client.networks.list(filters=wanted):
-            _remove_network(client, network)
-
-
 def _started(
     image: str, command: list[str], environment: Mapping[str, str], entrypoint: Sequence[str]
 ) -> DockerContainer:
@@ -231,7 +210,7 @@ def _started(
         "network": "host",
         "user": f"{user}:{group}",
         "working_dir": "/",
-        "labels": labels(),
+        "labels": leftovers.labels(),
         "security_opt": ["label=disable"],  # SELinux would hide the folder
     }
     variables = {name: value for name, value in environment.items() if name != "PATH"}  # the image's own
@@ -247,18 +226,14 @@ def _started(
 def _leave_clean_up_behind() -> None:
     """Let the watcher of the workspace remove what is left, and an ordinary end do so before the folder goes."""
     workspace = str(process.workspace())
-    words = map(shlex.quote, (sys.executable, "-m", "tests.support.containers", workspace))
+    words = map(shlex.quote, (sys.executable, "-m", "tests.support.leftovers", workspace))
     process.at_the_end(f"cd {shlex.quote(str(ROOT))} && {' '.join(words)}")
     atexit.register(_remove_own, workspace, os.getpid())
 
 
 def _remove_own(workspace: str, owner: int) -> None:
     if os.getpid() == owner:  # not in a fork
-        remove(workspace)
-
-
-def _owner(pid: int) -> str:
-    return f"{socket.gethostname()} {pid}"
+        leftovers.remove(workspace)
 
 
 def _listens(address: str) -> bool:
@@ -271,45 +246,3 @@ def _listens(address: str) -> bool:
         probe.connect(path)
         return True
     return False
-
-
-def _remove_orphans(client: docker.DockerClient) -> None:
-    """Remove what runs of this machine left behind whose interpreter is gone and whose watcher was killed as well."""
-    for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
-        if _is_orphan(container.labels):
-            _remove(container)
-    for network in client.networks.list(filters={"label": OWNER}):
-        if _is_orphan(network.attrs["Labels"]):
-            _remove_network(client, network)
-
-
-def _is_orphan(labels: Mapping[str, str]) -> bool:
-    host, _, pid = labels[OWNER].partition(" ")
-    return host == socket.gethostname() and not _lives(int(pid))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
-
-
-def _remove(container: Any) -> None:  # noqa: ANN401 docker comes without types
-    with contextlib.suppress(APIError):  # somebody else does it
-        container.remove(force=True, v=True)
-
-
-def _remove_network(client: docker.DockerClient, network: Any) -> None:  # noqa: ANN401
-    """Remove a network with all containers on it: those of SAM have no label of ours."""
-    for container in client.containers.list(all=True, filters={"network": network.id}, ignore_removed=True):
-        _remove(container)
-    with contextlib.suppress(APIError):
-        network.remove()
-
-
-if __name__ == "__main__":
-    remove(sys.argv[1])
