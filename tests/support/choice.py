@@ -27,8 +27,10 @@ MATRIX: Final = {
 }
 """The images by name, with the versions for which the suite is meant."""
 USUAL: Final = {"postgres": "17", "mysql": "9", "mariadb": "10.11", "mongo": "6"}
-MADE: Final = ("postgres:17", "postgres:15", "mysql:9", "mariadb:10.11", "mongo:6")
+MADE_AT_FIRST: Final = ("postgres:17", "postgres:15", "mysql:9", "mariadb:10.11", "mongo:6")
 """What `make images` makes (tests.support.images)."""
+MADE: Final = (*MADE_AT_FIRST, "postgres:13", "postgres:14", "postgres:16", "postgres:18", "mariadb:11")
+"""What `make images IMAGES=all` makes."""
 NOTED_AS: Final = {
     "postgres": "PG_VERSION",
     "mysql": "MYSQL_VERSION",
@@ -107,7 +109,7 @@ class Choice:
     def _said(self, engine: containers.Engine, kind: str) -> str:
         name = f"{kind}:{self.version(kind)}"
         if not engine.holds(name):
-            made = "; `make images` makes it" if name in MADE else ""
+            made = f"; {_maker(name)} makes it" if name in MADE else ""
             return f"{name} (to be pulled; where that fails, {self._otherwise()}{made})"
         lacking = self._what_lacks(name)
         if lacking:
@@ -137,7 +139,12 @@ def _pull(engine: containers.Engine, name: str) -> None:
         engine.pull(name)
     except containers.EngineUnavailableError as reason:
         made = "makes it from packages" if name in MADE else f"makes {', '.join(MADE)} alone"
-        raise containers.EngineUnavailableError(f"{reason}: `make images` {made}") from reason
+        raise containers.EngineUnavailableError(f"{reason}: {_maker(name)} {made}") from reason
+
+
+def _maker(name: str) -> str:
+    """Name the command that makes an image, or all that there can be."""
+    return "`make images`" if name in MADE_AT_FIRST else f"`make images IMAGES={name if name in MADE else 'all'}`"
 
 
 def current() -> Choice:

@@ -52,7 +52,7 @@ class Packages:
         if not root.is_dir():
             _require_tools()
             cache.mkdir(parents=True, exist_ok=True)
-            with _only_one(cache / f"{self.key}.lock"):
+            with only_one(cache / f"{self.key}.lock"):
                 if not root.is_dir():
                     self._build(root)
         return root
@@ -164,7 +164,7 @@ def _run(command: Sequence[str | Path], source: IO[bytes] | int | None = subproc
 
 
 @contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
+def only_one(lock: Path) -> Iterator[None]:
     """Let one process fetch while others wait for what it fetched."""
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

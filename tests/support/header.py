@@ -25,7 +25,7 @@ def _others() -> str:
     return "; ".join(
         (
             f"MySQL: {_cached(mysql.PACKAGES, 'usr/sbin/mysqld')}",
-            f"MariaDB: {_cached(mariadb.PACKAGES, 'usr/sbin/mariadbd')}",
+            f"MariaDB: {_cached(mariadb.packages(), 'usr/sbin/mariadbd')}",
             f"MongoDB: {_wheel()}",
         )
     )

@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
 import docker
@@ -32,6 +33,7 @@ MADE: Final = "rotation-suite.made"
 BASE: Final = debian.Packages(
     "bookworm", ("busybox-static", "libc-bin", "libcurl4", "liblzma5", "libgcc-s1", "tzdata"), ("debconf",)
 )
+LIBRARIES: Final = debian.Packages("bookworm", ("libstdc++6",))
 MERGED: Final = ("bin", "sbin", "lib", "lib64")
 """Links of a Debian whose packages have everything below /usr."""
 IMPORT_SECONDS: Final = 300
@@ -54,6 +56,10 @@ def _postgres_wheel() -> Mapping[Path, str]:
     return {BASE.fetch(): "", servers.wheel_of_postgres(): "opt/postgresql"}
 
 
+def _postgres_of_npm(major: int) -> Mapping[Path, str]:
+    return {BASE.fetch(): "", LIBRARIES.fetch(): "", servers.tree_from_npm(major): "opt/postgresql"}
+
+
 def _postgres_15() -> Mapping[Path, str]:
     return {BASE.fetch(): "", servers.FROM_DEBIAN[15].fetch(): ""}
 
@@ -62,8 +68,9 @@ def _mysql() -> Mapping[Path, str]:
     return {mysql.PACKAGES.fetch(): "", busybox(): "usr/bin/busybox"}
 
 
-def _mariadb() -> Mapping[Path, str]:
-    return {mariadb.PACKAGES.fetch(): "", busybox(): "bin/busybox"}
+def _mariadb(version: str) -> Mapping[Path, str]:
+    root = mariadb.PACKAGES[version].fetch()
+    return {root: "", busybox(): "bin/busybox" if (root / "bin").exists() else "usr/bin/busybox"}
 
 
 def _mongo() -> Mapping[Path, str]:
@@ -74,13 +81,18 @@ RECIPES: Final = (
     Recipe("postgres:17", _postgres_wheel, "postgres", ["/opt/postgresql/bin"]),
     Recipe("postgres:15", _postgres_15, "postgres", ["/usr/lib/postgresql/15/bin"]),
     Recipe("mysql:9", _mysql, "mysqld"),
-    Recipe("mariadb:10.11", _mariadb, "mariadbd"),
+    Recipe("mariadb:10.11", partial(_mariadb, "10.11"), "mariadbd"),
     Recipe("mongo:6", _mongo, "mongod"),
+    *(
+        Recipe(f"postgres:{major}", partial(_postgres_of_npm, major), "postgres", ["/opt/postgresql/bin"])
+        for major in servers.FROM_NPM
+    ),
+    Recipe("mariadb:11", partial(_mariadb, "11"), "mariadbd"),
 )
 
 
 def main(wanted: Sequence[str]) -> int:
-    """Make the images that are missing, all of them or those that are named."""
+    """Make the images that are missing: the usual ones, those that are named, or `all`."""
     try:
         client = docker.from_env(timeout=IMPORT_SECONDS)
         client.ping()
@@ -88,7 +100,7 @@ def main(wanted: Sequence[str]) -> int:
         sys.stderr.write("make images: no Docker engine answers; start one (Debian: apt-get install docker.io)\n")
         return 1
     for recipe in RECIPES:
-        if wanted and recipe.name not in wanted:
+        if not {recipe.name, "all"} & set(wanted or choice.MADE_AT_FIRST):
             continue
         made = "is here" if client.images.list(recipe.name) else make(client, recipe)
         sys.stdout.write(f"    {recipe.name}: {made}\n")

@@ -8,20 +8,21 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tests.support import debian, process, servers
+from tests.support import choice, debian, process, servers
 from tests.support.mysql import MySQLServer
 
 if TYPE_CHECKING:
     import pymysql
 
-PACKAGES: Final = debian.Packages(
-    "bookworm",
-    ("mariadb-server-core", "mariadb-server", "libaio1", "liburing2", "libnuma1"),  # mariadb-server has the plugins
-    (
-        *("perl", "perl-base", "mariadb-common", "mysql-common", "mariadb-client", "galera-4", "libdbi-perl"),
-        *("gawk", "iproute2", "lsof", "passwd", "procps", "psmisc", "rsync", "socat"),
-    ),
+UNUSED: Final = (
+    *("perl", "perl-base", "mariadb-common", "mysql-common", "mariadb-client", "galera-4", "libdbi-perl"),
+    *("gawk", "iproute2", "lsof", "passwd", "procps", "psmisc", "rsync", "socat"),
 )
+SERVERS: Final = ("mariadb-server-core", "mariadb-server")  # the latter has the plugins
+PACKAGES: Final = {
+    "10.11": debian.Packages("bookworm", (*SERVERS, "libaio1", "liburing2", "libnuma1"), UNUSED),
+    "11": debian.Packages("trixie", (*SERVERS, "libaio1t64", "liburing2", "libnuma1"), UNUSED),
+}
 
 # What makes the system tables, in this order (mariadb-install-db); since 11 the files begin with mariadb_.
 SCRIPTS: Final = (
@@ -65,10 +66,18 @@ class MariaDBServer(MySQLServer):
         return [one for one in super()._arguments() if not one.startswith("--log-timestamps")]
 
 
+def packages() -> debian.Packages:
+    """Return those of the version that is asked for."""
+    version = choice.current().version("mariadb")
+    if version not in PACKAGES:
+        raise servers.ServerUnavailableError(f"no MariaDB {version} here: Debian has {', '.join(PACKAGES)}")
+    return PACKAGES[version]
+
+
 @functools.cache
 def _root() -> Path:
     try:
-        root = PACKAGES.fetch()
+        root = packages().fetch()
     except debian.DebianUnavailableError as reason:
         message = f"no MariaDB here, and none from Debian: {reason}"
         raise servers.ServerUnavailableError(message) from reason

@@ -263,6 +263,9 @@ class MongoReplicaSet:
 @functools.cache
 def program() -> Path:
     """Return a mongod that the servers' account may run, or say what would help."""
+    if not choice.current().is_usual("mongo"):
+        version, usual = choice.current().version("mongo"), choice.USUAL["mongo"]
+        raise servers.ServerUnavailableError(f"no MongoDB {version} here: the wheel has {usual} alone")
     for found in _places():
         copy = process.new_folder("mongod") / "mongod"
         shutil.copy(found, copy)

