@@ -78,8 +78,8 @@ def test_a_right_that_is_missing_is_named(stage: Stage, method: str) -> None:
 
 
 def test_the_statement_that_is_named_helps(stage: Stage) -> None:
-    """An admin that gets what the message asks for can change the password."""
-    user, admin = stage.user(), stage.admin()
+    """A user that gets what the message asks for can change the password."""
+    user, admin = stage.user(), stage.admin(options="")
     with stage.login(admin) as session:
         with pytest.raises(PermissionDenied) as denied:
             session.set_password(user.username, stage.password())
