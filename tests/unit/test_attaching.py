@@ -6,41 +6,32 @@ import ast
 import re
 from typing import Final
 
-import hcl2
 import pytest
 
-from tests.support.cloudformation import ROOT
+from tests.support.attaching import README, arguments_of, block, complaints, given_to
 from tests.support.secretsmanager.errors import ServiceError
 from tests.support.secretsmanager.schedule import check_rules
 
-README: Final = (ROOT / "README.md").read_text("utf-8")
-
-
-def block(language: str) -> str:
-    """Give the only block of a language, or of a language and a kind."""
-    (text,) = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    return str(text)
-
 
 def test_the_terraform_is_hcl_with_the_providers_arguments() -> None:
-    """Parsed by python-hcl2, not by Terraform, whose provider is not at hand; no variable is used undeclared."""
+    """No variable is used undeclared; `make attach` holds the arguments against the provider's own list."""
     text = block("hcl")
-    assert hcl2.loads(text)["resource"]
     assert set(re.findall(r"var\.(\w+)", text)) == set(re.findall(r'variable "(\w+)"', text))
-    assert 'resource "aws_secretsmanager_secret_rotation"' in text
-    given = set(re.findall(r"^ {2,4}(\w+) +(?:=|\{)", text, re.MULTILINE)) - {"type", "description"}
-    assert given == {
-        "secret_id",
-        "rotation_lambda_arn",
-        "rotate_immediately",
-        "rotation_rules",
-        "schedule_expression",
-        "duration",
-    }
+    resource, rules = given_to(text)
+    assert set(resource) == {"secret_id", "rotation_lambda_arn", "rotate_immediately", "rotation_rules"}
+    assert set(rules) == {"schedule_expression", "duration"}
+
+
+def test_an_argument_that_the_provider_has_not_is_found() -> None:
+    """The list is read from the provider's bindings; what is needed and not given is found, too."""
+    bindings = "class Config:\n    def __init__(self, *, secret_id: str, rotate_immediately: bool | None = None): ..."
+    taken = arguments_of(bindings, "Config")
+    assert complaints({"secret_id"}, taken) == []
+    assert complaints({"rotate_at_once"}, taken) == ["unknown: rotate_at_once", "missing: secret_id"]
 
 
 def test_the_cdk_is_python_with_the_properties_of_cloudformation() -> None:
-    """Parsed only: the library is not installed for a dozen lines. The names are those of the resource's properties."""
+    """Parsed only, with the names of the resource's properties; `make attach` synthesises it."""
     tree = ast.parse(block("python cdk"))
     (schedule,) = (
         node
