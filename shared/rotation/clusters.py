@@ -7,20 +7,28 @@ instance to ask for, and then that instance's own endpoint has to be the name.
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.errors import GuardViolation
+from rotation.resolution import names_of, plain
 from rotation.topology import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from rotation.model import Address
+    from rotation.model import Address, Deadline
 
     Cluster = Mapping[str, Any]
+
+KEPT: Final = 60.0
+"""
+Seconds for which the API's word is remembered, so that the steps of one rotation ask once.
+
+What is remembered is which names are of one cluster. Which server is behind a name is asked of DNS and of the server
+every time, and what another name (a CNAME) stands for is looked up every time.
+"""
 
 _CLUSTERS: Final = Listing("rds", "describe_db_clusters", "DBClusters", "Marker", "Marker")
 _INSTANCES: Final = Listing("rds", "describe_db_instances", "DBInstances", "Marker", "Marker")
@@ -30,30 +38,53 @@ _GLOBAL: Final = Listing("rds", "describe_global_clusters", "GlobalClusters", "M
 class RdsClusters:
     """The clusters of this account and Region."""
 
-    def __init__(self, client: Callable[[], Any]) -> None:
+    def __init__(self, client: Callable[[], Any], clock: Callable[[], float] = time.monotonic) -> None:
         """Keep how to make the client, which most rotations never need."""
         self._client = client
+        self._clock = clock
+        self._learn_nothing()
 
-    def writer_of(self, address: Address) -> Address | None:
+    def writer_of(self, address: Address, deadline: Deadline) -> Address | None:
         """
         Give the endpoint that leads to the writer of the cluster that the address names in any way.
 
-        One call tells of the endpoints of clusters; that of an instance takes another one. Raises GuardViolation
-        in a secondary Region of a global database.
+        One call tells of the endpoints of clusters; that of an instance, and a global one, take another. Raises
+        GuardViolation in a secondary Region of a global database.
         """
+        self.forget(self._clock() - KEPT)
         where = address.host or address.cluster
-        cluster = self._named(address.cluster) if address.cluster else self._with_host(address.host)
+        cluster = self._named(address.cluster) if address.cluster else self._with_host(address.host, deadline)
         if cluster is None:
             return None
         members: Sequence[Mapping[str, Any]] = cluster.get("DBClusterMembers", ())
         if members and not any(member.get("IsClusterWriter") for member in members):
+            self._learn_nothing()  # a refusal is never remembered
             raise self._elsewhere(cluster, where)
         return replace(address, host=cluster["Endpoint"], port=address.port or cluster["Port"], cluster="")
 
+    def forget(self, since: float) -> None:
+        """Forget what was learnt before that point in time."""
+        if self._since < since:
+            self._learn_nothing()
+
+    def _learn_nothing(self) -> None:
+        self._since = self._clock()
+        self._clusters: dict[str, Cluster] = {}
+        """By their ARNs."""
+        self._all_known = False
+        self._places: dict[str, str] = {}
+        """The ARN of the cluster, by an endpoint that it does not name itself: an instance's, or the global one."""
+
+    def _learn(self, where: str, **request: Any) -> None:  # noqa: ANN401 the API's
+        found = self._all(_CLUSTERS, where, **request)
+        self._clusters |= {one["DBClusterArn"]: one for one in found}
+
     def _named(self, identifier: str) -> Cluster:
-        wanted = {"Name": "db-cluster-id", "Values": [identifier]}
-        cluster = next(iter(self._all(_CLUSTERS, identifier, Filters=[wanted])), None)
+        if self._identified(identifier) is None:
+            self._learn(identifier, Filters=[{"Name": "db-cluster-id", "Values": [identifier]}])
+        cluster = self._identified(identifier)
         if cluster is None or "Endpoint" not in cluster:
+            self._learn_nothing()
             raise GuardViolation(
                 "The secret's dbClusterIdentifier names a cluster that has no endpoint",
                 where=identifier,
@@ -61,36 +92,50 @@ class RdsClusters:
             )
         return cluster
 
-    def _with_host(self, host: str) -> Cluster | None:
+    def _identified(self, identifier: str) -> Cluster | None:
+        return next((one for one in self._clusters.values() if one["DBClusterIdentifier"] == identifier), None)
+
+    def _with_host(self, host: str, deadline: Deadline) -> Cluster | None:
         """Find the cluster with this endpoint: its own, its readers', a custom one, an instance's, the global one."""
-        names = _names(host)
-        clusters = list(self._all(_CLUSTERS, host))
-        found = next((one for one in clusters if not names.isdisjoint(_endpoints(one))), None)
-        if found is None:
-            identifier = self._identifier(host, names)
-            found = next((one for one in clusters if one["DBClusterIdentifier"] == identifier), None)
-        return found or self._of_global_endpoint(host, names, clusters)
+        names = names_of(host, deadline)
+        found = self._known_by(host, names)
+        if found is None and not self._all_known:
+            self._learn(host)
+            self._all_known = True
+            found = self._known_by(host, names)
+        return found or self._of_global_endpoint(host, names)
 
-    def _identifier(self, host: str, names: Iterable[str]) -> str | None:
-        """Find the cluster of the instance that has this endpoint."""
-        wanted = {"Name": "db-instance-id", "Values": sorted({name.partition(".")[0] for name in names})}
-        for instance in self._all(_INSTANCES, host, Filters=[wanted]):
-            if _plain(instance.get("Endpoint", {}).get("Address", "")) in names:
-                return str(instance.get("DBClusterIdentifier", ""))
-        return None
+    def _known_by(self, host: str, names: Iterable[str]) -> Cluster | None:
+        """Find it among the clusters that are known, by their own endpoints first."""
+        own = (one for one in self._clusters.values() if not _endpoints(one).isdisjoint(names))
+        return next(own, None) or self._of_instance(host, names)
 
-    def _of_global_endpoint(self, host: str, names: Iterable[str], clusters: Sequence[Cluster]) -> Cluster | None:
+    def _of_instance(self, host: str, names: Iterable[str]) -> Cluster | None:
+        """Find the cluster of the instance that has this endpoint; all of a cluster's are asked for at once."""
+        firsts = {name.partition(".")[0] for name in names}
+        for one in self._clusters.values():
+            members = {member["DBInstanceIdentifier"] for member in one.get("DBClusterMembers", ())}
+            if not members.isdisjoint(firsts) and self._places.keys().isdisjoint(names):
+                wanted = {"Name": "db-cluster-id", "Values": [one["DBClusterIdentifier"]]}
+                for instance in self._all(_INSTANCES, host, Filters=[wanted]):
+                    self._places[plain(instance.get("Endpoint", {}).get("Address", ""))] = one["DBClusterArn"]
+        return self._at(names)
+
+    def _at(self, names: Iterable[str]) -> Cluster | None:
+        arn = next((self._places[name] for name in names if name in self._places), "")
+        return self._clusters.get(arn)
+
+    def _of_global_endpoint(self, host: str, names: Iterable[str]) -> Cluster | None:
         """Find the writing cluster of the global database that has this endpoint."""
         if not any(".global-" in name for name in names):  # no other endpoint is worth another call
             return None
         for one in self._all(_GLOBAL, host):
-            if _plain(one.get("Endpoint", "")) in names:
-                arn = _writer_arn(one)
-                here = next((cluster for cluster in clusters if cluster["DBClusterArn"] == arn), None)
-                if here is None:
-                    raise _secondary(host, arn)
-                return here
-        return None
+            self._places[plain(one.get("Endpoint", ""))] = _writer_arn(one)
+        arn = next((self._places[name] for name in names if name in self._places), None)
+        if arn is not None and arn not in self._clusters:
+            self._learn_nothing()
+            raise _secondary(host, arn)
+        return self._at(names)
 
     def _elsewhere(self, cluster: Cluster, where: str) -> GuardViolation:
         """Say where the writer of a cluster without one is."""
@@ -120,17 +165,4 @@ def _writer_arn(one: Mapping[str, Any]) -> str:
 
 def _endpoints(cluster: Cluster) -> set[str]:
     own = (cluster.get("Endpoint", ""), cluster.get("ReaderEndpoint", ""), *cluster.get("CustomEndpoints", ()))
-    return {_plain(name) for name in own} - {""}
-
-
-def _plain(name: str) -> str:
-    return name.lower().removesuffix(".")
-
-
-def _names(host: str) -> frozenset[str]:
-    """Give the host's name, and the one that it is another name of."""
-    names = {_plain(host)}
-    with suppress(OSError, UnicodeError):
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME)
-        names |= {_plain(str(entry[3])) for entry in found}
-    return frozenset(names - {""})
+    return {plain(name) for name in own} - {""}

@@ -128,7 +128,11 @@ class Handler:
         """Give the engine; for servers in clusters, one that finds the writer."""
         if not self._engine.traits.clustered:
             return self._engine
-        return Following(self._engine, RdsClusters(lambda: self._client("rds")), observer)
+        return Following(self._engine, self._clusters, observer)
+
+    @cached_property
+    def _clusters(self) -> RdsClusters:
+        return RdsClusters(lambda: self._client("rds"))
 
     @cached_property
     def _session(self) -> botocore.session.Session:

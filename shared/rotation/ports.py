@@ -208,13 +208,16 @@ class Topology(Protocol):
 class Clusters(Protocol):
     """Which server of a cluster takes changes, by the control plane's word."""
 
-    def writer_of(self, address: Address) -> Address | None:
+    def writer_of(self, address: Address, deadline: Deadline) -> Address | None:
         """
         Give where the writer of the address's cluster is; None where the control plane knows no such address.
 
         Raises GuardViolation where that cluster has no writer here, and StoreError with the permission or the
         endpoint that is missing where the control plane cannot be asked.
         """
+
+    def forget(self, since: float) -> None:
+        """Forget what was learnt before that point in time (``time.monotonic``): it has led to no writer."""
 
 
 class Observer(Protocol):

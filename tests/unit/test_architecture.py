@@ -41,9 +41,10 @@ CORE: Final = frozenset(
 
 OUTSIDE: Final = {
     "rotation.topology": PORTS,
-    "rotation.clusters": PORTS | {"rotation.topology"},
+    "rotation.clusters": PORTS | {"rotation.topology", "rotation.resolution"},
     "rotation.stores": PORTS | {"rotation.stores"},
-    "rotation.engines": PORTS | {"rotation.engines"},
+    "rotation.engines": PORTS | {"rotation.engines", "rotation.resolution"},
+    "rotation.resolution": VALUES,
     "rotation.telemetry": PORTS,
 }
 """What stands around the core, and what of the library it may know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -72,6 +73,7 @@ class Cluster:
     before: Callable[[str], object] = lambda _: None
     unsafe: tuple[str, ...] = ()
     slept: list[float] = field(default_factory=list)
+    doubted: list[float] = field(default_factory=list)
     asleep: Callable[[], object] = lambda: None
 
     def __post_init__(self) -> None:
@@ -86,7 +88,10 @@ class Cluster:
         session = MemoryEngine(self.servers[number]).connect(replace(address, host=HOST), credential, deadline)
         return Member(session, self, number)
 
-    def writer_of(self, address: Address) -> Address | None:
+    def forget(self, since: float) -> None:
+        self.doubted.append(since)
+
+    def writer_of(self, address: Address, _deadline: Deadline) -> Address | None:
         self.asked += 1
         if isinstance(self.known, Exception):
             raise self.known
@@ -193,6 +198,8 @@ def test_a_lock_that_another_had_meanwhile(cluster: Cluster, monkeypatch: pytest
 
 def test_stale_names_are_waited_for(cluster: Cluster) -> None:
     """While the cluster's own name still leads to the old writer, it is tried again until it moves."""
+    begun = time.monotonic()
+    cluster.engine = Following(cluster, cluster, cluster.notes)
     cluster.names[WRITER.host] = 1
     turns = iter(range(3))
 
@@ -204,7 +211,9 @@ def test_stale_names_are_waited_for(cluster: Cluster) -> None:
     with cluster.login() as session:
         session.set_password("app", NEW)
     assert cluster.slept == [PAUSE] * 3
-    assert cluster.asked == 1
+    assert cluster.asked == 2
+    assert begun <= cluster.doubted[0] <= time.monotonic()
+    assert len(cluster.doubted) == 1
 
 
 def test_the_user_changed_its_password_before_the_move(lagging: Cluster) -> None:

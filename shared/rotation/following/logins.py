@@ -39,20 +39,21 @@ class Following:
         self._clusters = clusters
         self._observer = observer
         self._writers: dict[tuple[str, str], Address | None] = {}
+        self._begun, self._doubted = time.monotonic(), False
         self.obstacle: StoreError | None = None
         """Why the control plane could not be asked."""
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> FollowingSession:
         """Log in where the address says; a reader that lags behind is given time."""
         if not address.host:
-            address = self._in_cluster(address)
+            address = self._in_cluster(address, deadline)
         session = self._proven(address, credential, deadline)
         return FollowingSession(self, session, address, credential, deadline)
 
-    def _in_cluster(self, address: Address) -> Address:
+    def _in_cluster(self, address: Address, deadline: Deadline) -> Address:
         """Give where the cluster's writer is, asked for once an invocation."""
         key = address.host, address.cluster
-        found = self._writers.get(key) or self._clusters.writer_of(address)
+        found = self._writers.get(key) or self._clusters.writer_of(address, deadline)
         self._writers[key] = found
         return address if found is None else _at(address, found)
 
@@ -74,17 +75,24 @@ class Following:
                 attempt.extend_to(deadline)
                 return cast("MemberSession", session)
 
-    def elsewhere(self, address: Address) -> Address | None:
+    def elsewhere(self, address: Address, deadline: Deadline) -> Address | None:
         """Give the writer's address where it is another one; None where it is not, or cannot be learnt."""
         key = address.host, address.cluster
         if key not in self._writers:
             self._writers[key] = None
             try:
-                self._writers[key] = self._clusters.writer_of(address)
+                self._writers[key] = self._clusters.writer_of(address, deadline)
             except StoreError as error:
                 self.obstacle = error
         found = self._writers[key]
         return _at(address, found) if found is not None and found.host != address.host else None
+
+    def doubt(self) -> None:
+        """Have the control plane asked once more, unless its word is of this very invocation."""
+        if not self._doubted:
+            self._clusters.forget(self._begun)
+            self._writers.clear()
+        self._doubted = True
 
     def tell_of_move(self, address: Address) -> None:
         """Say that a reader was met."""
@@ -106,12 +114,12 @@ class Following:
         try:
             return self.awake(address, credential, deadline)
         except TlsFailed:  # another name of the host (a CNAME) is not in its certificate; the endpoint's own is
-            writer = self.elsewhere(address)
+            writer = self.elsewhere(address, deadline)
             if writer is None:
                 raise
             return self.awake(writer, credential, deadline)
         except AuthenticationFailed as refusal:
-            writer = self.elsewhere(address)
+            writer = self.elsewhere(address, deadline)
             if writer is None:
                 raise
             return self._caught_up(address, writer, credential, deadline, refusal)

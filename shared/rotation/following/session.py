@@ -172,12 +172,14 @@ class FollowingSession:
         engine, search = self._engine, self._deadline.within(TAKEOVER)
         self._session.__exit__(None, None, None)
         engine.tell_of_move(self._address)
-        self._place = engine.elsewhere(self._address) or self._address
+        self._place = engine.elsewhere(self._address, self._deadline) or self._address
         while not self._log_in().takes_changes():
             if search.remaining() < LAST + PAUSE:
                 raise engine.no_writer(self._address, refusal)
             self._session.__exit__(None, None, None)
             time.sleep(PAUSE)
+            engine.doubt()
+            self._place = engine.elsewhere(self._address, self._deadline) or self._address
         for tell in self._told:
             tell(self._session)
 

@@ -14,9 +14,9 @@ from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import TLS, UNREACHABLE, UNRESOLVED, number_of, refusal
 from rotation.engines.mysql.session import MySQLSession
 from rotation.engines.mysql.wire import dial, verifying
-from rotation.engines.resolution import resolve
 from rotation.errors import TlsFailed, Unreachable
 from rotation.model import Limits, Traits
+from rotation.resolution import resolve
 
 if TYPE_CHECKING:
     import socket

@@ -15,9 +15,9 @@ from rotation.engines.postgresql.faults import ENGINE, LATE
 from rotation.engines.postgresql.refusals import UNRESOLVED, decode, refusal
 from rotation.engines.postgresql.roles import fitting
 from rotation.engines.postgresql.session import PostgreSQLSession
-from rotation.engines.resolution import resolve
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
 from rotation.model import Limits, Traits
+from rotation.resolution import resolve
 
 if TYPE_CHECKING:
     import socket

@@ -22,8 +22,8 @@ import redshift_connector
 
 from rotation.engines import tls
 from rotation.engines.redshift.faults import ENGINE, LATE, REFUSED, UNRESOLVED
-from rotation.engines.resolution import resolve
 from rotation.errors import EngineError, TlsFailed, Unreachable
+from rotation.resolution import resolve
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -1,4 +1,4 @@
-"""The addresses of a host, looked up within a deadline."""
+"""The addresses and the names of a host, looked up within a deadline."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from rotation.engines.resolution import resolve
 from rotation.model import Deadline
+from rotation.resolution import NAMES_SECONDS, names_of, resolve
 
 
 def test_a_host_has_its_addresses_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,4 +38,32 @@ def test_a_resolver_that_stays_silent_is_left_behind(monkeypatch: pytest.MonkeyP
     begin = time.monotonic()
     assert resolve("db.example", 5432, Deadline(0.1)) == []
     assert time.monotonic() - begin < 0.5
+    ended.set()
+
+
+# Names
+
+
+def test_a_host_has_all_names_of_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each link of a chain of CNAMEs, as the C library tells of them, in plain form."""
+    chain = ("orders-1.rds.example.", ["db.example", "Orders.Cluster.example"], ["10.0.0.1"])
+    monkeypatch.setattr(socket, "gethostbyname_ex", lambda _: chain)
+    assert names_of("DB.example.", Deadline(1)) == {"db.example", "orders.cluster.example", "orders-1.rds.example"}
+
+
+def test_a_host_that_nobody_knows_has_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is made up."""
+    monkeypatch.setattr(socket, "gethostbyname_ex", _unknown)
+    assert names_of("db.example", Deadline(1)) == {"db.example"}
+
+
+def test_names_are_not_waited_for_as_long_as_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A silent resolver costs a few seconds of the step at most."""
+    ended = threading.Event()
+    monkeypatch.setattr("rotation.resolution.NAMES_SECONDS", 0.1)
+    monkeypatch.setattr(socket, "gethostbyname_ex", lambda _: ended.wait(5) and ("", [], []))
+    begin = time.monotonic()
+    assert names_of("db.example", Deadline(60)) == {"db.example"}
+    assert time.monotonic() - begin < 1
+    assert NAMES_SECONDS < 10
     ended.set()
