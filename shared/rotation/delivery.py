@@ -11,6 +11,8 @@ from rotation.errors import VersionNotFound
 from rotation.model import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from rotation.model import Deadline, Secret, StoredVersion
     from rotation.ports import Engine, Observer, SecretStore, Topology
     from rotation.settings import Settings
@@ -27,6 +29,8 @@ class Delivery:
     settings: Settings
     observer: Observer
     deadline: Deadline
+    names_of: Callable[[str, Deadline], Iterable[str]] = lambda host, _: (host,)
+    """What else a host is called."""
     refusals: int = 0
     """Logins that the server refused in this invocation."""
     staged: StoredVersion | None = field(default=None, repr=False)

@@ -19,6 +19,7 @@ from rotation.following import Following
 from rotation.machine import advance
 from rotation.model import Deadline, Step
 from rotation.passwords import policy_for
+from rotation.resolution import names_of
 from rotation.settings import Settings
 from rotation.stores.secrets_manager import SecretsManagerStore
 from rotation.telemetry import Telemetry
@@ -122,6 +123,7 @@ class Handler:
             settings=self._settings,
             observer=observer,
             deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
+            names_of=names_of,
         )
 
     def _following(self, observer: Observer) -> Engine:

@@ -9,6 +9,7 @@ from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
 from rotation.passwords import policy_for
 from rotation.strategies import strategy_for
+from rotation.strategies.access import require_own_name
 from rotation.strategies.labels import require_no_rotation
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def create(delivery: Delivery) -> None:
             remedy="Store the user's present credential as AWSCURRENT, then rotate again.",
         ) from None
     strategy = strategy_for(current, delivery.settings)
+    require_own_name(delivery, current)
     username, provenance = strategy.propose(delivery, current)
     value = secret_format.render(current, Credential(username, _new_password(delivery, current)), provenance)
     stored = delivery.store.stage_pending(delivery.token, value)
@@ -71,6 +73,7 @@ def dry_run(delivery: Delivery) -> None:
     """Check all that a rotation will need, change nothing, and tell people what one would do."""
     current = delivery.current
     strategy = strategy_for(current, delivery.settings)
+    require_own_name(delivery, current)
     strategy.propose(delivery, current)
     changes = strategy.rehearse(delivery, current, _new_password(delivery, current))
     delivery.store.check_labels(current.version)

@@ -81,6 +81,8 @@ class MemoryStage:
         self.engine = MemoryEngine(self.server)
         self.topology = Nowhere()
         self.notes = Notes()
+        self.aliases: dict[str, str] = {}
+        """What a name is another name (a CNAME) of."""
         self.late = 0.0
         """Seconds by which the clock has jumped: an invocation that was under way has so much less time left."""
         self.needed_rights = set(self.server.accounts["app"].rights)
@@ -96,6 +98,7 @@ class MemoryStage:
             settings=self.settings,
             observer=self.notes,
             deadline=Deadline(60, lambda: time.monotonic() + self.late),
+            names_of=lambda host, _: (host, self.aliases.get(host, host)),
         )
 
     def step(self, step: Step, token: str) -> None:

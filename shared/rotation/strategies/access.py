@@ -24,6 +24,7 @@ MOST_REFUSALS: Final = 4
 
 
 _PROXY: Final = re.compile(r".+\.proxy-[a-z0-9-]+\.[a-z0-9-]+\.rds\.amazonaws\.com(\.cn)?\.?", re.IGNORECASE)
+_AMAZON: Final = re.compile(r".+\.rds\.amazonaws\.com(\.cn)?\.?|[0-9.]+|.*:.*", re.IGNORECASE)
 
 
 class Accepted(NamedTuple):
@@ -148,13 +149,20 @@ def read_admin(delivery: Delivery, secret: Secret) -> Secret:
     return admin
 
 
-def require_database(secret: Secret) -> None:
+def require_own_name(delivery: Delivery, secret: Secret) -> None:
+    """Raise GuardViolation where the host is another name (a CNAME) of an RDS Proxy."""
+    host = secret.address.host
+    if host and not _AMAZON.fullmatch(host):  # what RDS itself names is no other name of a proxy
+        require_database(secret, delivery.names_of(host, delivery.deadline))
+
+
+def require_database(secret: Secret, names: Iterable[str] = ()) -> None:
     """
     Raise GuardViolation where the host is an RDS Proxy: it knows AWSCURRENT alone, and refuses what is to be proven.
 
     No other host has such a name (RDS user guide, "Connecting to a database through RDS Proxy").
     """
-    if _PROXY.fullmatch(secret.address.host):
+    if any(_PROXY.fullmatch(name) for name in (secret.address.host, *names)):
         raise GuardViolation(
             "The host is an RDS Proxy, which accepts nothing but AWSCURRENT",
             where=str(secret.address),
@@ -194,6 +202,7 @@ def _read(delivery: Delivery, arn: str) -> Secret:
         lambda: delivery.topology.locate(delivery.store.tags_of(arn)),
     )
     require_database(admin)
+    require_own_name(delivery, admin)
     users = delivery.current.address.auth_database or ""
     return replace(admin, address=replace(admin.address, users_database=users))
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rotation.errors import GuardViolation
 from rotation.model import Stage
 from rotation.settings import Settings
+from rotation.steps import dry_run
+from rotation.strategies.access import require_own_name
 from tests.support.memory_engine import ADMIN, HOST
 from tests.support.stage import ADMIN_ARN, MemoryStage
+
+if TYPE_CHECKING:
+    from rotation.model import Deadline
 
 PROXIES = (
     "shop.proxy-abc123xyz.eu-west-1.rds.amazonaws.com",
@@ -61,3 +67,63 @@ def test_an_admin_behind_a_proxy(rotation: dict[str, object]) -> None:
     document = {"engine": "memory", "host": PROXIES[0], "username": ADMIN, "password": "admin-password", **rotation}
     stage.store.admins[ADMIN_ARN] = json.dumps(document)
     assert "an admin's secret" in refusal(stage).remedy
+
+
+# Another name of a proxy
+
+
+@pytest.mark.parametrize("admin", [True, False])
+def test_a_cname_of_a_proxy_in_place_of_the_database(*, admin: bool) -> None:
+    """Whatever the host is called, a proxy is refused before anything is stored."""
+    stage = MemoryStage(admin=admin, host="db.example.com")
+    stage.aliases["db.example.com"] = PROXIES[0]
+    token = stage.store.rotate()
+    error = stage.play(token)
+    assert isinstance(error, GuardViolation)
+    assert '"rotation": {"host": …}' in error.remedy
+    assert token not in stage.store.values
+    assert stage.server.accepted == stage.server.refused == []
+
+
+def test_a_cname_of_an_admins_proxy() -> None:
+    """The admin's own host is looked at, too."""
+    stage = MemoryStage(admin=True)
+    document = {"engine": "memory", "host": "db.example.com", "username": ADMIN, "password": "admin-password"}
+    stage.store.admins[ADMIN_ARN] = json.dumps(document)
+    stage.aliases["db.example.com"] = PROXIES[0]
+    assert "an admin's secret" in refusal(stage).remedy
+
+
+def test_a_dry_run_sees_it_too() -> None:
+    """Nothing else would be tried either."""
+    stage = MemoryStage(host="db.example.com")
+    stage.aliases["db.example.com"] = PROXIES[0]
+    with pytest.raises(GuardViolation, match="RDS Proxy"):
+        dry_run(stage.delivery("token"))
+
+
+@pytest.mark.parametrize("host", ["orders.cluster-abc123xyz.eu-west-1.rds.amazonaws.com", "10.0.0.1", "fd00::1", HOST])
+def test_a_name_that_is_none_of_a_proxy(host: str) -> None:
+    """What RDS itself names, and an address, are not looked up; any other name is."""
+    asked: list[str] = []
+
+    def names_of(host: str, _deadline: Deadline) -> list[str]:
+        asked.append(host)
+        return asked
+
+    delivery = replace(MemoryStage(host=host).delivery("token"), names_of=names_of)
+    require_own_name(delivery, delivery.current)
+    assert asked == ([host] if host == HOST else [])
+
+
+def test_a_cluster_without_a_host_has_no_other_name() -> None:
+    """There is nothing to look up."""
+    delivery = replace(MemoryStage().delivery("token"), names_of=lambda *_: pytest.fail("it was looked up"))
+    secret = delivery.current
+    require_own_name(delivery, replace(secret, address=replace(secret.address, host="", cluster="orders")))
+
+
+def test_a_pair_behind_a_cname_of_a_proxy() -> None:
+    """With the database's own endpoint beside it, the proxy still has to know both users."""
+    behind = BEHIND | {"host": "db.example.com"}
+    assert "PROXY_KNOWS_BOTH_USERS" in refusal(MemoryStage(admin=True, **behind)).remedy
