@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tests.lab.client import Rejected
 from tests.support.aurora.api import describing
-from tests.support.aurora.names import DOMAIN, WRITER, resolving
+from tests.support.aurora.names import WRITER, resolving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,9 +47,9 @@ class ClusterScene:
         """Tell the function where the RDS API is."""
         return {"AWS_ENDPOINT_URL_RDS": self.api}
 
-    def fail_over(self) -> None:
-        """Kill the writer, and let the reader take over."""
-        self.cluster.fail_over()
+    def fail_over(self, *, losing: bool = False) -> None:
+        """Kill the writer, and let the reader take over; with ``losing``, without what it lacks."""
+        self.cluster.fail_over(losing=losing)
         self.failovers += 1
         self.stand()
 
@@ -79,7 +79,7 @@ def standing(cluster: AuroraCluster[Any], scene: Callable[[Any], ClusterScene]) 
     with ExitStack() as stack:
         stack.enter_context(cluster)
         stack.enter_context(resolving())
-        api, asked = stack.enter_context(describing(cluster.described, DOMAIN))
+        api, asked = stack.enter_context(describing(cluster.described))
         made = scene(cluster.primary)
         made.stand_on(cluster, api, asked)
         yield made

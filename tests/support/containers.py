@@ -160,6 +160,11 @@ class ContainerProcess:
         with contextlib.suppress(APIError):
             self._wrapped.kill(signal=number.name)
 
+    def kill(self) -> None:
+        """Kill all that runs in the container."""
+        self.signal(signal.SIGKILL)
+        self.stop()
+
     def stop(self, seconds: float = process.STOP_SECONDS) -> None:
         """Ask the server to stop, insist when it does not, and remove the container with its volumes."""
         self.signal(signal.SIGINT)

@@ -79,8 +79,7 @@ class PostgresServer(Postgres):
         """Make the data folder and start the server."""
         self._folder = process.new_folder("postgresql")
         try:
-            template, self.password = _template(self.installation)
-            shutil.copytree(template, self.data)
+            self._fill()
             self._write_access()
             if self.bundle:
                 self._place_certificate(*(self._certificate or self._authority.issue("localhost")))
@@ -96,6 +95,11 @@ class PostgresServer(Postgres):
         self.stop()
         if self._folder:
             process.remove(self._folder)
+
+    def _fill(self) -> None:
+        """Make the data folder."""
+        template, self.password = _template(self.installation)
+        shutil.copytree(template, self.data)
 
     @property
     def folder(self) -> Path:

@@ -167,6 +167,9 @@ class Running(Protocol):
     def stop(self) -> None:
         """Stop it, and wait until it is gone."""
 
+    def kill(self) -> None:
+        """End it and all that it started by SIGKILL, so that nobody can say a word any more."""
+
 
 class Place(Protocol):
     """Where the programs of a server run."""
@@ -245,6 +248,15 @@ class ServerProcess:
         """Send a signal; nothing happens when the server is gone."""
         self._child.send_signal(number)
 
+    def kill(self) -> None:
+        """Kill the server and its children, which it must not see die one by one."""
+        self.signal(signal.SIGSTOP)
+        for child in _children(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self.signal(signal.SIGKILL)
+        self.stop()
+
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """Ask the server to stop, insist when it does not, and wait until it is gone."""
         self._child.send_signal(signal.SIGINT)
@@ -257,6 +269,16 @@ class ServerProcess:
             if not self.alive:
                 self._mark.unlink(missing_ok=True)
                 _running.discard(self)
+
+
+def _children(pid: int) -> list[int]:
+    """Find the processes whose parent it is (proc(5): the second field after the name in brackets)."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(file.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[1]) == pid:
+                found.append(int(file.parent.name))
+    return found
 
 
 def _clear(folder: Path, watcher: subprocess.Popen[bytes], owner: int) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+from tests.support.aurora.names import DOMAIN, GLOBAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_ITEMS: Final = {"DBClusterMembers": "DBClusterMember", "CustomEndpoints": "member"}
+_ITEMS: Final = {
+    "DBClusterMembers": "DBClusterMember",
+    "CustomEndpoints": "member",
+    "GlobalClusterMembers": "GlobalClusterMember",
+}
 _NAMESPACE: Final = 'xmlns="http://rds.amazonaws.com/doc/2014-10-31/"'
 
 
 @contextmanager
-def describing(described: Callable[[], Mapping[str, object]], domain: str) -> Iterator[tuple[str, list[str]]]:
-    """Answer DescribeDBClusters and DescribeDBInstances; gives the service's address and what it was asked."""
+def describing(described: Callable[[], Mapping[str, Any]]) -> Iterator[tuple[str, list[str]]]:
+    """Describe clusters, instances and global databases; gives the service's address and what it was asked."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -26,13 +32,7 @@ def describing(described: Callable[[], Mapping[str, object]], domain: str) -> It
             request = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             (action,) = request["Action"]
             asked.append(action)
-            cluster = described()
-            found = f"<DBClusters><DBCluster>{_xml(cluster)}</DBCluster></DBClusters>"
-            if action == "DescribeDBInstances":
-                wanted = {value for name, values in request.items() if ".Values." in name for value in values}
-                found = (
-                    f"<DBInstances>{''.join(_instance(one, cluster, domain) for one in sorted(wanted))}</DBInstances>"
-                )
+            found = _ANSWERS[action](described(), _wanted(request))
             body = (
                 f"<{action}Response {_NAMESPACE}><{action}Result>{found}</{action}Result></{action}Response>".encode()
             )
@@ -51,12 +51,41 @@ def describing(described: Callable[[], Mapping[str, object]], domain: str) -> It
         server.shutdown()
 
 
-def _instance(name: str, cluster: Mapping[str, object], domain: str) -> str:
-    if not name.startswith(f"{cluster['DBClusterIdentifier']}-"):
-        return ""
-    place = {"Address": f"{name}.{domain}", "Port": cluster["Port"]}
+def _wanted(request: Mapping[str, list[str]]) -> set[str]:
+    """Give the clusters that are meant, by the filter or the identifier; none where all are."""
+    named = request.get("DBClusterIdentifier", [])
+    names = {value for name, values in request.items() if ".Values." in name for value in values}
+    return names | {name.rpartition(":")[2] for name in named}
+
+
+def _clusters(cluster: Mapping[str, Any], wanted: set[str]) -> str:
+    known = not wanted or cluster["DBClusterIdentifier"] in wanted
+    return f"<DBClusters>{f'<DBCluster>{_xml(cluster)}</DBCluster>' if known else ''}</DBClusters>"
+
+
+def _instances(cluster: Mapping[str, Any], wanted: set[str]) -> str:
+    names = [member["DBInstanceIdentifier"] for member in cluster["DBClusterMembers"]]
+    known = names if cluster["DBClusterIdentifier"] in wanted else []
+    return f"<DBInstances>{''.join(_instance(name, cluster) for name in known)}</DBInstances>"
+
+
+def _instance(name: str, cluster: Mapping[str, Any]) -> str:
+    place = {"Address": f"{name}.{DOMAIN}", "Port": cluster["Port"]}
     told = {"DBInstanceIdentifier": name, "DBClusterIdentifier": cluster["DBClusterIdentifier"], "Endpoint": place}
     return f"<DBInstance>{_xml(told)}</DBInstance>"
+
+
+def _global(cluster: Mapping[str, Any], _wanted: set[str]) -> str:
+    member = {"DBClusterArn": cluster["DBClusterArn"], "IsWriter": True}
+    told = {"GlobalClusterIdentifier": "orders", "Endpoint": GLOBAL, "GlobalClusterMembers": [member]}
+    return f"<GlobalClusters><GlobalClusterMember>{_xml(told)}</GlobalClusterMember></GlobalClusters>"
+
+
+_ANSWERS: Final = {
+    "DescribeDBClusters": _clusters,
+    "DescribeDBInstances": _instances,
+    "DescribeGlobalClusters": _global,
+}
 
 
 def _xml(value: object, name: str = "") -> str:

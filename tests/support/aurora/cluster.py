@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from tests.support.aurora.names import ADDRESSES, CUSTOM, INSTANCES, READER, WRITER, Forwarder
+from tests.support.aurora.names import ADDRESSES, CUSTOM, GLOBAL, INSTANCES, READER, WRITER, Forwarder
 from tests.support.process import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tests.support.tls import Authority
 
@@ -25,7 +25,7 @@ class Server(Protocol):
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it by SIGKILL."""
 
 
 Kind = TypeVar("Kind", bound=Server)
@@ -41,7 +41,7 @@ class AuroraCluster(ABC, Generic[Kind]):
         self.authority = authority
         self.certificate = authority.issue(WRITER, NAMES)
         self.port = free_port()
-        self.servers: Sequence[Kind] = ()
+        self.servers: list[Kind] = []
         self.writer = 0
         self.failovers = 0
         self.names: Mapping[str, Forwarder] = {}
@@ -52,7 +52,9 @@ class AuroraCluster(ABC, Generic[Kind]):
             self.names = {
                 name: stack.enter_context(Forwarder(address, self.port)) for name, address in ADDRESSES.items()
             }
-            self.servers = self._start(stack)
+            stack.callback(self._end)
+            for _ in range(2):
+                self.servers.append(self._started(*self.servers))
             self.lead()
             self._ends = stack.pop_all()
         return self
@@ -73,7 +75,8 @@ class AuroraCluster(ABC, Generic[Kind]):
 
     def lead(self, *, writer: int | None = None) -> None:
         """Let the names lead where they should, or the writer's to another one, as stale DNS does."""
-        self.names[WRITER].lead_to(self.servers[self.writer if writer is None else writer].port)
+        for name in (WRITER, GLOBAL):
+            self.names[name].lead_to(self.servers[self.writer if writer is None else writer].port)
         for name in (READER, CUSTOM):
             self.names[name].lead_to(self.standby.port)
         for name, server in zip(INSTANCES, self.servers, strict=True):
@@ -84,11 +87,12 @@ class AuroraCluster(ABC, Generic[Kind]):
         if not losing:
             self.catch_up()
         self.primary.kill()
-        self.names[WRITER].cut()
+        for name in (WRITER, GLOBAL):
+            self.names[name].cut()
         self._promote()
         self.writer = 1 - self.writer
         self.failovers += 1
-        for name in (WRITER, READER, CUSTOM):
+        for name in (WRITER, READER, CUSTOM, GLOBAL):
             self.names[name].lead_to(self.primary.port)
 
     def described(self) -> dict[str, Any]:
@@ -107,24 +111,35 @@ class AuroraCluster(ABC, Generic[Kind]):
             ],
         }
 
-    @abstractmethod
-    def _start(self, stack: ExitStack) -> Sequence[Kind]:
-        """Start the writer and its reader."""
+    def rejoin(self) -> None:
+        """Let the server that was killed come back, as a reader of its successor."""
+        self._bring_back()
+        self.lead()
 
+    def _end(self) -> None:
+        for server in self.servers:
+            server.kill()
+            server.__exit__(None, None, None)
+
+    @abstractmethod
     def catch_up(self) -> None:
         """Let the reader have everything that was committed, as Aurora's have."""
 
+    @abstractmethod
     def freeze(self) -> None:
-        """Let the reader hear of nothing any more."""
-        raise NotImplementedError
-
-    def rejoin(self) -> None:
-        """Let the server that was killed come back, as a reader."""
-        raise NotImplementedError
+        """Let the reader hear of nothing any more, as no reader of Aurora's, but perhaps one in another Region."""
 
     def switch_over(self) -> None:
         """Swap the roles of two servers that both live on."""
         raise NotImplementedError
+
+    @abstractmethod
+    def _started(self, source: Kind | None = None) -> Kind:
+        """Start a server; where there is a source, as its reader, that has all that it has."""
+
+    @abstractmethod
+    def _bring_back(self) -> None:
+        """Let the server that was killed come back, as a reader."""
 
     @abstractmethod
     def _promote(self) -> None:

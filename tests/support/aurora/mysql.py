@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,8 +10,6 @@ from tests.support.aurora.cluster import AuroraCluster
 from tests.support.mysql import MySQLServer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from contextlib import ExitStack
     from pathlib import Path
 
     import pymysql
@@ -19,22 +18,25 @@ if TYPE_CHECKING:
 
 SECONDS = 20.0
 
+_ids = itertools.count(1)
+
 
 class Member(MySQLServer):
     """A server that logs its changes for others."""
 
     options: ClassVar[tuple[str, ...]] = ("--mysqlx=OFF", "--log-error-verbosity=2", "--skip-replica-start")
 
-    def __init__(self, authority: Authority, certificate: tuple[Path, Path], number: int, password: str = "") -> None:
-        """Describe it; both have one superuser."""
+    def __init__(self, authority: Authority, certificate: tuple[Path, Path], password: str = "") -> None:
+        """Describe it; all have one superuser. A server skips the changes of its own id, and so each has another."""
         replicating = {
             "gtid-mode": "ON",
             "enforce-gtid-consistency": "ON",
-            "server-id": str(number),
+            "server-id": str(next(_ids)),
             "sync-binlog": "0",
+            "innodb-flush-log-at-trx-commit": "2",  # what was committed outlives the process
         }
         super().__init__(authority, options=replicating)
-        self._files = certificate
+        self._files, self._named = certificate, False
         self.password = password or self.password
 
     def start(self) -> None:
@@ -43,9 +45,11 @@ class Member(MySQLServer):
         super().start()
 
     def set_superuser(self, connection: pymysql.Connection[Any]) -> None:
-        """Keep the superuser out of what is replicated."""
-        connection.cursor().execute("SET SESSION sql_log_bin = 0")
-        super().set_superuser(connection)
+        """Keep the superuser out of what is replicated; one that came back has it."""
+        if not self._named:
+            connection.cursor().execute("SET SESSION sql_log_bin = 0")
+            super().set_superuser(connection)
+        self._named = True
 
     def _issue(self) -> tuple[Path, Path]:
         return self._files
@@ -77,14 +81,26 @@ class MySQLCluster(AuroraCluster[Member]):
 
     engine = "aurora-mysql"
 
-    def _start(self, stack: ExitStack) -> Sequence[Member]:
-        first = stack.enter_context(Member(self.authority, self.certificate, 1))
-        second = stack.enter_context(Member(self.authority, self.certificate, 2, first.password))
-        second.copy(first)
+    def _started(self, source: Member | None = None) -> Member:
+        known = () if source is None else (source.password,)
+        member = Member(self.authority, self.certificate, *known).__enter__()
+        if source is not None:
+            self._copy(member, source)
+        return member
+
+    def _bring_back(self) -> None:
+        self.standby.start()
+        self._copy(self.standby, self.primary)
+
+    @staticmethod
+    def _copy(reader: Member, source: Member) -> None:
+        reader.copy(source)
         until = time.monotonic() + SECONDS
-        while not second.caught_up(first):
+        while not reader.caught_up(source):
             assert time.monotonic() < until, "the reader does not catch up"
-        return first, second
+
+    def freeze(self) -> None:
+        self.standby.execute("STOP REPLICA IO_THREAD")
 
     def _promote(self) -> None:
         self.standby.lead()

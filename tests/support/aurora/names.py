@@ -18,16 +18,22 @@ WRITER: Final = f"orders.cluster-{DOMAIN}"
 READER: Final = f"orders.cluster-ro-{DOMAIN}"
 CUSTOM: Final = f"reports.cluster-custom-{DOMAIN}"
 INSTANCES: Final = (f"orders-1.{DOMAIN}", f"orders-2.{DOMAIN}")
+GLOBAL: Final = "orders.global-abc123xyz.global.rds.amazonaws.com"
+PROXY: Final = f"orders.proxy-{DOMAIN}"
 ADDRESSES: Final = {
-    name: f"127.0.97.{number}" for number, name in enumerate((WRITER, READER, CUSTOM, *INSTANCES), start=1)
+    name: f"127.0.97.{number}" for number, name in enumerate((WRITER, READER, CUSTOM, *INSTANCES, GLOBAL), start=1)
 }
 
-_look_up = socket.getaddrinfo
+ALIASES: Final[dict[str, str]] = {}
+"""Other names (CNAMEs), and what each stands for."""
+
+_look_up, _look_up_names = socket.getaddrinfo, socket.gethostbyname_ex
 
 
 def address_of(host: str) -> str:
     """Give a name's address."""
-    return ADDRESSES.get(host, host)
+    real = ALIASES.get(host, host)
+    return ADDRESSES.get(real, real)
 
 
 @contextmanager
@@ -37,7 +43,16 @@ def resolving() -> Iterator[None]:
     def look_up(host: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 passed on
         return _look_up(address_of(host), *rest, **named)
 
-    with mock.patch.object(socket, "getaddrinfo", look_up):
+    def look_up_names(host: str) -> tuple[str, list[str], list[str]]:
+        real = ALIASES.get(host, host)
+        if real in {*ADDRESSES, *ALIASES.values()}:
+            return real, [host], [address_of(real)]
+        return _look_up_names(host)
+
+    with (
+        mock.patch.object(socket, "getaddrinfo", look_up),
+        mock.patch.object(socket, "gethostbyname_ex", look_up_names),
+    ):
         yield
 
 

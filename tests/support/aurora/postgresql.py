@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -11,13 +12,16 @@ from tests.support.aurora.cluster import AuroraCluster
 from tests.support.postgresql import PostgresServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from contextlib import ExitStack
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.tls import Authority
 
 SECONDS = 20.0
+SEGMENT = 24
+"""Characters of the name of a piece of the log."""
+FORKED = 5.0
+"""Seconds after which a server that came back does not follow: it never will."""
 
 REPLICATING = {
     "wal_level": "replica",
@@ -31,14 +35,25 @@ STREAMING = "SELECT 1 FROM pg_stat_replication WHERE state = 'streaming'"
 
 
 class Member(PostgresServer):
-    """A server that begins where all of them do, and copies another one from there."""
+    """A server that begins as a copy of another one, and goes on copying it."""
 
-    def __init__(
-        self, authority: Authority, certificate: tuple[Path, Path], source: PostgresServer | None = None
-    ) -> None:
+    def __init__(self, authority: Authority, certificate: tuple[Path, Path], source: Member | None = None) -> None:
         """Describe it; without a source it takes changes."""
         super().__init__(authority, certificate=certificate, settings={**REPLICATING, **_copying(source)})
-        self._source = source
+        self._source: PostgresServer | None = source
+
+    def _fill(self) -> None:
+        """Take a base backup of the source (PostgreSQL's manual, "Making a Base Backup Using the Low Level API")."""
+        if self._source is None:
+            return super()._fill()
+        self.password = self._source.password
+        with closing(self._source.admin()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backup_start('reader', true)")
+            shutil.copytree(self._source.data, self.data, ignore=_left_out)
+            cursor.execute("SELECT labelfile FROM pg_backup_stop(false)")
+            (label,) = cursor.fetchone() or ("",)
+        (self.data / "backup_label").write_text(label, encoding="ascii")
+        return None
 
     def start(self, **settings: str) -> None:
         """Start, as a standby where there is a source."""
@@ -48,10 +63,22 @@ class Member(PostgresServer):
             process.hand_over(signal)
         super().start(**settings)
 
+    def kill(self) -> None:
+        """End the server and all of its sessions by SIGKILL."""
+        if self._process:
+            self._process.kill()
+            self._process = None
+
     def follow(self, source: PostgresServer) -> None:
         """Start as a standby of that one."""
         self._source = source
         self.start(**_copying(source))
+
+
+def _left_out(folder: str, names: list[str]) -> list[str]:
+    """Say what a base backup does without: the log, which is streamed, and what is of the running server."""
+    whole = folder.endswith("pg_wal")
+    return [name for name in names if name.startswith("postmaster.") or (whole and len(name) == SEGMENT)]
 
 
 def _copying(source: PostgresServer | None) -> dict[str, str]:
@@ -61,7 +88,7 @@ def _copying(source: PostgresServer | None) -> dict[str, str]:
     return {"primary_conninfo": place}
 
 
-class PostgresCluster(AuroraCluster[PostgresServer]):
+class PostgresCluster(AuroraCluster[Member]):
     """The PostgreSQL edition."""
 
     engine = "aurora-postgresql"
@@ -72,14 +99,7 @@ class PostgresCluster(AuroraCluster[PostgresServer]):
         ((end,),) = _rows(self.primary, "SET synchronous_commit = on", flush, "SELECT pg_current_wal_insert_lsn()")
         _await(lambda: _rows(self.standby, f"SELECT pg_last_wal_replay_lsn() >= '{end}'") == [(True,)])
 
-    def rejoin(self) -> None:
-        """Let the server that was killed come back, as a reader of its successor."""
-        self.standby.follow(self.primary)  # type: ignore[attr-defined]  # all of a cluster are Members
-        _await(lambda: bool(_rows(self.primary, STREAMING)))
-        self.lead()
-
     def freeze(self) -> None:
-        """Let the reader hear of nothing any more, as no reader of Aurora's, but perhaps one in another Region."""
         self.standby.execute("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()")
         _await(lambda: not _rows(self.primary, STREAMING))
 
@@ -88,18 +108,28 @@ class PostgresCluster(AuroraCluster[PostgresServer]):
         setting = f"ALTER SYSTEM SET recovery_min_apply_delay = {milliseconds}"
         self.standby.execute(setting, "SELECT pg_reload_conf()")
 
-    def _start(self, stack: ExitStack) -> Sequence[PostgresServer]:
-        first = stack.enter_context(Member(self.authority, self.certificate))
-        second = stack.enter_context(Member(self.authority, self.certificate, first))
-        _await(lambda: bool(_rows(first, STREAMING)))
-        return first, second
+    def _started(self, source: Member | None = None) -> Member:
+        member = Member(self.authority, self.certificate, source).__enter__()
+        if source is not None:
+            _await(lambda: bool(_rows(source, STREAMING)))
+        return member
+
+    def _bring_back(self) -> None:
+        """Follow; a server that had written more than its successor heard of (of no transaction) is made anew."""
+        self.standby.follow(self.primary)
+        try:
+            _await(lambda: bool(_rows(self.primary, STREAMING)), FORKED)
+        except AssertionError:
+            self.standby.kill()
+            self.standby.__exit__()
+            self.servers[1 - self.writer] = self._started(self.primary)
 
     def _promote(self) -> None:
         self.standby.execute("SELECT pg_promote(wait => true)")
 
 
-def _await(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + SECONDS
+def _await(holds: Callable[[], bool], seconds: float = SECONDS) -> None:
+    until = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < until, "replication does not get there"
         time.sleep(0.02)
