@@ -148,10 +148,45 @@ def test_a_reader_under_the_writers_name(cluster: Theatre) -> None:
 def test_a_wrong_password_is_not_waited_for(cluster: Theatre) -> None:
     """A server that answers is believed, at once."""
     application = new_application(cluster, "single-user")
-    value = json.dumps({**application.secret(), "username": "nobody_here"})
-    new = {"SecretId": application.arn, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())}
-    cluster.emulator.execute("PutSecretValue", new)
+    put(cluster, application.arn, json.dumps({**application.secret(), "username": "nobody_here"}))
     told, begun = len(cluster.function_log.getvalue()), time.monotonic()
     assert not application.rotate().succeeded
     assert time.monotonic() - begun < 5
     assert "it gives no answer" not in cluster.function_log.getvalue()[told:]
+
+
+@pytest.mark.parametrize("edition", ["aurora-postgresql", "aurora-mysql"])
+@pytest.mark.parametrize("strategy", ["alternating-users", "single-user-by-admin"])
+def test_an_admin_that_rds_manages(cluster: Theatre, managed: None, strategy: str) -> None:  # noqa: ARG001 it is there
+    """Its secret names no server; the cluster of its tag is described, and is where the admin logs in."""
+    application = new_application(cluster, strategy)
+    scene = scene_of(cluster)
+    before, asked, mark = application.secret()["password"], len(scene.asked), scene.mark()
+    result = application.rotate()
+    assert result.succeeded, [str(step.error) for step in result.steps]
+    assert application.secret()["password"] != before
+    resolved = 1 if strategy == "alternating-users" else 2  # in each step that the admin has a part in
+    assert scene.asked[asked:] == ["DescribeDBClusters"] * resolved
+    assert len(result.calls) == (9 if strategy == "alternating-users" else 11) + resolved
+    assert scene.logins(mark) == (3 if strategy == "alternating-users" else 4, 0)
+    application.work()
+
+
+@pytest.fixture
+def managed(cluster: Theatre) -> Iterator[None]:
+    """Let the admin's secret be what RDS makes of one: a user, a password, and the cluster in a tag."""
+    before = cluster.emulator.value(cluster.admin_arn, "AWSCURRENT") or ""
+    tags = {"aws:rds:primaryDBClusterArn": str(scene_of(cluster).cluster.described()["DBClusterArn"])}
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    kept = {key: value for key, value in json.loads(before).items() if key in {"username", "password"}}
+    put(cluster, cluster.admin_arn, json.dumps(kept))
+    cluster.emulator.execute("TagResource", {"SecretId": cluster.admin_arn, "Tags": listed})
+    yield
+    put(cluster, cluster.admin_arn, before)
+    cluster.emulator.execute("UntagResource", {"SecretId": cluster.admin_arn, "TagKeys": list(tags)})
+
+
+def put(cluster: Theatre, arn: str, value: str) -> None:
+    """Store another value as AWSCURRENT."""
+    request = {"SecretId": arn, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())}
+    cluster.emulator.execute("PutSecretValue", request)
