@@ -124,8 +124,8 @@ class RetainedPassword:
 
     def _repair(self, delivery: Delivery, session: Session, admin: Secret | None) -> None:
         """Let the admin bring AWSCURRENT back to life, and set the pending password beside it."""
-        if repair.begin(delivery, session, lock_name(delivery.current.username)):
-            self._retain(delivery, session, admin)
+        begun = repair.begin(delivery, session, lock_name(delivery.current.username))
+        if begun and self._retain(delivery, session, admin):
             repair.tell(delivery)
 
     def _retain_by_admin(self, delivery: Delivery, session: Session, admin: Secret) -> None:
@@ -139,13 +139,14 @@ class RetainedPassword:
         session.guard_target(username, allow_privileged=delivery.settings.allow_privileged_targets)
         self._retain(delivery, session, admin)
 
-    def _retain(self, delivery: Delivery, session: Session, admin: Secret | None = None) -> None:
+    def _retain(self, delivery: Delivery, session: Session, admin: Secret | None = None) -> bool:
+        """Set the pending password beside AWSCURRENT's; False where one is all that is kept, until finishSecret."""
         current, pending = delivery.current, delivery.pending
         retaining = _retaining(session)
         obstacle = retaining.retention_obstacle(current.username)
         if obstacle is not None:
             _fall_back(delivery, obstacle)
-            return
+            return False
         passwords = current.credential.password, pending.credential.password
         mark = Mark(current.arn, current.username, delivery.token)
         try:
@@ -156,6 +157,7 @@ class RetainedPassword:
         # the last look: whatever happened, clients of AWSCURRENT are let in
         access.prove(delivery, current, admin)
         delivery.observer.note("The user has the new password beside the old one", username=current.username)
+        return True
 
     @staticmethod
     def _take_first_place(delivery: Delivery, session: Session) -> None:
