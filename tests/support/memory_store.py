@@ -48,6 +48,22 @@ class MemoryStore:
         for stages in self.stages.values():
             stages.discard(Stage.PENDING)
 
+    def promoted(self, region: str) -> MemoryStore:
+        """
+        Give what a replica in another Region is once it was made a secret of its own (StopReplicationToReplica).
+
+        It has the name, and of the versions those with a value and a label; the ARN differs in the Region alone (user
+        guide, "Replicate secrets across Regions"). Admin secrets are replicated and promoted beside it.
+        """
+        held = {version: set(stages) for version, stages in self.stages.items() if stages and version in self.values}
+        return MemoryStore(
+            moved(self.arn, region),
+            {version: value for version, value in self.values.items() if version in held},
+            held,
+            {moved(arn, region): value for arn, value in self.admins.items()},
+            keeps_pending=self.keeps_pending,
+        )
+
     def holder(self, stage: Stage) -> str | None:
         """Give the version with the label."""
         return next((version for version, held in self.stages.items() if stage in held), None)
@@ -142,6 +158,12 @@ class MemoryStore:
 
     def _call(self, name: str) -> _Call:
         return _Call(self, name)
+
+
+def moved(arn: str, region: str) -> str:
+    """Give the ARN of a secret's replica: another Region, and the same to the last of its six random characters."""
+    service, _, rest = arn.partition(":secretsmanager:")
+    return f"{service}:secretsmanager:{region}:{rest.partition(':')[2]}"
 
 
 @dataclass

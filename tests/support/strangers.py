@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from rotation.errors import RotationRefused
+from rotation.errors import GuardViolation, NotOurs, RotationRefused
 from rotation.model import CLONE_SUFFIX, Credential, Password, Stage, Step
+from rotation.settings import Settings
 from tests.support.invariants import Violated
 from tests.support.memory_cuts import new_token
+from tests.support.memory_store import moved
+from tests.support.stage import ADMIN_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.memory_cuts import Play
+    from tests.support.memory_store import MemoryStore
 
 BY_HAND: Final = "set-by-hand"
+OTHER_REGION: Final = "eu-central-1"
 
 
 def retried(play: Play, token: str) -> None:
@@ -84,6 +89,32 @@ def clone_dropped(play: Play, token: str) -> None:
     _retry_or_begin_anew(play, token)
 
 
+def region_promoted(play: Play, token: str) -> None:
+    """
+    Let somebody make the replica in another Region a secret of its own, and rotate that one from then on.
+
+    The function there takes no admin of another Region. A clone is marked as the first Region's: as long as it is,
+    the secret there is not rotated, and the one of the first Region goes on.
+    """
+    stage, primary, settings = play.stage, play.stage.store, play.stage.settings
+    stage.store = primary.promoted(OTHER_REGION)
+    stage.settings = Settings(admin_secret_arns=(moved(ADMIN_ARN, OTHER_REGION),))
+    left = primary.values.keys() - stage.store.values.keys()
+    play.known |= {json.loads(primary.values[version])["password"] for version in left}
+    play.look(in_the_window=True)
+    if _idle(stage.store) and "masterarn" in stage.store.value_at(Stage.CURRENT):
+        _require(play, GuardViolation)
+    stage.store.abandon()
+    _name_the_admin_there(play)
+    fresh = stage.store.rotate()
+    if not isinstance(stage.play(fresh), NotOurs):
+        play.complete(fresh)
+        return
+    play.look(in_the_window=True)
+    stage.store, stage.settings = primary, settings
+    _retry_or_begin_anew(play, token)
+
+
 WAYS: Final[dict[str, Callable[[Play, str], None]]] = {
     "the service retries": retried,
     "an operator starts anew": abandoned,
@@ -92,6 +123,7 @@ WAYS: Final[dict[str, Callable[[Play, str], None]]] = {
     "another content is put": content_put,
     "the password is changed": password_changed,
     "the clone is dropped": clone_dropped,
+    "a Region is promoted": region_promoted,
 }
 """What happens after a cut, and what must come of it."""
 
@@ -105,6 +137,25 @@ def _retry_or_begin_anew(play: Play, token: str) -> None:
     if play.stage.store.holder(Stage.PENDING) == token:
         raise Violated(f"It neither completes nor gives itself up: {play.stage.play(token)}\n{play}")
     play.complete(play.stage.store.rotate())
+
+
+def _idle(store: MemoryStore) -> bool:
+    return store.holder(Stage.PENDING) in {None, store.holder(Stage.CURRENT)}
+
+
+def _require(play: Play, kind: type[Exception]) -> None:
+    """See that a rotation is refused for that reason, and changes nothing."""
+    before = play.stage.held_passwords()
+    error = play.stage.play(play.stage.store.rotate())
+    if not isinstance(error, kind) or before != play.stage.held_passwords():
+        raise Violated(f"It is not refused: {error}\n{play}")
+
+
+def _name_the_admin_there(play: Play) -> None:
+    """Store AWSCURRENT anew with the ARN that the admin secret has in the Region, where one is named."""
+    value = play.stage.store.value_at(Stage.CURRENT)
+    if ADMIN_ARN in value:
+        play.stage.store.begin(value.replace(ADMIN_ARN, moved(ADMIN_ARN, OTHER_REGION)))
 
 
 def _put(play: Play, **changed: object) -> None:
