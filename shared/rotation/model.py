@@ -224,6 +224,12 @@ class Secret:
         """The user that the secret is about."""
         return self.credential.username
 
+    @property
+    def account(self) -> tuple[object, ...]:
+        """The user on its own server: what another version must be about to stand in for this one."""
+        place = self.address
+        return self.username, place.host, place.port, place.cluster, place.auth_database
+
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:

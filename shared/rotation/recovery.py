@@ -83,11 +83,9 @@ def _in_turn(delivery: Delivery, versions: Sequence[str], marked: Callable[[], s
 
 
 def _same_user(delivery: Delivery, stage: Stage | None = None, version: str | None = None) -> Secret | None:
-    """Read a version; None unless it is about the same user on the same host."""
+    """Read a version; None unless it is about the same user of the same server."""
     try:
         secret = delivery.parse(delivery.store.read(stage, version))
     except (VersionNotFound, InvalidSecret, InvalidSettings):
         return None
-    current = delivery.current
-    same = (secret.username, secret.address.host) == (current.username, current.address.host)
-    return secret if same else None
+    return secret if secret.account == delivery.current.account else None

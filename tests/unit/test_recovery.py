@@ -79,10 +79,17 @@ def test_the_newest_unlabelled_version_comes_first() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [{"username": "other"}, {"host": "elsewhere.example"}, {"engine": "other"}, {"rotation": 5}, {"password": ""}],
+    [
+        {"username": "other"},
+        {"host": "elsewhere.example"},
+        {"port": 5433},
+        {"engine": "other"},
+        {"rotation": 5},
+        {"password": ""},
+    ],
     ids=str,
 )
-def test_only_the_same_user_on_the_same_host_is_tried(other: dict[str, object]) -> None:
+def test_only_the_same_user_of_the_same_server_is_tried(other: dict[str, object]) -> None:
     """A version about another account, or that is no valid secret, is passed over."""
     stage = MemoryStage()
     store_unlabelled(stage, "unfit", **({"password": "good-one"} | other))

@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from rotation.model import Secret
     from rotation.ports import Session
 
-TIME_NEEDED: Final = 20.0
+TIME_NEEDED: Final = 32.0
 """Seconds that must be left before the change: to connect and log in, make two API calls, and take it back."""
 
-TIME_TO_UNDO: Final = 8.0
-"""Seconds of these that the proof may not use."""
+TIME_TO_UNDO: Final = 25.0
+"""Seconds of these that the proof may not use: an API call that fails after all its tries (20), and a statement."""
 
 LOOKS: Final = 3
 """Times that AWSCURRENT is looked at after a move without an answer, which may still take effect."""
 
 
-def cut_over(delivery: Delivery, changer: Session) -> None:
-    """Change the password through a session that is open already, prove it, and move AWSCURRENT to it."""
+def cut_over(delivery: Delivery, changer: Session, admin: Secret | None = None) -> None:
+    """Change the password through a session that is open already (the admin's), prove it, and move AWSCURRENT to it."""
     pending = delivery.pending
     require_time(delivery)
     opened = time.monotonic()
@@ -48,7 +48,7 @@ def cut_over(delivery: Delivery, changer: Session) -> None:
     except PasswordRejected as error:
         give_up(delivery, error)
     except Unreachable as error:
-        _require_effect(delivery, error)
+        _require_effect(delivery, error, admin)
     try:
         _prove(delivery)
     except EngineError as error:
@@ -73,10 +73,10 @@ def require_time(delivery: Delivery) -> None:
         )
 
 
-def _require_effect(delivery: Delivery, error: Unreachable) -> None:
+def _require_effect(delivery: Delivery, error: Unreachable, admin: Secret | None) -> None:
     """See which password logs in where the answer to the change was lost; raise the error unless it is the new one."""
     try:
-        entry = access.first_accepted(delivery, [delivery.current, delivery.pending])
+        entry = access.first_accepted(delivery, [delivery.current, delivery.pending], admin)
     except RotationError:
         raise error from None
     entry.session.__exit__(None, None, None)
@@ -125,13 +125,13 @@ def _follow_current(delivery: Delivery, changer: Session, error: RotationError, 
 
 
 def _current_now(delivery: Delivery) -> Secret:
-    """Give the version that AWSCURRENT is on; ours of before where it has come to be about another user."""
+    """Give the version that AWSCURRENT is on; ours of before where it has come to be about another account."""
     holder = delivery.store.describe().holding(Stage.CURRENT)
     for known in (delivery.pending, delivery.current):
         if known.version == holder:
             return known
     fresh = delivery.parse(delivery.store.read(Stage.CURRENT))
-    return fresh if fresh.username == delivery.current.username else delivery.current
+    return fresh if fresh.account == delivery.current.account else delivery.current
 
 
 def _set(delivery: Delivery, changer: Session, secret: Secret) -> None:

@@ -63,7 +63,7 @@ class SingleUser:
         with ExitStack() as stack:
             entry = repair.enter(delivery, self._candidates(delivery, admin), admin)
             if entry is None:
-                self._repair(delivery, stack.enter_context(access.open_admin(delivery, cast("Secret", admin))))
+                self._repair(delivery, stack, cast("Secret", admin))
                 return
             session = stack.enter_context(entry.session)
             if entry.secret is pending:
@@ -74,7 +74,7 @@ class SingleUser:
             if admin is not None:
                 session = stack.enter_context(access.open_admin(delivery, admin))
                 session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
-            cut_over(delivery, session)
+            cut_over(delivery, session, admin)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to change the password, and change nothing."""
@@ -113,10 +113,11 @@ class SingleUser:
             give_up(delivery, error)
 
     @staticmethod
-    def _repair(delivery: Delivery, session: Session) -> None:
+    def _repair(delivery: Delivery, stack: ExitStack, admin: Secret) -> None:
         """Let the admin set a password that nobody knows any more, as briefly before the label as ever."""
+        session = stack.enter_context(access.open_admin(delivery, admin))
         if repair.begin(delivery, session, lock_name(delivery.current.username)):
-            cut_over(delivery, session)
+            cut_over(delivery, session, admin)
             repair.tell(delivery)
 
     @staticmethod

@@ -235,9 +235,12 @@ def test_a_value_stored_by_a_person_in_between_becomes_the_servers(stage: Memory
     assert stage.current_logs_in()
 
 
-def test_a_version_about_another_user_in_between_is_left_alone(stage: MemoryStage, token: str) -> None:
-    """Where AWSCURRENT has come to be about another user, ours gets its password back and the other keeps his."""
-    store_between(stage, username="other", password="anothers")
+@pytest.mark.parametrize("other", [{"username": "other"}, {"host": "elsewhere.example"}, {"port": 5433}], ids=str)
+def test_a_version_about_another_account_in_between_is_left_alone(
+    stage: MemoryStage, token: str, other: dict[str, object]
+) -> None:
+    """Where AWSCURRENT has come to be about another one, ours gets its password back and the other keeps its own."""
+    store_between(stage, password="anothers", **other)
     error = finish(stage, token)
     assert isinstance(error, StoreError)
     assert stage.server.accounts["app"].password == FIRST
@@ -264,7 +267,7 @@ def by_admin(stage: MemoryStage) -> bool:
     return "masterarn" in stage.store.value_at(Stage.CURRENT)
 
 
-def store_between(stage: MemoryStage, **changed: str) -> None:
+def store_between(stage: MemoryStage, **changed: object) -> None:
     """Let a person store a new AWSCURRENT between the change of the password and the move."""
     value = json.dumps({**json.loads(stage.store.value_at(Stage.CURRENT)), **changed})
     stage.server.effect = when("set_password", "after", lambda: stage.store.begin(value))
