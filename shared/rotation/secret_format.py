@@ -8,9 +8,9 @@ database credential secrets"), with one object of our own, ``rotation``. What is
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from rotation.errors import InvalidSecret, InvalidSettings
@@ -30,6 +30,9 @@ _DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _PORTS: Final = range(1, 65536)
 _NAME_BYTES: Final = 255
 _ARN_BYTES: Final = 2048
+_VALUE_BYTES: Final = 65536
+"""Secrets Manager API reference, PutSecretValue, SecretString."""
+
 _TRUTH: Final = {"true": True, "false": False}
 
 
@@ -90,22 +93,35 @@ def _address(read: _Reader, traits: Traits, engine: str, own_host: str | None) -
 
 
 def render(secret: Secret, credential: Credential, provenance: Provenance | None) -> str:
-    """Write the value of a new version: all as it was, but the credential, and what the pair has to remember."""
+    """
+    Write the value of a new version: all as it was, but the credential, and what the pair has to remember.
+
+    Raises InvalidSecret where that is longer than Secrets Manager takes.
+    """
     changed: dict[str, Any] = {"username": credential.username, "password": credential.password.reveal()}
     if provenance is not None:
         record = {"from": provenance.made_from, "to": provenance.made_for}
         if provenance.base is not None:
             record["base"] = provenance.base
         changed["rotation"] = {**secret.document.get("rotation", {}), **record}
-    return json.dumps({**secret.document, **changed})
+    text = json.dumps({**secret.document, **changed}, ensure_ascii=False)  # as short as it was
+    value = _SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
+    if len(value.encode()) > _VALUE_BYTES:
+        raise InvalidSecret(
+            f"The new version's value would be longer than {_VALUE_BYTES} bytes",
+            where=f"version {secret.version} of {secret.arn}",
+            remedy="Take other content than the credential out of the secret.",
+        )
+    return value
 
 
 def _object(text: str, where: str) -> dict[str, Any]:
     remedy = 'Store an object such as {"engine": …, "host": …, "username": …, "password": …}.'
     try:
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_exact)
     except (ValueError, RecursionError):  # the decoder's text quotes the value
-        raise InvalidSecret("The secret's value is not valid JSON", where=where, remedy=remedy) from None
+        what = "The secret's value is not valid JSON, or a number in it has more digits than can be kept"
+        raise InvalidSecret(what, where=where, remedy=remedy) from None
     if not isinstance(document, dict):
         raise InvalidSecret("The secret's value is not a JSON object", where=where, remedy=remedy)
     return document
@@ -118,10 +134,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return document
 
 
-def _finite(text: str) -> float:
+def _exact(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number):
-        raise ValueError  # JSON has no way to write it again
+    if Decimal(repr(number)) != Decimal(text):
+        raise ValueError  # it could not be carried along as it is
     return number
 
 

@@ -191,6 +191,25 @@ def test_what_is_no_password(password: object) -> None:
     assert '"password" is missing, empty or not a text' in refused(json.dumps({**LEAST, "password": password}))
 
 
+def test_a_value_stays_as_short_as_it_was() -> None:
+    """Escapes would make it longer, and too long for Secrets Manager; half a character has no other form."""
+    text = json.dumps({**LEAST, "note": "é漢" * 5000, "half": "\ud800"}, ensure_ascii=False).replace(
+        "\ud800", "\\ud800"
+    )
+    secret = parse_text(text)
+    written = secret_format.render(secret, secret.credential, None)
+    assert len(written.encode()) == len(text.encode())
+    assert json.loads(written) == json.loads(text)
+
+
+def test_a_value_that_would_become_too_long() -> None:
+    """Secrets Manager takes 65,536 bytes, and the pair's record needs some of them."""
+    secret = parse(note="x" * 65400)
+    assert len(secret_format.render(secret, secret.credential, None)) < 65536
+    with pytest.raises(InvalidSecret, match="longer than 65536 bytes"):
+        secret_format.render(secret, secret.credential, Provenance("b", "v" * 40, "w" * 40))
+
+
 @pytest.mark.unsearched
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text))
 def test_every_other_text_is_a_password(text: str) -> None:
@@ -307,9 +326,9 @@ def test_a_managed_admin_that_nobody_knows() -> None:
         complete({"username": "admin", "password": CANARY}, None)
 
 
-@pytest.mark.parametrize("number", ["1e999", "-1e999"])
-def test_a_number_that_json_cannot_hold(number: str) -> None:
-    """A number without end would be written as something that is no JSON."""
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1.00000000000000000001"])
+def test_a_number_that_cannot_be_carried_along(number: str) -> None:
+    """It would be written as another one, or as something that is no JSON."""
     with pytest.raises(InvalidSecret):
         secret_format.parse(StoredVersion("arn", "v", frozenset(), '{"engine": "memory", "x": ' + number + "}"), TRAITS)
 
