@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cfnlint.api
@@ -11,6 +12,12 @@ import pytest
 import yaml
 from samtranslator.translator.transform import transform
 
+from rotation.engines.aurora import Aurora
+from rotation.engines.documentdb import DocumentDB
+from rotation.engines.mysql import MySQL
+from rotation.engines.postgresql import PostgreSQL
+from rotation.engines.redshift import Redshift
+from rotation.passwords import policy_for
 from rotation.settings import Settings
 from tests.support.cloudformation import REGION, ROOT, Node, load, of_type
 from tests.support.iam import listed
@@ -18,6 +25,7 @@ from tests.support.iam import listed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+README = (ROOT / "README.md").read_text("utf-8")
 # Statements that may speak of every resource, each with its reason.
 EVERYTHING: Mapping[str, str] = {
     "FindWorkgroupsOfManagedAdminSecrets": "ListNamespaces and ListWorkgroups take no resource",
@@ -32,6 +40,7 @@ def statements(role: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
+ENGINES = (Aurora, DocumentDB, MySQL, PostgreSQL, Redshift)
 SOURCE = load()
 FUNCTIONS = sorted(of_type(SOURCE, "AWS::Serverless::Function"))
 STATEMENTS = [
@@ -131,17 +140,17 @@ def test_every_setting_of_the_library_is_declared(translated: dict[str, Node], f
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_setting_left_alone_is_an_empty_string_and_the_librarys_default(
-    translated: dict[str, Node], function: str
-) -> None:
+def test_a_setting_left_alone_is_the_librarys_default(translated: dict[str, Node], function: str) -> None:
     declared = translated["Resources"][function]["Properties"]["Environment"]["Variables"]
     defaults = {
         name: SOURCE["Parameters"][value["Ref"]]["Default"] for name, value in declared.items() if "Ref" in value
     }
     assert defaults.pop("LOG_LEVEL") == "INFO"
     assert defaults.pop("POWERTOOLS_METRICS_NAMESPACE")
-    assert set(defaults.values()) == {""}
-    assert Settings.from_environment(defaults | {"ADMIN_SECRET_ARNS": ""}) == Settings.from_environment({})
+    ours, own = Settings.from_environment(defaults | {"ADMIN_SECRET_ARNS": ""}), Settings.from_environment({})
+    assert replace(ours, password=own.password) == own
+    for engine in ENGINES:
+        assert policy_for(engine.traits.limits, ours.password) == policy_for(engine.traits.limits, own.password)
 
 
 @pytest.mark.parametrize("name", sorted(SOURCE["Parameters"]))
@@ -150,6 +159,28 @@ def test_a_parameter_is_described_grouped_and_used(name: str) -> None:
     assert SOURCE["Parameters"][name]["Description"].endswith(".")
     assert [name in group["Parameters"] for group in grouped].count(True) == 1
     assert re.search(rf"!Ref {name}\b|\$\{{{name}\}}", (ROOT / "template.yaml").read_text("utf-8"))
+
+
+def test_the_questions_come_in_groups_that_belong_together() -> None:
+    """`sam deploy --guided` asks in the order of the template, the console shows the groups: both are the README's."""
+    groups = SOURCE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    asked = [name for group in groups for name in group["Parameters"]]
+    assert list(SOURCE["Parameters"]) == asked
+    table = README.split("\n| parameter | meaning |\n")[1].split("\n\n")[0]
+    assert re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines())) == asked
+
+
+@pytest.mark.parametrize("name", sorted(SOURCE["Parameters"]))
+def test_a_question_can_be_answered_by_enter(name: str) -> None:
+    """SAM shows the name, and in brackets the default: a choice has one that can be seen, and each one is valid."""
+    declared = SOURCE["Parameters"][name]
+    default = str(declared["Default"])
+    assert re.search(declared.get("AllowedPattern", ""), default)
+    choices = [str(it) for it in declared.get("AllowedValues", [default])]
+    assert default in choices
+    assert "" not in choices or len(choices) == 1
+    # Nothing in brackets is explained in the words that the console shows.
+    assert default or re.search(r"Empty - |Needed |in those subnets", declared["Description"])
 
 
 def test_the_layer_is_built_for_the_functions_processor() -> None:
