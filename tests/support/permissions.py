@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tests.support.cloudformation import ACCOUNT, REGION, ROOT, STACK, function_arn
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 ATTACHED_TO: Final = "secretsmanager:resource/AllowRotationLambdaArn"
 TAG: Final = "aws:ResourceTag/RotationGroup"
+CALLER: Final = "lambda:SourceFunctionArn"
+"""The key of every call that a function's own code makes; what Lambda does with its role has none."""
 FUNCTIONS: Final = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
 
 READING: Final = frozenset({"DescribeSecret", "GetSecretValue"})
@@ -54,6 +57,7 @@ OTHER_ADMIN: Final = f"arn:aws:secretsmanager:{REGION}:{ELSEWHERE}:secret:shared
 """An admin secret that another account shares, with its key."""
 STRANGER: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:payroll/database-j1K2l3"
 KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c"
+OTHER_KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/4b5a6978"
 VIA: Final = f"secretsmanager.{REGION}.amazonaws.com"
 
 COMPLETE: Final[Mapping[str, str]] = {
@@ -91,17 +95,25 @@ def on_secret(action: str, arn: str, attached: str = "", group: str = "") -> Req
     return Request(f"secretsmanager:{action}", arn, {key: value for key, value in context.items() if value})
 
 
-def with_key(action: str, secret: str, via: str = VIA) -> Request:
-    """Give a call on the key, as Secrets Manager makes it for the caller."""
+def with_key(action: str, secret: str, via: str = VIA, key: str = KEY) -> Request:
+    """Give a call on a key, as Secrets Manager makes it for the caller."""
     context = {"kms:ViaService": via, "kms:EncryptionContext:SecretARN": secret}
-    return Request(f"kms:{action}", KEY, {key: value for key, value in context.items() if value})
+    return Request(f"kms:{action}", key, {key: value for key, value in context.items() if value})
+
+
+def _log_of(function: str) -> str:
+    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-{function}:log-stream:any"
 
 
 def needed(function: str) -> Iterator[Request]:
     """Give every call that rotations of every kind need, by the function and by Lambda for it."""
-    log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-{function}:log-stream:any"
-    yield from (Request(action, log) for action in LOGGING)
+    yield from (Request(action, _log_of(function)) for action in LOGGING)
     yield from (Request(action, "*") for action in NETWORK)
+    for request in _by_its_code(function):
+        yield replace(request, context={**request.context, CALLER: arn_of(function)})
+
+
+def _by_its_code(function: str) -> Iterator[Request]:
     # Secret and admin secret as they are in every mode: attached, and with the tag.
     yield from (on_secret(action, SECRET, arn_of(function), "orders") for action in READING | WRITING)
     yield from (on_secret(action, arn) for action in READING for arn in (ADMIN, OTHER_ADMIN))
@@ -140,5 +152,13 @@ def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]
             yield with_key(action, STRANGER)
     yield with_key("Decrypt", ADMIN, via="")
     yield Request("kms:DescribeKey", KEY)
+    yield Request("kms:DescribeKey", OTHER_KEY, {"kms:ViaService": VIA})
+    yield from (with_key(action, SECRET, key=OTHER_KEY) for action in ("Decrypt", "GenerateDataKey"))
+    yield with_key("Decrypt", ADMIN, key=OTHER_KEY)
+    yield from (Request(action, _log_of("another")) for action in LOGGING)
+    for action, kind in lookups(function).items():
+        service, _, what = kind.partition(":")
+        if service != "redshift-serverless":  # its lists take no resource
+            yield Request(action, f"arn:aws:{service}:{REGION}:{ELSEWHERE}:{what}:orders")
     # The code of a function has no business with the network; Lambda has.
-    yield from (Request(action, "*", {"lambda:SourceFunctionArn": ours}) for action in NETWORK)
+    yield from (Request(action, "*", {CALLER: ours}) for action in NETWORK)

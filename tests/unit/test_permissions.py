@@ -146,6 +146,27 @@ def test_a_permission_too_many_is_found(function: str, added: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_resource_too_many_is_found(function: str, mode: str) -> None:
+    """Each statement speaks of something in particular, but for those that cannot."""
+    for place, statement in enumerate(policy_of(function, MODES[mode])):
+        if statement["Effect"] == "Allow" and statement["Resource"] != "*":
+            policy = policy_of(function, MODES[mode])
+            policy[place]["Resource"] = "*"
+            assert surplus(policy, function, MODES[mode]), statement["Sid"]
+
+
+@pytest.mark.parametrize("action", sorted(READING | WRITING))
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_denial_too_many_is_found(function: str, action: str) -> None:
+    """What is denied to the function's own code must be nothing that it does."""
+    policy = policy_of(function, {})
+    (denial,) = (it for it in policy if it["Sid"] == "OnlyLambdaItselfConnects")
+    denial["Action"] = [*denial["Action"], f"secretsmanager:{action}"]
+    assert {it.action for it in missing(policy, function)} == {f"secretsmanager:{action}"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_an_admin_secret_is_rotated_by_the_function_that_is_attached_to_it(function: str, mode: str) -> None:
     policy = policy_of(function, MODES[mode])
     for action in READING | WRITING:
