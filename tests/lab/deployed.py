@@ -54,7 +54,7 @@ class DeployedTheatre(Theatre):
     """A stage whose function runs in a process of its own while it is entered as a context."""
 
     def __init__(
-        self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, *, timeout: int = 30
+        self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, *, timeout: int = 60
     ) -> None:
         """Set the stage; ``timeout`` is the function's, in seconds."""
         self._timeout = timeout

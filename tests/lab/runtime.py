@@ -118,7 +118,7 @@ def report() -> str:
 class LambdaRuntime:
     """One function under the emulator, from its first invocation on; a context that ends it."""
 
-    def __init__(self, function: str, environment: Mapping[str, str], *, timeout: int = 30) -> None:
+    def __init__(self, function: str, environment: Mapping[str, str], *, timeout: int = 60) -> None:
         """Describe it; ``timeout`` is the function's, in seconds."""
         self._function, self._timeout = function, timeout
         self._environment = dict(environment)

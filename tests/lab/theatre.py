@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"
 ADMIN: Final = "shop_admin"
-TIMEOUT: Final = 30.0
+TIMEOUT: Final = 60.0
 """Seconds that Lambda would give an invocation."""
 
 _numbers = itertools.count(1)
