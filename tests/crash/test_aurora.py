@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.errors import NotOurs
 from tests.lab.client import Rejected
 from tests.support.aurora.failing import kill, lose, new_application, play, scene_of, switch_over, theatre
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.lab.theatre import Theatre
+    from tests.lab.theatre import Application, Theatre
     from tests.support.secretsmanager.rotation import StepResult
     from tests.support.tally import Tally
     from tests.support.tls import Authority
@@ -101,16 +102,19 @@ def test_writes_that_were_not_replicated(authority: Authority, edition: str) -> 
     """
     The writer dies with what nobody else has heard of.
 
-    That is a whole rotation of one secret, which its next rotation repairs; and what setSecret did for another one:
-    its retry sets the same password. Aurora's servers share what was committed; this is what a secondary Region that
-    takes over may lack.
+    That is a whole rotation of one secret, which its next rotation repairs; what setSecret did for another one, whose
+    retry sets the same password; and the first rotation of a pair, which a person has to take back. Aurora's servers
+    share what was committed; this is what a secondary Region that takes over may lack.
     """
     with theatre(edition, authority) as stage:
-        alone, pair = (new_application(stage, strategy) for strategy in ("single-user", "alternating-users"))
+        alone, pair, young = (
+            new_application(stage, strategy) for strategy in ("single-user", "alternating-users", "alternating-users")
+        )
         assert pair.rotate().succeeded
         scene_of(stage).cluster.catch_up()
         scene_of(stage).cluster.freeze()
         assert alone.rotate().succeeded
+        assert young.rotate().succeeded
         pending: list[str | None] = []
 
         def fail_over(step: StepResult) -> None:
@@ -129,6 +133,21 @@ def test_writes_that_were_not_replicated(authority: Authority, edition: str) -> 
             alone.work()
         assert alone.rotate().succeeded
         alone.work()
+        go_back(young)
+
+
+def go_back(application: Application) -> None:
+    """Recover a pair whose first rotation was lost as a whole: nobody knows its clone, nor whose its users are."""
+    (step,) = (step for step in application.rotate().steps if step.error)
+    assert isinstance(step.error, NotOurs)
+    emulator = application.theatre.emulator
+    labels = emulator.labels(application.arn)
+    moved = {"MoveToVersionId": labels["AWSPREVIOUS"], "RemoveFromVersionId": labels["AWSCURRENT"]}
+    application.theatre.player.abandon(application.arn)
+    emulator.execute("UpdateSecretVersionStage", {"SecretId": application.arn, "VersionStage": "AWSCURRENT", **moved})
+    application.work()
+    assert application.rotate().succeeded
+    application.work()
 
 
 @pytest.mark.parametrize("edition", ["aurora-mysql"])

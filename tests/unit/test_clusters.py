@@ -122,9 +122,11 @@ def test_a_name_that_only_looks_like_an_instances(api: Stubber, place: dict[str,
 
 
 def test_a_name_that_no_member_has(api: Stubber) -> None:
-    """Nobody is asked in vain."""
+    """Nobody is asked in vain, nor twice."""
+    known = RdsClusters(lambda: api.client)
     clusters(api, CLUSTER)
-    assert writer(api, "db.example.com") is None
+    assert writer(known, "db.example.com") is None
+    assert writer(known, "db.example.com") is None
 
 
 @pytest.mark.parametrize("names", [(READER, []), (f"orders-2.{DOMAIN}", [f"{READER.upper()}."])])
