@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from tests.support.tls import Authority
 
 SOME = {
-    ("aurora-postgresql", "alternating-users"): 6,
-    ("aurora-postgresql", "single-user"): 4,
+    ("aurora-postgresql", "alternating-users"): 9,
+    ("aurora-postgresql", "single-user"): 5,
     ("aurora-postgresql", "single-user-by-admin"): 0,
-    ("aurora-mysql", "alternating-users"): 9,
-    ("aurora-mysql", "retained-password"): 4,
+    ("aurora-mysql", "alternating-users"): 17,
+    ("aurora-mysql", "retained-password"): 7,
     ("aurora-mysql", "retained-password-by-admin"): 0,
-    ("aurora-mysql", "single-user"): 5,
+    ("aurora-mysql", "single-user"): 7,
     ("aurora-mysql", "single-user-by-admin"): 0,
 }
 """How far apart the points are that `make test` plays; 0: it plays none."""

@@ -132,7 +132,9 @@ def test_calls_and_logins_by_what_a_secret_names(
     postgresql.scene.work({**current, "host": WRITER, "port": postgresql.scene.port})
 
 
-@pytest.mark.parametrize("strategy", ["alternating-users", "single-user-by-admin"])
+@pytest.mark.parametrize(
+    "strategy", ["alternating-users", pytest.param("single-user-by-admin", marks=pytest.mark.exhaustive)]
+)
 @pytest.mark.parametrize(("user", "admin"), MIXED)
 def test_an_admin_that_names_the_cluster_in_another_way(
     postgresql: Theatre, user: str, admin: str, strategy: str
