@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import struct
@@ -14,6 +15,7 @@ import pytest
 from tests.lab import runtime
 from tests.lab.deployed import FUNCTIONS
 from tests.support import interpreter
+from tests.support.cloudformation import load
 
 LAYER: Final = "SharedLayer"
 BUDGETS: Final = {
@@ -142,6 +144,16 @@ def test_no_library_is_for_another_python(build: Path) -> None:
         for file in files(build)
         if ".cpython-" in file.name and tag not in f".{file.name}" and file.suffix == ".so"
     ] == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_handler_is_where_the_template_says(build: Path, function: str) -> None:
+    """For both processors; that it can be imported is seen where it can be run, below."""
+    declared = load()["Resources"][runtime.logical_id(function)]["Properties"]
+    module, _, name = declared["Handler"].rpartition(".")
+    tree = ast.parse((folder_of(build, function) / f"{module}.py").read_text("utf-8"))
+    assigned = {ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
+    assert name in assigned
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

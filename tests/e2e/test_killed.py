@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from contextlib import ExitStack
+from math import ceil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.entrypoint import MARGIN
+from rotation.strategies.cutover import TIME_NEEDED
 from tests.lab import postgresql
 from tests.lab.deployed import DeployedTheatre
 from tests.lab.theatre import emulated
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
     from tests.support.tls import Authority
 
 TIMEOUT = 6
-"""Seconds of an invocation: enough for a change to begin, and less than the function waits for the label's move."""
+"""Seconds of an invocation: enough for a pair's change, and less than the function waits for the label's move."""
+
+LONG = ceil(MARGIN + TIME_NEEDED) + 2
+"""Seconds of an invocation: enough for a single user's change to begin."""
 
 STRATEGIES = ("single-user", "alternating-users")
 DEADLY = ("PutSecretValue", "UpdateSecretVersionStage")
@@ -30,7 +36,7 @@ DEADLY = ("PutSecretValue", "UpdateSecretVersionStage")
 numbers = itertools.count()
 
 
-@pytest.fixture(scope="module", params=[30, TIMEOUT], ids=["long", "short"])
+@pytest.fixture(scope="module", params=[LONG, TIMEOUT], ids=["long", "short"])
 def theatre(request: pytest.FixtureRequest, authority: Authority) -> Iterator[DeployedTheatre]:
     """Set the stage."""
     with ExitStack() as stack:
@@ -41,7 +47,7 @@ def theatre(request: pytest.FixtureRequest, authority: Authority) -> Iterator[De
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("phase", ["before", "after"])
-@pytest.mark.parametrize("theatre", [30], indirect=True, ids=["long"])
+@pytest.mark.parametrize("theatre", [LONG], indirect=True, ids=["long"])
 def test_a_killed_process_is_made_good_by_the_retry(theatre: DeployedTheatre, strategy: str, phase: Phase) -> None:
     """SIGKILL before or after the effect of a call; each retry is served by a process that knows nothing."""
     for deadly in DEADLY:
@@ -78,6 +84,26 @@ def test_an_invocation_that_ran_out_of_time_is_made_good(theatre: DeployedTheatr
     assert not failed.succeeded
     assert failed.steps[-1].step == "finishSecret"
     assert f"Duration: {TIMEOUT}000.00 ms" in theatre.function_log.getvalue()
+    completes(theatre, shop.arn)
+    shop.work()
+
+
+@pytest.mark.parametrize("theatre", [LONG], indirect=True, ids=["long"])
+def test_a_single_users_change_that_ran_out_of_time_is_made_good(theatre: DeployedTheatre) -> None:
+    """The password was changed, and the function stands still until Lambda ends it: AWSCURRENT is refused till then."""
+    shop = theatre.application(f"late_{next(numbers)}", "single-user")
+
+    def strike(_index: int, operation: str, now: Phase) -> None:
+        if (operation, now) == ("UpdateSecretVersionStage", "before"):
+            theatre.runtime.freeze()
+            raise ConnectionCut
+
+    theatre.emulator.faults.watch(strike, caller="function")
+    failed = shop.rotate()
+    theatre.emulator.faults.clear()
+    assert not failed.succeeded
+    assert failed.steps[-1].step == "finishSecret"
+    assert f"Duration: {LONG}000.00 ms" in theatre.function_log.getvalue()
     completes(theatre, shop.arn)
     shop.work()
 
