@@ -69,11 +69,12 @@ NEVER_AT_A_START: Final = frozenset(
         "lxml",
         "bs4",
         "pytz",
+        "webbrowser",
     }
 )
 """Each takes milliseconds of every cold start; none is needed for one."""
 
-NEEDS: Final = {"redshift": {"boto3", "s3transfer"}, "documentdb": {"asyncio"}}
+NEEDS: Final = {"documentdb": {"asyncio"}}
 """What a driver imports by itself."""
 
 

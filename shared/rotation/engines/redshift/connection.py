@@ -7,8 +7,7 @@ import logging
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from redshift_connector.core import Connection as DriversConnection
-
+from rotation.engines.redshift.driver import Connection as DriversConnection
 from rotation.engines.redshift.faults import CLEAR_TEXT, DRIVERS, refusal, translate
 from rotation.errors import InvalidSecret
 

@@ -12,10 +12,10 @@ import struct
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from redshift_connector import error as driver
 from scramp import ScramException  # type: ignore[import-untyped]
 
 from rotation.engines.fault import Fault, by_class
+from rotation.engines.redshift.driver import error as driver
 from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,

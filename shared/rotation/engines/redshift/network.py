@@ -18,9 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
-import redshift_connector
-
 from rotation.engines import tls
+from rotation.engines.redshift.driver import FOLDER
 from rotation.engines.redshift.faults import ENGINE, LATE, REFUSED, UNRESOLVED
 from rotation.errors import EngineError, TlsFailed, Unreachable
 from rotation.resolution import resolve
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from rotation.model import Address, Deadline
 
-SHIPPED: Final = Path(redshift_connector.__file__).parent / "files" / "redshift-ca-bundle.crt"
+SHIPPED: Final = FOLDER / "files" / "redshift-ca-bundle.crt"
 """The authorities for Redshift that its driver brings."""
 
 _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
