@@ -185,7 +185,7 @@ class DebuggedTheatre(Theatre):
             self.handler = self._invoke_at_endpoint
             yield self
         finally:
-            sam.stop(SECONDS)
+            sam.stop()
 
     def _invoke_at_endpoint(self, event: Mapping[str, Any], _context: object) -> None:
         """Do what `aws lambda invoke` does."""
