@@ -13,8 +13,7 @@ from rotation.errors import AuthenticationFailed, PermissionDenied, Unreachable
 from rotation.model import Deadline, Mark
 from tests.contract.engine_contract import ARN, EngineContract, NetworkContract
 from tests.dialect.documentdb.stage import ROLES, Stage, unique
-from tests.support import wire
-from tests.support.mongodb import MongoServer
+from tests.support import addresses, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +67,7 @@ class MongoWire:
 @pytest.fixture(scope="module")
 def stage(authority: Authority) -> Iterator[Stage]:
     """Set the stage on a server of its own."""
-    with MongoServer(authority) as server:
+    with addresses.mongo(authority) as server:
         yield Stage(server)
 
 

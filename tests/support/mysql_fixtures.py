@@ -10,8 +10,7 @@ from tests.dialect.mysql.stage import Stage
 from tests.lab import mariadb as lab_mariadb
 from tests.lab import mysql as lab_mysql
 from tests.lab.theatre import Theatre, emulated
-from tests.support.mariadb import MariaDBServer
-from tests.support.mysql import MySQLServer
+from tests.support import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def mysql(authority: Authority) -> Iterator[Stage]:
     """Set the stage on MySQL."""
-    with MySQLServer(authority) as server:
+    with addresses.mysql(authority) as server:
         yield Stage(server)
 
 
 @pytest.fixture(scope="session")
 def mariadb(authority: Authority) -> Iterator[Stage]:
     """Set the stage on MariaDB."""
-    with MariaDBServer(authority) as server:
+    with addresses.mariadb(authority) as server:
         yield Stage(server)
 
 

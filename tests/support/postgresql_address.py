@@ -107,3 +107,7 @@ class PostgresAtAddress(Postgres):
 
     def __exit__(self, *_: object) -> None:
         """Leave it as it is: it is somebody else's."""
+
+    def mark(self) -> int:
+        """Return any place in a log that nobody reads here."""
+        return 0

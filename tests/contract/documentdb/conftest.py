@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.dialect.documentdb.stage import Stage
-from tests.support.mongodb import MongoServer
+from tests.support import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.mongodb import MongoServer
     from tests.support.tls import Authority
 
 
 @pytest.fixture(scope="session")
 def mongodb(authority: Authority) -> Iterator[MongoServer]:
     """Start a replica set of one node."""
-    with MongoServer(authority) as server:
+    with addresses.mongo(authority) as server:
         yield server
 
 

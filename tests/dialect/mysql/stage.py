@@ -91,7 +91,7 @@ class Stage:
 
     def address(self, database: str = "") -> Address:
         """Give the server's address."""
-        return Address("localhost", self.server.port, database)
+        return Address(self.server.name, self.server.port, database)
 
     def login(self, who: Credential, database: str = "", seconds: float = SECONDS) -> MySQLSession:
         """Log in through the engine."""

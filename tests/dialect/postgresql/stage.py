@@ -11,6 +11,7 @@ from psycopg2 import sql
 
 from rotation.engines.postgresql import PostgreSQL
 from rotation.model import Address, Credential, Deadline, Pair, Password
+from tests.support.postgresql_address import HOST
 
 if TYPE_CHECKING:
     from rotation.engines.postgresql.session import PostgreSQLSession
@@ -75,7 +76,7 @@ class Stage:
 
     def address(self, database: str = "postgres") -> Address:
         """Give the server's address, with TLS where it has a certificate."""
-        host = "localhost" if self.server.bundle else self.server.host
+        host = "localhost" if self.server.bundle and self.server.host == HOST else self.server.host
         return Address(host, self.server.port, database, tls=bool(self.server.bundle))
 
     def login(self, who: Credential, database: str = "postgres", seconds: float = SECONDS) -> PostgreSQLSession:
