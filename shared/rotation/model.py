@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from weakref import WeakSet
@@ -216,8 +216,7 @@ class Secret:
     admin_arn: str | None
     overrides: Overrides
     document: Mapping[str, Any] = field(repr=False)
-    two_passwords: bool = False
-    """Whether the servers of this engine may keep a second password for a user."""
+    two_passwords: bool = False  # whether servers of this engine may keep a second one for a user
 
     @property
     def username(self) -> str:
@@ -227,8 +226,7 @@ class Secret:
     @property
     def account(self) -> tuple[object, ...]:
         """The user on its own server: what another version must be about to stand in for this one."""
-        place = self.address
-        return self.username, place.host, place.port, place.cluster, place.auth_database
+        return self.username, replace(self.address, database="", tls=True, users_database=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ def test_an_image_notes_its_version(image: str, version: str) -> None:
         ("postgres=12", servers.postgres, "no PostgreSQL 12 here"),
         ("mysql=8.4", mysql.MySQLServer.command, "no MySQL 8.4 here: Debian has 9 alone"),
         ("mariadb=10.6", mariadb.MariaDBServer.command, "no MariaDB 10.6 here: Debian has 10.11, 11"),
-        ("mongo=8", mongodb.program, "no MongoDB 8 here: the wheel has 6 alone"),
+        ("mongo=8", mongodb.program.__wrapped__, "no MongoDB 8 here: the wheel has 6 alone"),
     ],
 )
 def test_a_plain_version_that_nobody_has_is_an_error(
@@ -167,7 +167,6 @@ def test_a_plain_version_that_nobody_has_is_an_error(
     monkeypatch.setenv(choice.VERSIONS, versions)
     for module in (mysql, mariadb):
         monkeypatch.setattr(module, "_root", module._root.__wrapped__)  # noqa: SLF001 what it remembers is another's
-    monkeypatch.setattr(mongodb, "program", mongodb.program.__wrapped__)
     with pytest.raises(ServerUnavailableError, match=said):
         ask()
 
