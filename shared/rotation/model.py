@@ -33,8 +33,7 @@ class Stage(StrEnum):
     PREVIOUS = "AWSPREVIOUS"
 
 
-LATE_CUTOVER: Final = "rotation-late-cutover"
-"""The label of our own on a pending version whose password is set in finishSecret, as the server allows no more."""
+LATE_CUTOVER: Final = "rotation-late-cutover"  # on a pending version whose password can only be set in finishSecret
 LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was refused last, where none was accepted
 
 
