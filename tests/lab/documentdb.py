@@ -52,6 +52,14 @@ class MongoScene(Scene):
         roles = [{"role": f"clerk_of_{user}", "db": DATABASE}, CHANGE_OWN]
         self._server.run("createUser", user, pwd=password, roles=roles)
 
+    def set_password(self, user: str, password: str) -> None:
+        """Change a user's password."""
+        self._server.run("updateUser", user, pwd=password)
+
+    def drop(self, user: str) -> None:
+        """Drop a user."""
+        self._server.run("dropUser", user)
+
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use the application's rights: write, read, make an index."""
         with _connected(secret, str(self.bundle)) as client:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import postgresql
+from tests.lab import documentdb, postgresql, redshift
 from tests.lab.theatre import Theatre, emulated
 
 if TYPE_CHECKING:
@@ -27,3 +27,17 @@ def postgresql_theatre_that_keeps_pending(authority: Authority) -> Iterator[Thea
     """Give the same, where AWSPENDING stays on the version that becomes the current one."""
     with postgresql.provide(authority) as scene, emulated("kept") as emulator:
         yield Theatre(postgresql, scene, emulator)
+
+
+@pytest.fixture(scope="session")
+def documentdb_theatre(authority: Authority) -> Iterator[Theatre]:
+    """Give MongoDB, the emulated Secrets Manager, and the function between them."""
+    with documentdb.provide(authority) as scene, emulated() as emulator:
+        yield Theatre(documentdb, scene, emulator)
+
+
+@pytest.fixture(scope="session")
+def redshift_theatre(authority: Authority) -> Iterator[Theatre]:
+    """Give the stand-in for Redshift, the emulated Secrets Manager, and the function between them."""
+    with redshift.provide(authority) as scene, emulated() as emulator:
+        yield Theatre(redshift, scene, emulator)

@@ -76,6 +76,14 @@ class MySQLScene(Scene):
         """Make a user with rights on a table, and with a database of its own."""
         self._run((*_APPLICATION, *self.retaining), user, password)
 
+    def set_password(self, user: str, password: str) -> None:
+        """Change a user's password; a second one stays."""
+        self._run(("ALTER USER `{user}`@`%` IDENTIFIED BY {password}",), user, password)
+
+    def drop(self, user: str) -> None:
+        """Drop a user."""
+        self._run(("DROP USER `{user}`@`%`",), user, "")
+
     def _run(self, statements: tuple[str, ...], user: str, password: str) -> None:
         filled = (one.format(user=user, password=json.dumps(password)) for one in statements)
         self._server.execute(*filled, quiet=True)  # they hold passwords in clear, as a DBA's do

@@ -66,6 +66,14 @@ class PostgresScene(Scene):
             orders=sql.Identifier(f"orders_of_{user}"),
         )
 
+    def set_password(self, user: str, password: str) -> None:
+        """Change a user's password."""
+        self._run("ALTER ROLE {user} PASSWORD {password}", user=sql.Identifier(user), password=sql.Literal(password))
+
+    def drop(self, user: str) -> None:
+        """Drop a user, with all that is its own."""
+        self._run("DROP OWNED BY {user}; DROP ROLE {user}", user=sql.Identifier(user))
+
     def _run(self, statements: str, **parts: sql.Composable) -> None:
         hidden = "SET log_statement = 'none'"  # these statements hold passwords in clear, as a DBA's do
         self._server.execute(hidden, sql.SQL(statements).format(**parts), database=DATABASE)

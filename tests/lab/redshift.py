@@ -63,6 +63,10 @@ class RedshiftScene(Scene):
             self._server.execute(statement.strip())
         self._server.execute(f"ALTER USER {user} PASSWORD {hashed(password)}")
 
+    def set_password(self, user: str, password: str) -> None:
+        """Change a user's password."""
+        self._server.execute(f"ALTER USER {user} PASSWORD {hashed(password)}")
+
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use the application's rights: read, write, make something of one's own, and use what the other made."""
         user = secret["username"].removesuffix("_clone")

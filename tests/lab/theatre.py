@@ -58,6 +58,14 @@ class Scene(ABC):
     def prepare(self, user: str, password: str, admin: str) -> None:
         """Make an application's user, its tables and rights, and let the admin manage it."""
 
+    def set_password(self, user: str, password: str) -> None:
+        """Change a user's password, as a person does who knows of no secret."""
+        raise NotImplementedError
+
+    def drop(self, user: str) -> None:
+        """Drop a user, with all that is its own."""
+        raise NotImplementedError
+
     @abstractmethod
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use all of the application's rights; raises where one is gone."""
@@ -221,6 +229,11 @@ class Application:
         with state.lock:
             values = [it.value for it in state.any(self.arn).versions.values()]
         return [json.loads(value.content()) for value in values if value is not None]
+
+    def put(self, secret: Mapping[str, Any]) -> None:
+        """Store a value as AWSCURRENT, as a person does."""
+        request = {"SecretId": self.arn, "SecretString": json.dumps(secret), "ClientRequestToken": str(uuid.uuid4())}
+        self.theatre.emulator.execute("PutSecretValue", request)
 
     def is_accepted(self, secret: Mapping[str, Any]) -> bool:
         """Say whether the server accepts a credential."""
