@@ -55,7 +55,12 @@ class TlsContext(ssl.SSLContext):
     sslsocket_class = _TlsSocket
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **options: Any) -> ssl.SSLSocket:  # noqa: ANN401
-        """Make the handshake, in one span of what is left (OpenSSL's socket counts it as one)."""
+        """
+        Make the handshake, in one span of what is left (OpenSSL's socket counts it as one).
+
+        Raises OSError where the peer reset the connection meanwhile: Python 3.11 would leave the socket open then.
+        """
+        sock.getpeername()
         sock.settimeout(None)
         wrapped = super().wrap_socket(sock, *args, **options)
         wrapped.deadline = getattr(sock, "deadline", None)  # type: ignore[attr-defined]
