@@ -9,7 +9,7 @@ import pytest
 
 from rotation.errors import AccessMismatch, AuthenticationFailed, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Mark, Ownership, Pair
-from tests.dialect.documentdb.stage import ARN, pair_of, unique
+from tests.dialect.documentdb.stage import ARN, ROLES, pair_of, unique
 from tests.support.mongodb import fail_next
 
 if TYPE_CHECKING:
@@ -329,6 +329,20 @@ def test_an_account_that_was_closed_is_opened_with_its_next_password(stage: Stag
     stage.accepts(again)
     assert stage.described(idle.username)["authenticationRestrictions"] == here
     assert stage.level(admin, pair)[1] == []
+
+
+def test_a_user_that_says_it_was_closed_keeps_its_restrictions(stage: Stage) -> None:
+    """What stands in a mark that a user can write lifts nothing."""
+    here = [{"clientSource": ["127.0.0.1"]}]
+    own = stage.role("changeOwnPassword", "changeOwnCustomData")
+    base, admin, clone = prepared(stage, *ROLES, own, authenticationRestrictions=here)
+    mark = {**stage.described(base.username)["customData"]["aws-rotation"], "closed": []}
+    with stage.server.client(base.username, base.password.reveal()) as client:
+        client.admin.command("updateUser", base.username, customData={"aws-rotation": mark})
+    promote_base(stage, base, admin)
+    stage.level(admin, pair_of(base.username, version="version-3"))
+    for name in (base.username, clone.username):
+        assert stage.described(name)["authenticationRestrictions"] == here
 
 
 @pytest.mark.parametrize("dropped", ["roles", "authenticationRestrictions"])

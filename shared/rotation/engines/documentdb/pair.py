@@ -14,7 +14,7 @@ from rotation.model import Mark, Ownership
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rotation.engines.documentdb.accounts import Account
+    from rotation.engines.documentdb.accounts import Account, Document
     from rotation.engines.documentdb.connection import Connection
     from rotation.model import Pair, Password
 
@@ -117,7 +117,7 @@ def _for_base(connection: Connection, pair: Pair, base: Account, clone: Account,
         grants = [{"role": role, "db": database} for role, database in lost]
         remedy = f"Run: {in_shell(connection.database, 'grantRolesToUser', pair.base, grants)}; or take them away."
         raise AccessMismatch(what, where=connection.where, remedy=remedy)
-    closed = base.record.closed if base.record else None
+    closed = _closed(base)
     restrictions = base.restrictions if closed is None else closed
     if restrictions and restrictions != clone.restrictions:
         what = f"The users {pair.base} and {pair.clone} may come from different addresses"
@@ -130,6 +130,16 @@ def _for_base(connection: Connection, pair: Pair, base: Account, clone: Account,
         fields["authenticationRestrictions"] = list(closed)
         lines.append(f"open the user {pair.base}, which was closed when its sessions were ended")
     return Plan("updateUser", fields, lines)
+
+
+def _closed(account: Account) -> tuple[Document, ...] | None:
+    """
+    Give the restrictions that the account had before it was closed; None where it is not closed.
+
+    A user that may change its own customData can write any into its mark. Under NOWHERE it cannot log in to do so,
+    and what it wrote before was overwritten when an admin closed the account.
+    """
+    return account.record.closed if account.record and account.restrictions == NOWHERE else None
 
 
 def _verify(connection: Connection, pair: Pair) -> None:
