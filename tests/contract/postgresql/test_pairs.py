@@ -168,6 +168,22 @@ def test_a_setting_that_the_admin_may_not_copy_is_told(stage: Stage) -> None:
     stage.accepts(clone)
 
 
+@pytest.mark.parametrize("written", ["app,public", '"$user" ,A,  "B"', ""])
+def test_a_search_path_from_a_session_is_levelled_once(stage: Stage, written: str) -> None:
+    """FROM CURRENT keeps it as it was written, and SET as the server writes it."""
+    base = stage.user()
+    admin, pair = stage.admin(base.username), pair_of(base.username)
+    stage.as_clients_see(
+        base,
+        f"SELECT set_config('search_path', '{written}', false);"
+        f'ALTER ROLE "{base.username}" SET search_path FROM CURRENT',
+    )
+    clone, _ = stage.level(admin, pair)
+    shown = "SELECT current_schemas(true)"
+    assert stage.as_clients_see(clone, shown) == stage.as_clients_see(base, shown)
+    assert stage.level(admin, pair)[1] == []
+
+
 def test_limits_and_validity_are_levelled(stage: Stage) -> None:
     """The connection limit and the end of validity are the base's, also when they are taken back."""
     base, admin, clone = prepared(stage, "CONNECTION LIMIT 5 VALID UNTIL '2040-01-01'")
@@ -334,6 +350,27 @@ def test_a_role_without_the_membership_is_not_equal(stage: Stage) -> None:
     stage.run("ALTER ROLE {} SET role TO {}", clone.username, base.username)
     with stage.login(clone) as session, pytest.raises(AccessMismatch, match="is not a member"):
         session.check_access(pair_of(base.username))
+
+
+def test_a_base_whose_role_is_its_clone_is_itself(stage: Stage) -> None:
+    """The server does not give it that role, and its clone is not to act as itself."""
+    base = stage.user()
+    pair = pair_of(base.username)
+    stage.as_clients_see(base, f"ALTER ROLE \"{base.username}\" SET role = '{pair.clone}'")
+    clone, _ = stage.level(stage.admin(base.username), pair)
+    assert stage.as_clients_see(clone, "SELECT current_user") == [(base.username,)]
+    with stage.login(clone) as session:
+        session.check_access(pair)
+
+
+def test_text_of_another_encoding_is_said_to_be_that(stage: Stage) -> None:
+    """Roles are shared by databases that do not share an encoding."""
+    legacy = unique("legacy")
+    stage.run("CREATE DATABASE {} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'", legacy)
+    base = stage.user()
+    stage.as_clients_see(base, f"ALTER ROLE \"{base.username}\" SET search_path = E'\\xe4b'", legacy)
+    with pytest.raises(StatementFailed, match="encoding"):
+        stage.level(stage.admin(base.username), pair_of(base.username))
 
 
 def test_a_base_that_was_made_anew_is_not_ours(stage: Stage) -> None:

@@ -116,6 +116,26 @@ def test_a_list_of_names_is_taken_apart_and_quoted_anew(kept: str, values: tuple
     assert levelling(base, CLONE, {}, NEW)[0].values == values
 
 
+@pytest.mark.parametrize(
+    ("name", "kept", "values"),
+    [("search_path", 'A, "B"', ("a", "B")), ("local_preload_libraries", 'A, "B"', ("A", "B"))],
+)
+def test_names_without_quotes_are_folded_and_files_are_not(name: str, kept: str, values: tuple[str, ...]) -> None:
+    """The server reads A as a, unless it is a library."""
+    base = replace(BASE, settings={("", name): kept})
+    assert levelling(base, CLONE, {}, NEW)[0].values == values
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [("o'neil", "'o''neil'"), ("a\\'; --", "E'a\\\\''; --'"), ("plain", "'plain'")],
+)
+def test_a_value_ends_no_statement_that_a_person_is_told_to_run(kept: str, shown: str) -> None:
+    """The application wrote it; an administrator may run it."""
+    base = replace(BASE, settings={("", "application_name"): kept})
+    assert lines(base) == [f'ALTER ROLE "app_clone" SET "application_name" TO {shown}']
+
+
 def test_limits_are_copied() -> None:
     """The connection limit and the end of validity are those of the base."""
     base = replace(BASE, limit=7, valid_until="2030-01-01 00:00:00+00")
@@ -131,6 +151,7 @@ def test_limits_are_copied() -> None:
         ({}, {}, {("", "role"): "app"}),
         ({("", "role"): "owner"}, {}, {("", "role"): "owner"}),
         ({("", "role"): "none"}, {}, {("", "role"): "app"}),
+        ({("", "role"): "app_clone"}, {}, {("", "role"): "app"}),
         ({("shop", "role"): "owner"}, {}, {("shop", "role"): "owner", ("", "role"): "app"}),
         ({}, {("shop", "role"): "owner"}, {("shop", "role"): "owner", ("", "role"): "app"}),
         ({}, {("", "role"): "owner", ("", "work_mem"): "4MB"}, {("", "role"): "owner"}),
@@ -142,7 +163,7 @@ def test_the_clones_login_takes_the_role_that_the_bases_login_takes(
     own: dict[tuple[str, str], str], everyone: dict[tuple[str, str], str], expected: dict[tuple[str, str], str]
 ) -> None:
     """A user's setting counts before the database's and everyone's, in one database before all."""
-    assert login_settings(replace(BASE, settings=own), everyone) == expected
+    assert login_settings(replace(BASE, settings=own), everyone, CLONE.name) == expected
 
 
 def test_what_the_application_has_through_the_clone_alone_is_named() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Final
 
 from psycopg2 import sql
@@ -17,7 +18,7 @@ from rotation.engines.postgresql.roles import MEMBERSHIP_OPTIONS, with_mark
 from rotation.model import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rotation.engines.postgresql.roles import Role, Settings
     from rotation.model import Pair
@@ -33,6 +34,12 @@ _QUOTED_LISTS: Final = frozenset(
     }
 )
 """Settings that are kept as lists of quoted names (GUC_LIST_QUOTE; variable_is_guc_list_quote in pg_dump)."""
+
+_IDENTIFIERS: Final = frozenset({"search_path", "temp_tablespaces"})
+"""Those of them whose names are folded to lower case where they are not quoted; the others are of files."""
+
+_FOLDED: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
+"""Letters beyond ASCII stay: the server folds them only in encodings of one byte (downcase_identifier)."""
 
 
 class Need(Enum):
@@ -61,13 +68,19 @@ class Change:
 
     def __str__(self) -> str:
         """Show the statement to a person, without values that may be secret."""
-        value = "…" if self.hidden else ", ".join(f"'{value}'" for value in self.values)
+        value = "…" if self.hidden else ", ".join(map(literal, self.values))
         return self.template.format(*map(quoted, self.names), value=value)
 
 
 def quoted(name: str) -> str:
     """Show a name as a statement does."""
     return '"{}"'.format(name.replace('"', '""'))
+
+
+def literal(value: str) -> str:
+    """Show a value as a statement does, in the form that no setting of the server reads otherwise."""
+    doubled = value.replace("'", "''")
+    return "E'{}'".format(doubled.replace("\\", "\\\\")) if "\\" in value else f"'{doubled}'"
 
 
 def create(pair: Pair) -> Change:
@@ -80,7 +93,7 @@ def levelling(base: Role, clone: Role, everyone: Settings, version: int) -> list
     return [
         *_memberships(base, clone, version),
         *_attributes(base, clone),
-        *_settings(clone, login_settings(base, everyone)),
+        *_settings(clone, login_settings(base, everyone, clone.name)),
         *_limits(base, clone),
     ]
 
@@ -108,12 +121,13 @@ def _attributes(base: Role, clone: Role) -> Iterator[Change]:
         yield Change("ALTER ROLE {} INHERIT", (clone.name,))
 
 
-def login_settings(base: Role, everyone: Settings) -> Settings:
+def login_settings(base: Role, everyone: Settings, clone: str) -> Settings:
     """
     Give the settings with which the clone's login becomes what the base's is.
 
     The role that a login takes comes from the user's setting in the database, the user's own, the database's,
-    everyone's, in this order (manual, "ALTER ROLE"); without any it is the base itself.
+    everyone's, in this order (manual, "ALTER ROLE"); without any it is the base itself. So it is with the clone's
+    name: the base cannot be a member of its own member, and its login does not get that role.
     """
     wanted = dict(base.settings)
     if ("", "role") not in wanted:
@@ -121,14 +135,16 @@ def login_settings(base: Role, everyone: Settings) -> Settings:
             if key[1] == "role":
                 wanted.setdefault(key, value)
     wanted.setdefault(("", "role"), base.name)
-    return {key: base.name if key[1] == "role" and value == "none" else value for key, value in wanted.items()}
+    own = {"none", clone}
+    return {key: base.name if key[1] == "role" and value in own else value for key, value in wanted.items()}
 
 
 def _settings(clone: Role, wanted: Settings) -> Iterator[Change]:
     for key in clone.settings.keys() - wanted.keys():
         yield _setting(clone, key, "RESET", None)
     for key, value in wanted.items():
-        if clone.settings.get(key) != value:
+        held = clone.settings.get(key)
+        if held is None or _values(key[1], held) != _values(key[1], value):
             yield _setting(clone, key, "SET", value)
 
 
@@ -146,11 +162,14 @@ def _setting(clone: Role, key: tuple[str, str], verb: str, value: str | None) ->
 
 
 def _values(name: str, value: str) -> tuple[str, ...]:
-    return tuple(_split(value)) if name in _QUOTED_LISTS else (value,)
+    """Give what a setting holds; FROM CURRENT keeps a list as the application wrote it, SET as the server does."""
+    if name not in _QUOTED_LISTS:
+        return (value,)
+    return tuple(_split(value, _FOLDED if name in _IDENTIFIERS else {}))
 
 
-def _split(value: str) -> Iterator[str]:
-    """Take a list of names apart as SplitGUCList does: quoted by double quotes, or not."""
+def _split(value: str, folded: Mapping[int, int]) -> Iterator[str]:
+    """Take a list of names apart as SplitIdentifierString does: quoted by double quotes, or else folded."""
     quotes = value.split('"')
     word = ""
     for position, part in enumerate(quotes):
@@ -159,7 +178,7 @@ def _split(value: str) -> Iterator[str]:
         elif not part and 0 < position < len(quotes) - 1:
             word += '"'  # doubled within quotes
         else:
-            *ended, last = part.split(",")
+            *ended, last = part.translate(folded).split(",")
             for text in ended:
                 yield word + text.strip()
                 word = ""

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import sql
 
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
-from rotation.engines.postgresql.faults import LATE, translate
+from rotation.engines.postgresql.faults import LATE, UNREADABLE, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,6 +89,8 @@ class Connection:
             raise LATE.at(self.where) from None
         except (psycopg2.Error, psycopg2.Warning) as error:
             raise translate(error, self.where) from None
+        except UnicodeError:
+            raise UNREADABLE.at(self.where) from None
 
     def run(self, statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""

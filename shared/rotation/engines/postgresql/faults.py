@@ -34,6 +34,13 @@ _SLOW: Final = fault(StatementFailed, "The server did not finish a statement in 
 
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
 
+UNREADABLE: Final = fault(
+    StatementFailed,
+    "A role's name, comment or setting is not in the encoding of the secret's database",
+    "See pg_db_role_setting and pg_shdescription, and set it anew from a database of this encoding.",
+)
+"""Roles are shared by all databases, whose encodings may differ; the server passes their bytes on as they are."""
+
 SQLSTATES: Final[Mapping[str, Fault]] = {
     "08": _ENDED,
     "22023": _FAILED,

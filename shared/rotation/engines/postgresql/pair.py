@@ -202,7 +202,7 @@ def check_access(connection: Connection, pair: Pair) -> None:
         acts_as, database, member = connection.run(_LOGIN_ROLE, {"base": pair.base})[0]
     finally:
         connection.run("SET ROLE NONE")
-    wanted = login_settings(base, read_settings(connection, 0))
+    wanted = login_settings(base, read_settings(connection, 0), pair.clone)
     expected = wanted.get((database, "role"), wanted["", "role"])
     if acts_as != expected:
         what = f"The user {pair.idle} acts as {acts_as} after its login, and not as {expected}"
