@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bson.int64 import Int64
 
+from rotation.engines.documentdb.accounts import LAST_SERIAL
 from rotation.errors import AccessMismatch, AuthenticationFailed, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Mark, Ownership, Pair
 from tests.dialect.documentdb.stage import ARN, ROLES, pair_of, unique
@@ -250,12 +253,15 @@ def test_another_secrets_account_is_not_overwritten(stage: Stage, whose: str) ->
     """Not even one that came to be another's after it was looked at."""
     base, admin, _ = prepared(stage)
     pair = pair_of(base.username)
-    foreign = {"aws-rotation": {"secret": "arn:other", "base": "x", "version": "v", "serial": 1}, "team": "tea"}
+    foreign = {
+        "aws-rotation": {"secret": "arn:other", "base": "x", "version": "v", "serial": 1},
+        "made": datetime.now(UTC),
+    }
     name = pair.base if whose == "base" else pair.clone
     stage.server.run("updateUser", name, customData=foreign)
     with pytest.raises(NotOurs) as caught:
         stage.level(admin, pair)
-    assert f'updateUser("{name}", {{"customData": {{"team": "tea"}}}})' in caught.value.remedy
+    assert 'the key "aws-rotation"' in caught.value.remedy
 
 
 def test_the_second_of_two_that_create_the_clone_is_told_so(stage: Stage) -> None:
@@ -343,6 +349,19 @@ def test_a_user_that_says_it_was_closed_keeps_its_restrictions(stage: Stage) -> 
     stage.level(admin, pair_of(base.username, version="version-3"))
     for name in (base.username, clone.username):
         assert stage.described(name)["authenticationRestrictions"] == here
+
+
+def test_a_mark_that_counts_to_the_end_of_numbers_is_none(stage: Stage) -> None:
+    """A user can write it, and the next one would be no integer of the server's."""
+    base, admin, _ = prepared(stage)
+    mark = {**stage.described(base.username)["customData"]["aws-rotation"], "serial": Int64(2**63 - 1)}
+    stage.server.run("updateUser", base.username, customData={"aws-rotation": mark})
+    _, changes = promote_base(stage, base, admin)
+    assert changes == [f"mark the user {base.username} as this secret's"]
+    stage.server.run("updateUser", base.username, customData={"aws-rotation": {**mark, "serial": LAST_SERIAL}})
+    stage.level(admin, pair_of(base.username, version="version-3"))
+    with stage.login(admin) as session:
+        assert session.ownership(pair_of(base.username)) is Ownership.OURS
 
 
 @pytest.mark.parametrize("dropped", ["roles", "authenticationRestrictions"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
 from rotation.engines.documentdb.faults import Unsupported
 from rotation.model import Mark
@@ -88,7 +88,7 @@ def parse_record(value: object) -> Record | None:
     if not isinstance(value, dict):
         return None
     arn, base, version, serial = (value.get(key) for key in ("secret", "base", "version", "serial"))
-    if not (isinstance(arn, str) and isinstance(base, str) and isinstance(version, str) and isinstance(serial, int)):
+    if not (isinstance(arn, str) and isinstance(base, str) and isinstance(version, str) and _counts(serial)):
         return None
     granted, closed = value.get("granted"), value.get("closed")
     return Record(
@@ -97,6 +97,15 @@ def parse_record(value: object) -> Record | None:
         frozenset(role for role in granted if isinstance(role, str)) if isinstance(granted, list) else frozenset(),
         tuple(one for one in closed if isinstance(one, dict)) if isinstance(closed, list) else None,
     )
+
+
+def _counts(serial: object) -> TypeGuard[int]:
+    """Say whether it can be a number of rotations: the server's integers end, and a user could write the last one."""
+    return isinstance(serial, int) and not isinstance(serial, bool) and 0 <= serial <= LAST_SERIAL
+
+
+LAST_SERIAL: Final = 2**31 - 1
+"""More rotations than any pair sees; what is written never goes beyond, whatever a user wrote before."""
 
 
 def parse_account(document: Mapping[str, Any]) -> Account:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rotation.engines.documentdb import accounts
-from rotation.engines.documentdb.accounts import MARK, Record, Role, in_shell
+from rotation.engines.documentdb.accounts import LAST_SERIAL, MARK, Record, Role, in_shell
 from rotation.engines.documentdb.passwords import DEFAULT_MECHANISMS, keeping_mechanisms
 from rotation.engines.documentdb.rights import lacks_user_admin, require_password_of
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied
@@ -188,7 +188,7 @@ def _next_serial(found: dict[str, Account], pair: Pair) -> int:
     idle = found.get(pair.idle)
     if idle and idle.record and idle.record.mark.version == pair.version:
         return idle.record.serial
-    return max(map(_serial, _records(found, pair)), default=0) + 1
+    return min(max(map(_serial, _records(found, pair)), default=0) + 1, LAST_SERIAL)
 
 
 def _named(roles: Iterable[Role]) -> frozenset[str]:
@@ -206,7 +206,5 @@ def _refuse_foreign(connection: Connection, pair: Pair, account: Account) -> Non
     """Look at the marks once more, just before they are overwritten."""
     if account.record and not account.record.names(pair):
         what = f"The user {account.name} is marked as another secret's"
-        remedy = "If that secret is gone, run: " + in_shell(
-            connection.database, "updateUser", account.name, {"customData": account.unrelated}
-        )
+        remedy = f'If that secret is gone, take the key "{MARK}" out of its customData, and keep the others.'
         raise NotOurs(what, where=connection.where, remedy=remedy)

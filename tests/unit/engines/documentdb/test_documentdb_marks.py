@@ -32,6 +32,9 @@ def test_a_record_is_read_as_it_was_written(closed: tuple[dict[str, Any], ...] |
         {"secret": "a", "base": "app", "version": [], "serial": 1},
         {"secret": "a", "base": "app", "version": "v", "serial": "1"},
         {"secret": "a", "base": "app", "version": "v"},
+        {"secret": "a", "base": "app", "version": "v", "serial": True},
+        {"secret": "a", "base": "app", "version": "v", "serial": -1},
+        {"secret": "a", "base": "app", "version": "v", "serial": 2**63 - 1},
     ],
 )
 def test_what_is_no_mark_counts_as_none(value: object) -> None:
