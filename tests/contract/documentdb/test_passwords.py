@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -201,6 +202,38 @@ def test_power_through_a_role_of_ones_own_is_seen(stage: Stage) -> None:
                 session.guard_target(stage.user(None, role).username, allow_privileged=False)
 
 
+@pytest.mark.parametrize("collection", ["system.users", "system.roles"])
+@pytest.mark.parametrize("database", ["", "admin"])
+def test_a_user_that_writes_the_accounts_themselves_is_no_target(stage: Stage, collection: str, database: str) -> None:
+    """It can give itself any role; that they are readable is enough to attack passwords."""
+    resource = {"db": database, "collection": collection}
+    with stage.login(stage.admin()) as session:
+        for action in ("find", "insert", "update", "remove"):
+            role = unique("role")
+            stage.server.run("createRole", role, privileges=[{"resource": resource, "actions": [action]}], roles=[])
+            with pytest.raises(GuardViolation, match=f"admin.{collection}"):
+                session.guard_target(stage.user(None, role).username, allow_privileged=False)
+
+
+@pytest.mark.parametrize("action", ["changeCustomData", "setAuthenticationRestriction", "dropUser", "revokeRole"])
+def test_a_user_that_changes_the_accounts_of_others_is_no_target(stage: Stage, action: str) -> None:
+    """Marks are proofs, and restrictions are kept."""
+    user = stage.user(None, stage.role(action))
+    with stage.login(stage.admin()) as session, pytest.raises(GuardViolation, match=action):
+        session.guard_target(user.username, allow_privileged=False)
+
+
+def test_a_right_on_every_resource_reaches_the_accounts(stage: Stage) -> None:
+    """Reading statistics everywhere does not."""
+    with stage.login(stage.admin()) as session:
+        for action, powerful in (("update", True), ("collStats", False)):
+            role, privilege = unique("role"), {"resource": {"anyResource": True}, "actions": [action]}
+            stage.server.run("createRole", role, privileges=[privilege], roles=[])
+            user = stage.user(None, role).username
+            with pytest.raises(GuardViolation) if powerful else nullcontext():
+                session.guard_target(user, allow_privileged=False)
+
+
 def test_an_application_may_own_its_database(stage: Stage) -> None:
     """It is a target as long as its power ends there."""
     names = [
@@ -258,6 +291,15 @@ def test_an_admin_ends_the_sessions_of_a_user(stage: Stage) -> None:
             stage.login(user)
         assert session.end_sessions(user.username) == 0
         assert session.end_sessions(unique("nobody")) == 0
+
+
+def test_restrictions_that_nothing_would_remember_are_not_replaced(stage: Stage) -> None:
+    """Without a mark they could not be given back."""
+    here = [{"clientSource": ["127.0.0.1"]}]
+    user = stage.user(authenticationRestrictions=here)
+    with stage.login(stage.admin("clusterMonitor")) as session, pytest.raises(StatementFailed, match="no mark"):
+        session.end_sessions(user.username)
+    assert stage.described(user.username)["authenticationRestrictions"] == here
 
 
 def test_an_admin_that_may_not_see_sessions_is_told_which_role_to_ask_for(stage: Stage) -> None:

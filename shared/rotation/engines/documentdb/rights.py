@@ -24,7 +24,25 @@ POWERFUL: Final = frozenset({"root", "__system", "userAdminAnyDatabase", "restor
 POWERFUL_IN_ADMIN: Final = frozenset({"userAdmin", "dbOwner"})
 """The same, granted on the database admin, is every power there is."""
 
-POWERFUL_ACTIONS: Final = frozenset({"anyAction", "changePassword", "createUser", "grantRole", "internal"})
+POWERFUL_ACTIONS: Final = frozenset(
+    {
+        "anyAction",
+        "changeCustomData",
+        "changePassword",
+        "createUser",
+        "dropUser",
+        "grantRole",
+        "internal",
+        "revokeRole",
+        "setAuthenticationRestriction",
+    }
+)
+"""What reads or writes the accounts of others, and their marks (MongoDB manual, "Privilege Actions")."""
+
+_ACCOUNTS: Final = frozenset({"system.users", "system.roles"})
+"""Collections of the database admin that hold all users, with what their passwords are checked by, and all roles."""
+
+_TOUCHING: Final = frozenset({"anyAction", "find", "insert", "remove", "update"})
 
 OWN_ROLE: Final = "changeOwnPassword"
 """What the role is called that a message asks for; the name is free."""
@@ -58,7 +76,21 @@ def _power(account: Account) -> str | None:
     for privilege in account.document.get("inheritedPrivileges", ()):
         if reaches(privilege, "admin") and (actions := POWERFUL_ACTIONS.intersection(privilege["actions"])):
             return f"the action {min(actions)}"
+        if place := _touched(privilege):
+            return f"a right on the collection {place}"
     return None
+
+
+def _touched(privilege: Mapping[str, Any]) -> str | None:
+    """Name the collection of accounts that the privilege reads or writes; "" for all does not mean system ones."""
+    resource = privilege["resource"]
+    if "anyResource" in resource:
+        collection = min(_ACCOUNTS)
+    elif resource.get("db") in {"", "admin"} and resource.get("collection") in _ACCOUNTS:
+        collection = resource["collection"]
+    else:
+        return None
+    return f"admin.{collection}" if _TOUCHING.intersection(privilege["actions"]) else None
 
 
 def reaches(privilege: Mapping[str, Any], database: str) -> bool:

@@ -61,6 +61,10 @@ def _close(connection: Connection, username: str) -> None:
     account = accounts.read(connection, username, showAuthenticationRestrictions=True).get(username)
     if account is None or account.restrictions == NOWHERE:
         return
+    if account.record is None and account.restrictions:
+        what = f"The user {username} has authenticationRestrictions, and no mark that would remember them"
+        remedy = "Rotate its secret once, or take them away and give them back afterwards."
+        raise StatementFailed(what, engine=ENGINE, where=connection.where, remedy=remedy)
     accounts.write(
         connection, "updateUser", username, authenticationRestrictions=list(NOWHERE), **_remembering(account)
     )
