@@ -15,6 +15,7 @@ import pytest
 from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, NoWorkingCredential
 from rotation.model import Credential, Deadline
 from rotation.strategies import cutover
+from tests.lab.theatre import TIMEOUT
 from tests.support import wire
 from tests.support.posts import NIGHTLY
 from tests.support.wire import Mode
@@ -193,7 +194,7 @@ class TestARotation:
         rotate(post, application, 3, mode, seconds=1.5 + 1.5)
 
 
-def rotate(post: Post, application: Application, after_step: int, mode: Mode, seconds: float = 30.0) -> int:
+def rotate(post: Post, application: Application, after_step: int, mode: Mode, seconds: float = TIMEOUT) -> int:
     """Rotate with the fault from that step's end to the next one's; see what must hold, and give what was carried."""
     theatre, carried = post.theatre, 0
     done: list[StepResult] = []
@@ -206,7 +207,7 @@ def rotate(post: Post, application: Application, after_step: int, mode: Mode, se
             arm(post, mode)
         elif len(done) == after_step + 1:
             carried = post.proxy.carried
-            theatre.seconds, post.proxy.mode = 30.0, wire.PASS
+            theatre.seconds, post.proxy.mode = TIMEOUT, wire.PASS
 
     result = application.rotate(on_step)
     theatre.player.on_step = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pymongo.errors import OperationFailure
 
+from rotation.engines.documentdb.accounts import LAST_SERIAL
 from rotation.errors import StatementFailed
 from rotation.model import Ownership, Password
 from tests.dialect.documentdb.stage import pair_of
@@ -70,7 +71,7 @@ def test_a_mark_that_a_user_forged_gives_away_nobody_else(stage: Stage) -> None:
     forger = stage.user(None, "readWrite", stage.role("changeOwnCustomData"))
     pair = pair_of(forger.username)
     victim = stage.user(pair.clone)
-    mark = {"secret": pair.secret_arn, "base": pair.base, "version": "v", "serial": 10**30 % 2**62, "granted": []}
+    mark = {"secret": pair.secret_arn, "base": pair.base, "version": "v", "serial": LAST_SERIAL, "granted": []}
     with stage.server.client(forger.username, forger.password.reveal()) as client:
         client.admin.command("updateUser", forger.username, customData={"aws-rotation": mark})
     with stage.login(stage.admin()) as session:
