@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
 import pytest
 
 from rotation.engines.mysql import MySQL, engine
+from rotation.engines.tls import diagnose
 from rotation.errors import AccountUnusable, TlsFailed, Unreachable
 from rotation.model import Address, Credential, Deadline, Password
 from tests.support import wire
@@ -158,3 +161,24 @@ def test_a_nameless_account_that_stands_before_the_users(stage: Stage) -> None:
             stage.login(user)
     finally:
         stage.run("DROP USER ''@'127.0.0.1'")
+
+
+def test_a_second_look_at_a_server_that_drips_ends_in_time(authority: Authority) -> None:
+    """Each byte comes in time, and their sum would not."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        stop = threading.Event()
+
+        def drip() -> None:
+            with listening.accept()[0] as client, contextlib.suppress(OSError):
+                while not stop.wait(0.1):
+                    client.sendall(b"\xff")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        began = time.monotonic()
+        deadline = Deadline(0.5)
+        ask = functools.partial(engine._ask_for_tls, deadline)  # noqa: SLF001 what the second look begins with
+        assert diagnose(listening.getsockname(), "localhost", authority.bundle, deadline, ask) is None
+        assert time.monotonic() - began < 1.5
+        stop.set()
+        thread.join()

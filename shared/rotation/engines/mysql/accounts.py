@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +53,9 @@ _CLAUSES: Final[tuple[tuple[str, ...], ...]] = (
     ("FAILED_LOGIN_ATTEMPTS",),
     ("PASSWORD_LOCK_TIME",),
 )
+_NEXT: Final = r"(?= (?:SUBJECT|ISSUER|CIPHER|WITH|PASSWORD|ACCOUNT)\b|$)"
+_TEXT: Final = re.compile(rf"(?<=(?:SUBJECT|.ISSUER|.CIPHER) )'(.*?)'{_NEXT}", re.DOTALL)
+_REQUIRED: Final = re.compile(rf"\bREQUIRE(?: (?:SUBJECT|ISSUER|CIPHER) '.*?'{_NEXT})+", re.DOTALL)
 _ENDS: Final = frozenset({"WITH", "ACCOUNT", "ATTRIBUTE", "COMMENT", "LOCK", "UNLOCK"})
 _LIFETIMES: Final = frozenset({"DEFAULT", "NEVER", "INTERVAL"})
 """What follows PASSWORD EXPIRE where it is an option and no state."""
@@ -122,7 +126,7 @@ def read(connection: Connection, account: Account) -> State:
     """Read all that concerns the equality of two accounts."""
     if "print_identified_with_as_hex" in connection.variables:
         connection.run("SET SESSION print_identified_with_as_hex = ON")
-    words = tokens.split(str(connection.one(f"SHOW CREATE USER {account}")))
+    words = tokens.split(_readable(connection, str(connection.one(f"SHOW CREATE USER {account}"))))
     held = read_grants(connection, account)
     roles = _default_roles(words)
     return State(
@@ -136,6 +140,11 @@ def read(connection: Connection, account: Account) -> State:
         grants=held | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
         attributes=attributes_of(connection, account),
     )
+
+
+def _readable(connection: Connection, row: str) -> str:
+    """Quote what REQUIRE asks of a certificate: the server writes it as it is, with its quotes and backslashes."""
+    return _REQUIRED.sub(lambda found: _TEXT.sub(lambda text: connection.literal(text[1]), found[0]), row, count=1)
 
 
 def read_grants(connection: Connection, account: Account) -> frozenset[Grant]:

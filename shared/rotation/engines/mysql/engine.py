@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import struct
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
@@ -35,9 +36,13 @@ _TRAITS: Final = Traits(
     longer_names={"mariadb": 80},
 )
 
-_FIRST: Final = "SET SESSION sql_mode = '', autocommit = 1, sql_quote_show_create = 1, lock_wait_timeout = {seconds}"
+_FIRST: Final = (
+    "SET SESSION sql_mode = IF(VERSION() LIKE '%MariaDB%' OR VERSION() LIKE '5.%', 'NO_AUTO_CREATE_USER', ''), "
+    "autocommit = 1, sql_quote_show_create = 1, lock_wait_timeout = {seconds}"
+)
 """
-What every session begins with: other SQL modes quote names and texts otherwise.
+What every session begins with: other SQL modes quote names and texts otherwise. Without the one that is left, GRANT
+would make an account without a password where a clone was dropped meanwhile; MySQL 8 has no such GRANT, nor the mode.
 
 A lock that is waited for in the server is given up about when this side gives up, so that its end is known.
 """
@@ -45,6 +50,9 @@ A lock that is waited for in the server is given up about when this side gives u
 _SSL_CAPABILITY: Final = 0x0800
 _SSL_REQUEST: Final = struct.pack("<IIB23x", 0x00000200 | 0x00008000 | _SSL_CAPABILITY, 1 << 24, 45)
 """Protocol 4.1, secure connection, TLS; utf8mb4 (MySQL internals, "Protocol::SSLRequest")."""
+
+_LONGEST_GREETING: Final = 1024
+"""Bytes of a greeting that are read; one with a long version's name has 150 (internals, "Protocol::HandshakeV10")."""
 
 
 class _NotOffered:
@@ -134,7 +142,7 @@ class MySQL:
     def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
         """Say what exactly is wrong with the server's certificate, if a second look shows it."""
         peer = (numeric, address.port)
-        fault = tls.diagnose(peer, address.host, self._trusted, deadline, _ask_for_tls)
+        fault = tls.diagnose(peer, address.host, self._trusted, deadline, partial(_ask_for_tls, deadline))
         if fault is None:
             return error
         what, remedy = fault.value
@@ -155,10 +163,10 @@ def _failure(error: Exception, where: str) -> EngineError:
     return refusal(error, where)
 
 
-def _ask_for_tls(plain: socket.socket) -> bool:
+def _ask_for_tls(deadline: Deadline, plain: socket.socket) -> bool:
     """Read the server's greeting; where it offers TLS, ask for it."""
-    header = _read(plain, 4)
-    greeting = _read(plain, int.from_bytes(header[:3], "little"))
+    header = _read(plain, 4, deadline)
+    greeting = _read(plain, min(int.from_bytes(header[:3], "little"), _LONGEST_GREETING), deadline)
     rest = greeting[1:].partition(b"\0")[2]  # after the protocol's number and the server's version
     capabilities = int.from_bytes(rest[13:15], "little")
     if not capabilities & _SSL_CAPABILITY:
@@ -167,9 +175,11 @@ def _ask_for_tls(plain: socket.socket) -> bool:
     return True
 
 
-def _read(plain: socket.socket, count: int) -> bytes:
+def _read(plain: socket.socket, count: int, deadline: Deadline) -> bytes:
+    """Read so many bytes; each wait is of what is left of the whole, as a server may drip them."""
     received = b""
     while len(received) < count:
+        plain.settimeout(max(deadline.remaining(), 0.001))
         part = plain.recv(count - len(received))
         if not part:
             raise ConnectionError

@@ -130,6 +130,11 @@ def _target(words: Sequence[str]) -> str:
     return " ".join([*kinds, "".join(words[len(kinds) :])])
 
 
+def schema_of(on: str) -> str:
+    """Give the schema of a place; empty for everywhere."""
+    return next((tokens.unquoted(word) for word in tokens.split(on) if word.startswith("`")), "")
+
+
 def _listed(words: Sequence[str]) -> Iterator[list[str]]:
     """Cut a list at its commas, but not within brackets."""
     part: list[str] = []

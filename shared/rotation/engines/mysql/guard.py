@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql.accounts import account_of, read
 from rotation.engines.mysql.faults import ENGINE
-from rotation.engines.mysql.grants import ALL, EVERYWHERE
-from rotation.engines.mysql.rights import held_with_roles
+from rotation.engines.mysql.grants import ALL, EVERYWHERE, Kind, schema_of
+from rotation.engines.mysql.rights import held_with_roles, is_restricted
 from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:
@@ -22,11 +23,20 @@ SERVERS_OWN: Final = frozenset(
 )
 
 POWERFUL: Final = frozenset(
-    {ALL, "SUPER", "CREATE USER", "CREATE ROLE", "SYSTEM_USER", "ROLE_ADMIN", "SET_USER_ID", "SET_ANY_DEFINER"}
+    {
+        *(ALL, "SUPER", "CREATE USER", "CREATE ROLE", "SYSTEM_USER", "ROLE_ADMIN"),
+        *("SET_USER_ID", "SET_ANY_DEFINER", "SET USER", "SYSTEM_VARIABLES_ADMIN"),
+    }
 )
-"""Who holds one of these everywhere is, or can become, an admin of the server."""
+"""
+Who holds one of these everywhere is, or can become, an admin of the server: also by a routine that is run as somebody
+else (the last is MariaDB's word for it), and by statements for everybody's logins (init_connect).
+"""
 
 _WRITING: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE"})
+"""Who may write the server's own tables gives itself any right, and anybody a new password (SET PASSWORD)."""
+
+_OWN_SCHEMA: Final = "mysql"
 
 
 def guard(connection: Connection, username: str, *, allow_privileged: bool) -> None:
@@ -42,8 +52,9 @@ def guard(connection: Connection, username: str, *, allow_privileged: bool) -> N
     remedy = "Only a function whose settings allow privileged targets changes it."
     if username in SERVERS_OWN:
         raise _violation(connection, f"The user {username} is the server's own", remedy)
-    for holder, grant in held_with_roles(connection, account):
-        if _is_powerful(grant):
+    held = list(held_with_roles(connection, account))
+    for holder, grant in held:
+        if _is_powerful(grant, frozenset(one for other, one in held if other == holder)):
             what = f"The user {username} is more powerful than an application's: {holder} holds {grant.what}"
             raise _violation(connection, what, remedy)
 
@@ -62,9 +73,22 @@ def require_usable(connection: Connection, username: str) -> None:
         )
 
 
-def _is_powerful(grant: Grant) -> bool:
-    everywhere = grant.on == EVERYWHERE and grant.what in POWERFUL
-    return everywhere or (grant.what in _WRITING and grant.on.startswith("`mysql`."))
+def _is_powerful(grant: Grant, beside: frozenset[Grant]) -> bool:
+    if grant.on == EVERYWHERE and grant.what in POWERFUL:
+        return True
+    what = grant.what.partition(" (")[0]  # of a column, too
+    if what not in _WRITING or grant.kind is Kind.RESTRICTION:
+        return False
+    if grant.on == EVERYWHERE:
+        return not is_restricted(beside, what, f"`{_OWN_SCHEMA}`.*")
+    return matches(schema_of(grant.on), _OWN_SCHEMA)
+
+
+def matches(pattern: str, name: str) -> bool:
+    r"""Say whether a schema of a grant means that name: % and _ stand for any (manual, "GRANT Statement"); \ quotes."""
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    wild = {"%": ".*", "_": "."}
+    return re.fullmatch("".join(wild.get(part) or re.escape(part[-1]) for part in parts), name, re.DOTALL) is not None
 
 
 def _violation(connection: Connection, what: str, remedy: str) -> GuardViolation:

@@ -110,15 +110,31 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     if rehearse:
         return lines
     _mark(connection, pair, base, clone, create=not existing)
-    for statement in levelling.statements(connection, base, clone):
-        _apply(connection, statement)
-    clone = read(connection, account)
-    _refuse_difference(connection, pair, levelling.statements(connection, base, clone))
+    clone = _levelled(connection, pair, base, clone)
     _seal(connection, pair, clone)
     mark = links.prepared(pair, base)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
     connection.run(f"ALTER USER {account} {passwords.opened(connection, base.plugin, password, mark)}{opening}")
     return lines
+
+
+def _levelled(connection: Connection, pair: Pair, base: State, clone: State) -> State:
+    """
+    Give the clone what the base has, and take from it what it has not; give the clone as it is then.
+
+    In two rounds, as some statements do more than they say: a role that goes takes the default role of that name
+    with it, and a privilege that comes everywhere brings back the restriction that it had.
+    """
+    different = levelling.statements(connection, base, clone)
+    for _ in range(2):
+        for statement in different:
+            _apply(connection, statement)
+        clone = read(connection, clone.account)
+        different = levelling.statements(connection, base, clone)
+        if not different:
+            break
+    _refuse_difference(connection, pair, different)
+    return clone
 
 
 def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rotation.engines.mysql import grants, tokens
 from rotation.engines.mysql.accounts import read_grants
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from rotation.engines.mysql.connection import Connection
 
-MOST_ROLES: Final = 100
-"""Roles that are followed: a role may be granted to a role."""
-
 
 def held_by_login(connection: Connection) -> frozenset[Grant]:
     """Read what the login may do now, by itself and by the roles in effect (manual, "SHOW GRANTS Statement")."""
@@ -26,14 +23,23 @@ def held_by_login(connection: Connection) -> frozenset[Grant]:
 
 def holds(held: frozenset[Grant], what: str, on: str = EVERYWHERE) -> bool:
     """Say whether a privilege is among them, for all or for that place."""
-    names = {what, ALL}
-    return any(grant.what in names and grant.on in {EVERYWHERE, on} for grant in held)
+    places = {on} if is_restricted(held, what, on) else {EVERYWHERE, on}
+    return any(grant.what in {what, ALL} and grant.on in places for grant in held if grant.kind is not Kind.RESTRICTION)
+
+
+def is_restricted(held: frozenset[Grant], what: str, on: str) -> bool:
+    """Say whether what is held everywhere was taken back for that place's schema (manual, "Partial Revokes")."""
+    schema = grants.schema_of(on)
+    return any(
+        grant.kind is Kind.RESTRICTION and grant.what in {what, ALL} and grants.schema_of(grant.on) == schema
+        for grant in held
+    )
 
 
 def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[str, Grant]]:
     """Give what an account holds, directly or through roles, each with the holder's name."""
     waiting, seen = [account], {account}
-    while waiting and len(seen) < MOST_ROLES:
+    while waiting:
         holder = waiting.pop()
         own = holder == connection.account  # whoever is no admin may read its own grants only, roles in effect included
         for grant in held_by_login(connection) if own else read_grants(connection, holder):

@@ -1,0 +1,108 @@
+"""What one statement does beside what it says, and what a server writes so that it cannot be sent back as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.engines.mysql import pair as pairs
+from rotation.errors import AccessMismatch, StatementFailed
+from tests.dialect.mysql.stage import DATABASE, pair_of, unique
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotation.engines.mysql.connection import Connection
+    from tests.dialect.mysql.stage import Stage
+
+
+@pytest.fixture
+def restricting(mysql: Stage) -> Iterator[Stage]:
+    """Have a server restrict (manual, "Partial Revokes")."""
+    mysql.run("SET GLOBAL partial_revokes = ON")
+    yield mysql
+    mysql.run("SET GLOBAL partial_revokes = OFF")
+
+
+def test_a_privilege_that_goes_with_its_restriction(restricting: Stage) -> None:
+    """Taking one can leave the other; one rotation is enough."""
+    base, admin = restricting.user(), restricting.superuser()
+    user = base.username
+    restricting.run(f"GRANT INSERT, DELETE ON *.* TO {user}", f"REVOKE DELETE ON {DATABASE}.* FROM {user}")
+    clone, _ = restricting.level(admin, pair_of(user))
+    restricting.run(f"REVOKE DELETE ON *.* FROM {user}")
+    restricting.level(admin, pair_of(user, version="version-2"))
+    assert restricting.level(admin, pair_of(user, version="version-3"))[1] == []
+    restricting.run(f"DROP USER {user}, {clone.username}")
+
+
+def test_a_role_that_loses_the_right_to_be_passed_on_stays_a_default_role(stage: Stage) -> None:
+    """It has to be taken and given again, and with it went its being a default role."""
+    base, admin, role = stage.user(), stage.superuser(), unique("role")
+    user, by_default = base.username, "SET DEFAULT ROLE {} FOR {}" if stage.is_mariadb else "SET DEFAULT ROLE {} TO {}"
+    stage.run(f"CREATE ROLE {role}", f"GRANT {role} TO {user} WITH ADMIN OPTION", by_default.format(role, user))
+    stage.level(admin, pair_of(user))
+    stage.run(f"REVOKE {role} FROM {user}", f"GRANT {role} TO {user}", by_default.format(role, user))
+    clone, _ = stage.level(admin, pair_of(user, version="version-2"))
+    assert stage.as_clients_see(clone, "SELECT CURRENT_ROLE()") == stage.as_clients_see(base, "SELECT CURRENT_ROLE()")
+    assert stage.level(admin, pair_of(user, version="version-3"))[1] == []
+
+
+def test_a_partial_revoke_hides_no_loss(restricting: Stage) -> None:
+    """What the clone may read in a schema that the base is shut out of is lost with the base, and named."""
+    base, admin, schema = restricting.user(), restricting.superuser(), unique("hidden")
+    user = base.username
+    restricting.run(
+        f"CREATE DATABASE {schema}",
+        f"CREATE TABLE {schema}.t (a int)",
+        f"GRANT SELECT ON *.* TO {user}",
+        f"REVOKE SELECT ON {schema}.* FROM {user}",
+    )
+    clone, _ = restricting.level(admin, pair_of(user))
+    restricting.run(
+        f"GRANT SELECT ON {schema}.t TO {clone.username}", f"GRANT SELECT ON {DATABASE}.t TO {clone.username}"
+    )
+    with pytest.raises(AccessMismatch, match=f"GRANT SELECT ON `{schema}`.`t` TO `{user}`@`%`") as told:
+        restricting.level(admin, pair_of(user, promote="base", version="version-2"))
+    assert f"`{DATABASE}`" not in told.value.remedy
+    restricting.run(f"DROP USER {user}, {clone.username}", f"DROP DATABASE {schema}")
+
+
+@pytest.mark.parametrize(
+    "required",
+    [
+        r"""SUBJECT '/CN=o''brien' AND ISSUER '/CN=back\\slash "q"'""",
+        "ISSUER '/CN=x'''",
+        "SUBJECT '/CN=a' AND ISSUER '/CN=b' AND CIPHER 'it''s'",
+    ],
+)
+def test_what_is_asked_of_a_certificate_is_levelled(stage: Stage, required: str) -> None:
+    """SHOW CREATE USER writes quotes and backslashes as they are."""
+    base = stage.user(options=f"REQUIRE {required} WITH MAX_USER_CONNECTIONS 7")
+    clone, _ = stage.level(stage.superuser(), pair_of(base.username))
+    columns = "ssl_type, ssl_cipher, x509_issuer, x509_subject, max_user_connections"
+    told = [
+        stage.run(f"SELECT {columns} FROM mysql.user WHERE User = '{name}'") for name in (base.username, clone.username)
+    ]
+    assert told[0] == told[1]
+    assert stage.level(stage.superuser(), pair_of(base.username, version="version-2"))[1] == []
+
+
+def test_a_clone_that_is_dropped_meanwhile_is_not_made_by_a_grant(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB's GRANT would make an account without a password, in the session's mode that the server has by itself."""
+    base, admin = stage.user(), stage.admin()
+    clone, _ = stage.level(admin, pair_of(base.username))
+    stage.run(f"GRANT DELETE ON {DATABASE}.* TO {base.username}")
+    apply = pairs._apply  # noqa: SLF001 the moment just before a statement
+
+    def dropped(connection: Connection, statement: str) -> None:
+        stage.run(f"DROP USER IF EXISTS {clone.username}")
+        apply(connection, statement)
+
+    monkeypatch.setattr(pairs, "_apply", dropped)
+    with pytest.raises((StatementFailed, AccessMismatch)):
+        stage.level(admin, pair_of(base.username, version="version-2"))
+    assert stage.run(f"SELECT User FROM mysql.user WHERE User = '{clone.username}'") == []
