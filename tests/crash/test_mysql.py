@@ -13,7 +13,7 @@ import pytest
 from rotation.engines.mysql import MySQL
 from rotation.engines.mysql.connection import Connection
 from tests.support.cuts import cutting
-from tests.support.schedules import WAYS, kill_everywhere
+from tests.support.schedules import cases, kill_everywhere
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
@@ -33,8 +33,7 @@ PLAYS = [
 ]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("engine", "strategy", "earlier"), PLAYS)
+@pytest.mark.parametrize(("engine", "strategy", "earlier", "way"), cases(*PLAYS, sparsely=True))
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     request: pytest.FixtureRequest, tally: Tally, engine: str, strategy: str, earlier: int, way: str
 ) -> None:

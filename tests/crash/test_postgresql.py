@@ -14,7 +14,7 @@ import pytest
 from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.postgresql.connection import Connection
 from tests.support.cuts import cutting
-from tests.support.schedules import ROTATIONS, WAYS, kill_everywhere
+from tests.support.schedules import ROTATIONS, cases, kill_everywhere
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 EFFECTS = ((PostgreSQL, "_log_in"), (Connection, "run"))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("strategy", "earlier"), ROTATIONS)
+@pytest.mark.parametrize(("strategy", "earlier", "way"), cases(*ROTATIONS))
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     tally: Tally, postgresql_theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:

@@ -16,7 +16,7 @@ from rotation.engines.redshift.connection import Connection, log_in
 from tests.lab import redshift
 from tests.lab.theatre import Theatre, emulated
 from tests.support.cuts import Scissors, cutting
-from tests.support.schedules import ROTATIONS, WAYS, kill_everywhere
+from tests.support.schedules import ROTATIONS, cases, kill_everywhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +55,7 @@ def cutting_changes(scissors: Scissors) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("strategy", "earlier"), ROTATIONS)
+@pytest.mark.parametrize(("strategy", "earlier", "way"), cases(*ROTATIONS, sparsely=True))
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     tally: Tally, theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:

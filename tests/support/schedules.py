@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
     from tests.support.tally import Tally
 
-WAYS: Final = (
-    "same token",
-    "new token",
-    pytest.param("same token after a lost answer", marks=pytest.mark.exhaustive),
-    pytest.param("new token after a lost answer", marks=pytest.mark.exhaustive),
-)
+WAYS: Final = ("same token", "new token", "same token after a lost answer", "new token after a lost answer")
 """What happens next: the service retries, or an operator takes AWSPENDING off and starts anew."""
 
 ROTATIONS: Final = (("single-user", 0), ("single-user-by-admin", 0), ("alternating-users", 0), ("alternating-users", 1))
@@ -35,6 +30,21 @@ LEAST: Final = 9
 MOST: Final = 150
 
 _numbers = itertools.count()
+
+
+def cases(*rotations: tuple[object, ...], sparsely: bool = False) -> list[object]:
+    """
+    Give each rotation (its last two words: strategy, and how many came before) with each way.
+
+    Not in `make test` are lost answers and, where ``sparsely`` is said, one of the two ways of each pair's rotation.
+    """
+    found: list[object] = []
+    for rotation, way in itertools.product(rotations, WAYS):
+        strategy, earlier = rotation[-2:]
+        spared = sparsely and strategy == "alternating-users" and WAYS.index(way) != earlier
+        marks = pytest.mark.exhaustive if "lost" in way or spared else ()
+        found.append(pytest.param(*rotation, way, marks=marks))
+    return found
 
 
 def kill_everywhere(

@@ -132,7 +132,7 @@ class AlternatingUsers:
             session.lock(lock_name(pair.base))
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:
-                raise _not_ours(pair)
+                raise _not_ours(pair, ownership)
             require_unmoved(delivery)
             if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
                 return 0  # that password is refused already, whoever's the account is
@@ -163,8 +163,8 @@ class AlternatingUsers:
 
     @staticmethod
     def _require_marked(session: Session, pair: Pair) -> None:
-        if session.ownership(pair) is not Ownership.OURS:
-            raise _not_ours(pair)
+        if (ownership := session.ownership(pair)) is not Ownership.OURS:
+            raise _not_ours(pair, ownership)
 
     @staticmethod
     def _overtaken(delivery: Delivery, session: Session, pair: Pair) -> bool:
@@ -189,7 +189,7 @@ class AlternatingUsers:
         ):
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
-        raise _not_ours(pair)
+        raise _not_ours(pair, ownership)
 
 
 def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
@@ -268,7 +268,15 @@ def _holds_its_password(delivery: Delivery, pair: Pair, admin: Secret) -> bool:
     return access.accepts(delivery, previous, admin)
 
 
-def _not_ours(pair: Pair) -> NotOurs:
+def _not_ours(pair: Pair, ownership: Ownership) -> NotOurs:
+    if ownership is Ownership.FOREIGN:
+        return NotOurs(
+            f"The account {pair.idle} is marked as another secret's",
+            where=pair.secret_arn,
+            remedy="Correct the user in the secret. If that secret is gone, or is this one before its Region was "
+            "promoted: take the mark off the account (README, Whose the clone is), and set ADOPT_UNMARKED_CLONES to "
+            "true for one rotation.",
+        )
     return NotOurs(
         f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",
         where=pair.secret_arn,

@@ -67,7 +67,9 @@ def test_another_secrets_account_is_never_ours(settings: Settings) -> None:
     """A mark that names another secret is refused, whatever the settings say."""
     stage = MemoryStage(admin=True, settings=settings)
     stage.server.accounts["app_clone"] = Account(THEIRS, mark=Mark("arn:of:another", "app", "v"))
-    assert isinstance(play(stage), NotOurs)
+    error = play(stage)
+    assert isinstance(error, NotOurs)
+    assert "take the mark off" in error.remedy
     assert stage.server.accounts["app_clone"].password == THEIRS
 
 
