@@ -125,16 +125,17 @@ def _levelled(connection: Connection, pair: Pair, base: State, clone: State) -> 
     In two rounds, as some statements do more than they say: a role that goes takes the default role of that name
     with it, and a privilege that comes everywhere brings back the restriction that it had.
     """
-    different = levelling.statements(connection, base, clone)
-    for _ in range(2):
-        for statement in different:
-            _apply(connection, statement)
-        clone = read(connection, clone.account)
-        different = levelling.statements(connection, base, clone)
-        if not different:
-            break
-    _refuse_difference(connection, pair, different)
+    clone = _round(connection, base, clone)
+    if levelling.statements(connection, base, clone):
+        clone = _round(connection, base, clone)
+    _refuse_difference(connection, pair, levelling.statements(connection, base, clone))
     return clone
+
+
+def _round(connection: Connection, base: State, clone: State) -> State:
+    for statement in levelling.statements(connection, base, clone):
+        _apply(connection, statement)
+    return read(connection, clone.account)
 
 
 def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> None:
