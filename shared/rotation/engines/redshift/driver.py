@@ -49,7 +49,8 @@ class _Package(ModuleType):
 def _put_off() -> Path:
     """Put the package in its place, unless somebody has imported it already, and give its folder."""
     if _NAME not in sys.modules:
-        sys.modules[_NAME] = _Package(cast("ModuleSpec", importlib.util.find_spec(_NAME)))
+        spec = importlib.util.find_spec(_NAME)
+        sys.modules[_NAME] = _Package(spec) if spec else importlib.import_module(_NAME)  # which says what is missing
     return Path(str(sys.modules[_NAME].__file__)).parent
 
 

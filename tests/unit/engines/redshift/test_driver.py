@@ -45,3 +45,12 @@ def test_a_package_that_is_there_already_is_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, NAME, there)
     assert str(driver._put_off()) == "/somewhere"  # noqa: SLF001 what is tested
     assert sys.modules[NAME] is there
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the layer's engine is imported beside another engine's driver."""
+    monkeypatch.delitem(sys.modules, NAME)
+    monkeypatch.setattr(sys, "meta_path", [])
+    with pytest.raises(ModuleNotFoundError) as told:
+        driver._put_off()  # noqa: SLF001 what is tested
+    assert told.value.name == NAME
