@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.machinery import BuiltinImporter
 from importlib.metadata import version
 from types import ModuleType
 
@@ -50,7 +51,7 @@ def test_a_package_that_is_there_already_is_left_alone(monkeypatch: pytest.Monke
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the layer's engine is imported beside another engine's driver."""
     monkeypatch.delitem(sys.modules, NAME)
-    monkeypatch.setattr(sys, "meta_path", [])
+    monkeypatch.setattr(sys, "meta_path", [BuiltinImporter])
     with pytest.raises(ModuleNotFoundError) as told:
         driver._put_off()  # noqa: SLF001 what is tested
     assert told.value.name == NAME
