@@ -58,7 +58,6 @@ def _make(client: docker.DockerClient) -> None:
     trees = {
         LIBRARIES.fetch(): "",
         interpreter.PACKAGES[interpreter.LAMBDA].fetch(): "",
-        images.busybox(): "usr/bin/busybox",
         runtime.managed(): "var/runtime",
     }
     with tempfile.TemporaryFile() as archive:

@@ -65,12 +65,11 @@ def _postgres_15() -> Mapping[Path, str]:
 
 
 def _mysql() -> Mapping[Path, str]:
-    return {mysql.PACKAGES.fetch(): "", busybox(): "usr/bin/busybox"}
+    return {mysql.PACKAGES.fetch(): ""}
 
 
 def _mariadb(version: str) -> Mapping[Path, str]:
-    root = mariadb.PACKAGES[version].fetch()
-    return {root: "", busybox(): "bin/busybox" if (root / "bin").exists() else "usr/bin/busybox"}
+    return {mariadb.PACKAGES[version].fetch(): ""}
 
 
 def _mongo() -> Mapping[Path, str]:
@@ -174,8 +173,10 @@ def fill(contents: Contents, trees: Mapping[Path, str]) -> None:
         contents.tree(source, target)
     for name in MERGED if merged else ():
         contents.entry(name, tarfile.SYMTYPE, text=f"usr/{name}")
+    programs = "usr/bin" if merged else "bin"
+    contents.tree(busybox(), f"{programs}/busybox")
     for applet in _applets():
-        contents.entry(f"usr/bin/{applet}" if merged else f"bin/{applet}", tarfile.SYMTYPE, text="busybox")
+        contents.entry(f"{programs}/{applet}", tarfile.SYMTYPE, text="busybox")
     for name in ("proc", "dev", "sys", "run", "etc"):
         contents.entry(name, tarfile.DIRTYPE)
     contents.entry("tmp", tarfile.DIRTYPE, mode=0o1777)
