@@ -30,6 +30,9 @@ What is remembered is which names are of one cluster. Which server is behind a n
 every time, and what another name (a CNAME) stands for is looked up every time.
 """
 
+_TOLD: Final = frozenset({"DBClusterArn", "DBClusterIdentifier", "Endpoint", "Port"})
+"""What is told of each cluster, once it can be reached."""
+
 _CLUSTERS: Final = Listing("rds", "describe_db_clusters", "DBClusters", "Marker", "Marker")
 _INSTANCES: Final = Listing("rds", "describe_db_instances", "DBInstances", "Marker", "Marker")
 _GLOBAL: Final = Listing("rds", "describe_global_clusters", "GlobalClusters", "Marker", "Marker")
@@ -77,13 +80,13 @@ class RdsClusters:
 
     def _learn(self, where: str, **request: Any) -> None:  # noqa: ANN401 the API's
         found = self._all(_CLUSTERS, where, **request)
-        self._clusters |= {one["DBClusterArn"]: one for one in found}
+        self._clusters |= {one["DBClusterArn"]: one for one in found if one.keys() >= _TOLD}
 
     def _named(self, identifier: str) -> Cluster:
         if self._identified(identifier) is None:
             self._learn(identifier, Filters=[{"Name": "db-cluster-id", "Values": [identifier]}])
         cluster = self._identified(identifier)
-        if cluster is None or "Endpoint" not in cluster:
+        if cluster is None:
             self._learn_nothing()
             raise GuardViolation(
                 "The secret's dbClusterIdentifier names a cluster that has no endpoint",
@@ -114,7 +117,7 @@ class RdsClusters:
         """Find the cluster of the instance that has this endpoint; all of a cluster's are asked for at once."""
         firsts = {name.partition(".")[0] for name in names}
         for one in self._clusters.values():
-            members = {member["DBInstanceIdentifier"] for member in one.get("DBClusterMembers", ())}
+            members = {member.get("DBInstanceIdentifier") for member in one.get("DBClusterMembers", ())}
             if not members.isdisjoint(firsts) and self._places.keys().isdisjoint(names):
                 wanted = {"Name": "db-cluster-id", "Values": [one["DBClusterIdentifier"]]}
                 for instance in self._all(_INSTANCES, host, Filters=[wanted]):
@@ -160,7 +163,7 @@ def _secondary(where: str, writer: str) -> GuardViolation:
 
 def _writer_arn(one: Mapping[str, Any]) -> str:
     members = one.get("GlobalClusterMembers", ())
-    return next((str(member["DBClusterArn"]) for member in members if member.get("IsWriter")), "")
+    return next((str(member.get("DBClusterArn", "")) for member in members if member.get("IsWriter")), "")
 
 
 def _endpoints(cluster: Cluster) -> set[str]:

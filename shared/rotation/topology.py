@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rotation.answers import NOT_UNDERSTOOD, error_code
 from rotation.errors import GuardViolation, StoreDenied, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ Compared without regard to case: RDS writes primaryDBInstanceArn and primaryDBCl
 REDSHIFT_TAG: Final = "aws:redshift:primaryclusterarn"
 NAMESPACE_TAG: Final = "aws:redshift-serverless:namespacearn"
 """The same of Redshift (Redshift Management Guide, "Managing admin passwords using AWS Secrets Manager")."""
+
+_ARN: Final = re.compile(r"arn:[A-Za-z0-9:/_.+=@-]{1,2048}")
 
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 
@@ -54,20 +58,20 @@ class RdsTopology:
 
         Raises StoreDenied or StoreUnavailable with the permission or endpoint that is missing.
         """
-        known = {key.lower(): value for key, value in tags.items()}
+        known = _arns(tags)
         if CLUSTER_TAG in known:
             found = self._ask("describe_db_clusters", "DBClusters", DBClusterIdentifier=known[CLUSTER_TAG])
-            return {"engine": found["Engine"], "host": found["Endpoint"], "port": found["Port"]}
+            return _place(found.get("Engine"), found["Endpoint"], found.get("Port"), known[CLUSTER_TAG])
         if INSTANCE_TAG in known:
             found = self._ask("describe_db_instances", "DBInstances", DBInstanceIdentifier=known[INSTANCE_TAG])
             endpoint = found["Endpoint"]
-            return {"engine": found["Engine"], "host": endpoint["Address"], "port": endpoint["Port"]}
+            return _place(found.get("Engine"), endpoint.get("Address"), endpoint.get("Port"), known[INSTANCE_TAG])
         return None
 
     def _ask(self, operation: str, kind: str, **request: str) -> Mapping[str, Any]:
         permission = f"rds:{operation.title().replace('_', '').replace('Db', 'DB')}"
         where = next(iter(request.values()))
-        found = called(lambda: getattr(self._client(), operation)(**request)[kind], permission, where)
+        found = called(lambda: getattr(self._client(), operation)(**request).get(kind), permission, where)
         if not found or "Endpoint" not in found[0]:
             raise _without_endpoint(where)
         return dict(found[0])
@@ -92,7 +96,7 @@ class Listing(NamedTuple):
         asked = dict(request)
         while True:
             page = called(lambda: getattr(client, self.operation)(**asked), self.permission, where)
-            yield from page[self.items]
+            yield from page.get(self.items, ())
             if not page.get(self.answered):
                 return
             asked[self.asking] = page[self.answered]
@@ -116,13 +120,13 @@ class RedshiftTopology:
 
         Raises StoreDenied or StoreUnavailable with the permission or endpoint that is missing.
         """
-        known = {key.lower(): value for key, value in tags.items()}
+        known = _arns(tags)
         if REDSHIFT_TAG in known:
             endpoint = self._cluster(known[REDSHIFT_TAG]).get("Endpoint", {})
-            return _redshift(endpoint.get("Address"), endpoint.get("Port"), known[REDSHIFT_TAG])
+            return _place("redshift", endpoint.get("Address"), endpoint.get("Port"), known[REDSHIFT_TAG])
         if NAMESPACE_TAG in known:
             endpoint = self._workgroup(known[NAMESPACE_TAG]).get("endpoint", {})
-            return _redshift(endpoint.get("address"), endpoint.get("port"), known[NAMESPACE_TAG])
+            return _place("redshift", endpoint.get("address"), endpoint.get("port"), known[NAMESPACE_TAG])
         return None
 
     def _cluster(self, arn: str) -> Mapping[str, Any]:
@@ -134,7 +138,7 @@ class RedshiftTopology:
         return next((it for it in clusters if it.get("ClusterNamespaceArn") == arn), {})
 
     def _workgroup(self, arn: str) -> Mapping[str, Any]:
-        namespaces = (it["namespaceName"] for it in self._all(_NAMESPACES, arn) if it.get("namespaceArn") == arn)
+        namespaces = (it.get("namespaceName") for it in self._all(_NAMESPACES, arn) if it.get("namespaceArn") == arn)
         name = next(namespaces, None)
         if name is None:
             return {}
@@ -156,10 +160,15 @@ class FirstOf:
         return next(filter(None, (topology.locate(tags) for topology in self._topologies)), None)
 
 
-def _redshift(host: object, port: object, where: str) -> Mapping[str, object]:
+def _arns(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Give the tags that hold an ARN, as those of the service do; anybody may have written the others."""
+    return {key.lower(): value for key, value in tags.items() if _ARN.fullmatch(value)}
+
+
+def _place(engine: object, host: object, port: object, where: str) -> Mapping[str, object]:
     if not host:
         raise _without_endpoint(where)
-    return {"engine": "redshift", "host": host, "port": port}
+    return {"engine": engine, "host": host, "port": port}
 
 
 def _without_endpoint(where: str) -> GuardViolation:
@@ -184,12 +193,18 @@ def called(call: Callable[[], Any], permission: str, where: str) -> Any:  # noqa
             where=where,
             remedy=f"In a VPC without a way out, make an interface endpoint for {service}.",
         ) from None
+    except NOT_UNDERSTOOD as error:
+        raise StoreUnavailable(
+            f"{api} gave an answer that is not its own ({type(error).__name__})",
+            where=where,
+            remedy="See what stands between the function and the service: an endpoint, a proxy, DNS.",
+        ) from None
 
 
 def _translated(
     error: ClientError, api: str, permission: str, where: str
 ) -> StoreDenied | StoreUnavailable | GuardViolation:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = error_code(error)
     if code in _DENIED:
         return StoreDenied(f"The function may not call {permission}", where=where, remedy="Add it to its role.")
     if code.endswith(("NotFound", "NotFoundFault")):

@@ -40,9 +40,10 @@ CORE: Final = frozenset(
 """What a rotation is, without anything outside of it."""
 
 OUTSIDE: Final = {
-    "rotation.topology": PORTS,
+    "rotation.answers": frozenset(),
+    "rotation.topology": PORTS | {"rotation.answers"},
     "rotation.clusters": PORTS | {"rotation.topology", "rotation.resolution"},
-    "rotation.stores": PORTS | {"rotation.stores"},
+    "rotation.stores": PORTS | {"rotation.stores", "rotation.answers"},
     "rotation.engines": PORTS | {"rotation.engines", "rotation.resolution"},
     "rotation.resolution": VALUES,
     "rotation.telemetry": PORTS,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
+from rotation.answers import NOT_UNDERSTOOD, error_code
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, StoredVersion, Versions
 
@@ -55,8 +56,8 @@ class SecretsManagerStore:
         """Read the labels of all versions: one DescribeSecret."""
         with _translated("DescribeSecret", self._id):
             answer = self._client.describe_secret(SecretId=self._id)
-        stages = {version: frozenset(held) for version, held in answer.get("VersionIdsToStages", {}).items()}
-        return Versions(answer["ARN"], stages, answer.get("RotationEnabled", True))
+            stages = {version: frozenset(held) for version, held in answer.get("VersionIdsToStages", {}).items()}
+            return Versions(_text(answer["ARN"]), stages, bool(answer.get("RotationEnabled", True)))
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version: one GetSecretValue, which itself checks that label and version belong together."""
@@ -68,7 +69,7 @@ class SecretsManagerStore:
                 answer = self._client.get_secret_value(SecretId=self._id, VersionStage=stage)
             else:
                 answer = self._client.get_secret_value(SecretId=self._id, VersionId=version, VersionStage=stage)
-        return _version(answer)
+            return _version(answer)
 
     def stage_pending(self, token: str, value: str) -> bool:
         """Put the value on the token with AWSPENDING; False where it has one (API: ResourceExistsException)."""
@@ -112,9 +113,9 @@ class SecretsManagerStore:
         """List what has no label any more, newest first: one ListSecretVersionIds of at most 100."""
         with _translated("ListSecretVersionIds", self._id):
             answer = self._client.list_secret_version_ids(SecretId=self._id, IncludeDeprecated=True, MaxResults=100)
-        bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
-        bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
-        return [version["VersionId"] for version in bare]
+            bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
+            bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
+            return [_text(version["VersionId"]) for version in bare]
 
     def check_labels(self, version: str) -> None:
         """Add a label of our own and take it off again; where a run that was cut off left it, take it off there."""
@@ -136,7 +137,7 @@ class SecretsManagerStore:
         """Read an admin secret's tags: one DescribeSecret."""
         with _translated("DescribeSecret", arn):
             tags = self._client.describe_secret(SecretId=arn).get("Tags", [])
-        return {tag["Key"]: tag["Value"] for tag in tags if "Key" in tag and "Value" in tag}
+            return {_text(tag["Key"]): _text(tag["Value"]) for tag in tags if "Key" in tag and "Value" in tag}
 
     def _move(self, label: str, version: str, leaving: str | None) -> None:
         source = {"RemoveFromVersionId": leaving} if leaving and leaving != version else {}
@@ -152,7 +153,15 @@ class SecretsManagerStore:
 
 def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:
     stages = frozenset(answer.get("VersionStages", []))
-    return StoredVersion(answer["ARN"], answer["VersionId"], stages, answer.get("SecretString", ""))
+    value = answer.get("SecretString", "")
+    return StoredVersion(_text(answer["ARN"]), _text(answer["VersionId"]), stages, _text(value))
+
+
+def _text(answered: object) -> str:
+    """Take a string for one: the SDK does not look. Raises TypeError."""
+    if not isinstance(answered, str):
+        raise TypeError
+    return answered
 
 
 @contextmanager
@@ -161,7 +170,7 @@ def _translated(operation: str, where: str, missing: frozenset[str] = frozenset(
     try:
         yield
     except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
+        code = error_code(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise _error(operation, where, code, status, missing) from None
     except NoCredentialsError:
@@ -171,6 +180,12 @@ def _translated(operation: str, where: str, missing: frozenset[str] = frozenset(
             f"{operation} got no answer ({type(error).__name__})",
             where=where,
             remedy="In a VPC without a way out, make an interface endpoint for secretsmanager; else the retry helps.",
+        ) from None
+    except NOT_UNDERSTOOD as error:
+        raise StoreUnavailable(
+            f"{operation} was answered by what is not Secrets Manager ({type(error).__name__})",
+            where=where,
+            remedy="See what stands between the function and the service: SECRETS_MANAGER_ENDPOINT, a proxy, DNS.",
         ) from None
 
 

@@ -1,0 +1,22 @@
+"""What AWS's APIs may answer beside what they document: whatever stands between can speak in their place."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from botocore.parsers import ResponseParserError
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+NOT_UNDERSTOOD: Final = (ResponseParserError, AttributeError, KeyError, TypeError, ValueError)
+"""How botocore's parsers and our own reading fail at an answer that is not of the API; their text can quote it."""
+
+_CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,80}")
+
+
+def error_code(error: ClientError) -> str:
+    """Give an error's code if it has the form of one, so that it may be shown; else say that it has none."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code if _CODE.fullmatch(code) else "no code"
