@@ -18,7 +18,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from tests.support import choice, mongodb_log, process, servers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tests.support.tls import Authority
 
@@ -45,9 +45,10 @@ class MongoServer:
         certificate: tuple[Path, Path] | None = None,
         key: str | None = None,
         lenient: bool = False,
+        options: Sequence[str] = (),
     ) -> None:
         """
-        Describe a server.
+        Describe a server; ``options`` are mongod's.
 
         ``key`` is what the nodes of a set of several know each other by; a ``lenient`` one stays empty, since
         nobody verifies its certificate.
@@ -58,6 +59,7 @@ class MongoServer:
         self._authority = authority
         self._certificate = certificate
         self._key = key or secrets.token_hex(32)
+        self._options = options
         self._alone = key is None and not lenient
         self._process: process.Running | None = None
         self._folder: Path | None = None
@@ -208,7 +210,7 @@ class MongoServer:
         quick = "shutdownTimeoutMillisForSignaledShutdown=100"
         for parameter in ("diagnosticDataCollectionEnabled=false", "enableTestCommands=1", quick):
             command += ["--setParameter", parameter]
-        return command
+        return [*command, *self._options]
 
 
 class MongoReplicaSet:
