@@ -94,9 +94,14 @@ class PostgresCluster(AuroraCluster[Member]):
     engine = "aurora-postgresql"
 
     def catch_up(self) -> None:
-        """Write all of the log, and wait until the reader has applied it."""
+        """
+        Write all of the log, and wait until the reader has applied it.
+
+        The end of what is inserted is no measure: where a page is full it lies behind the header of the next one, which
+        is not there yet.
+        """
         flush = "SELECT pg_logical_emit_message(true, 'rotation', 'flush')"
-        ((end,),) = _rows(self.primary, "SET synchronous_commit = on", flush, "SELECT pg_current_wal_insert_lsn()")
+        ((end,),) = _rows(self.primary, "SET synchronous_commit = on", flush, "SELECT pg_current_wal_flush_lsn()")
         _await(lambda: _rows(self.standby, f"SELECT pg_last_wal_replay_lsn() >= '{end}'") == [(True,)])
 
     def freeze(self) -> None:
