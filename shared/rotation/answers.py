@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 from botocore.parsers import ResponseParserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from botocore.exceptions import ClientError
 
 NOT_UNDERSTOOD: Final = (ResponseParserError, AttributeError, KeyError, TypeError, ValueError)
@@ -20,3 +23,11 @@ def error_code(error: ClientError) -> str:
     """Give an error's code if it has the form of one, so that it may be shown; else say that it has none."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return code if _CODE.fullmatch(code) else "no code"
+
+
+def text(answer: Mapping[str, Any], *path: str) -> str:
+    """Give the string that stands there, or nothing: in XML anything may be missing, or be there twice."""
+    found: Any = answer
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""

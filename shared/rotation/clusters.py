@@ -11,6 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from rotation.answers import text
 from rotation.errors import GuardViolation
 from rotation.resolution import names_of, plain
 from rotation.topology import Listing
@@ -29,9 +30,6 @@ Seconds for which the API's word is remembered, so that the steps of one rotatio
 What is remembered is which names are of one cluster. Which server is behind a name is asked of DNS and of the server
 every time, and what another name (a CNAME) stands for is looked up every time.
 """
-
-_TOLD: Final = frozenset({"DBClusterArn", "DBClusterIdentifier", "Endpoint", "Port"})
-"""What is told of each cluster, once it can be reached."""
 
 _CLUSTERS: Final = Listing("rds", "describe_db_clusters", "DBClusters", "Marker", "Marker")
 _INSTANCES: Final = Listing("rds", "describe_db_instances", "DBInstances", "Marker", "Marker")
@@ -80,7 +78,7 @@ class RdsClusters:
 
     def _learn(self, where: str, **request: Any) -> None:  # noqa: ANN401 the API's
         found = self._all(_CLUSTERS, where, **request)
-        self._clusters |= {one["DBClusterArn"]: one for one in found if one.keys() >= _TOLD}
+        self._clusters |= {text(one, "DBClusterArn"): one for one in found if _is_told(one)}
 
     def _named(self, identifier: str) -> Cluster:
         if self._identified(identifier) is None:
@@ -117,11 +115,11 @@ class RdsClusters:
         """Find the cluster of the instance that has this endpoint; all of a cluster's are asked for at once."""
         firsts = {name.partition(".")[0] for name in names}
         for one in self._clusters.values():
-            members = {member.get("DBInstanceIdentifier") for member in one.get("DBClusterMembers", ())}
+            members = {text(member, "DBInstanceIdentifier") for member in one.get("DBClusterMembers", ())}
             if not members.isdisjoint(firsts) and self._places.keys().isdisjoint(names):
                 wanted = {"Name": "db-cluster-id", "Values": [one["DBClusterIdentifier"]]}
                 for instance in self._all(_INSTANCES, host, Filters=[wanted]):
-                    self._places[plain(instance.get("Endpoint", {}).get("Address", ""))] = one["DBClusterArn"]
+                    self._places[plain(text(instance, "Endpoint", "Address"))] = one["DBClusterArn"]
         return self._at(names)
 
     def _at(self, names: Iterable[str]) -> Cluster | None:
@@ -133,7 +131,7 @@ class RdsClusters:
         if not any(".global-" in name for name in names):  # no other endpoint is worth another call
             return None
         for one in self._all(_GLOBAL, host):
-            self._places[plain(one.get("Endpoint", ""))] = _writer_arn(one)
+            self._places[plain(text(one, "Endpoint"))] = _writer_arn(one)
         arn = next((self._places[name] for name in names if name in self._places), None)
         if arn is not None and arn not in self._clusters:
             self._learn_nothing()
@@ -142,14 +140,20 @@ class RdsClusters:
 
     def _elsewhere(self, cluster: Cluster, where: str) -> GuardViolation:
         """Say where the writer of a cluster without one is."""
-        arn = cluster.get("DBClusterArn", "")
+        arn = text(cluster, "DBClusterArn")
         for one in self._all(_GLOBAL, where):
-            if arn in {member.get("DBClusterArn") for member in one.get("GlobalClusterMembers", ())}:
+            if arn in {text(member, "DBClusterArn") for member in one.get("GlobalClusterMembers", ())}:
                 return _secondary(where, _writer_arn(one))
-        return _secondary(where, str(cluster.get("ReplicationSourceIdentifier", "")))
+        return _secondary(where, text(cluster, "ReplicationSourceIdentifier"))
 
     def _all(self, listing: Listing, where: str, **request: Any) -> Iterable[Mapping[str, Any]]:  # noqa: ANN401
         return listing.pages(self._client(), where, request)
+
+
+def _is_told(cluster: Cluster) -> bool:
+    """Say whether all is told that there is of a cluster, once it can be reached."""
+    names = all(text(cluster, name) for name in ("DBClusterArn", "DBClusterIdentifier", "Endpoint"))
+    return names and isinstance(cluster.get("Port"), int)
 
 
 def _secondary(where: str, writer: str) -> GuardViolation:
@@ -163,9 +167,9 @@ def _secondary(where: str, writer: str) -> GuardViolation:
 
 def _writer_arn(one: Mapping[str, Any]) -> str:
     members = one.get("GlobalClusterMembers", ())
-    return next((str(member.get("DBClusterArn", "")) for member in members if member.get("IsWriter")), "")
+    return next((text(member, "DBClusterArn") for member in members if member.get("IsWriter")), "")
 
 
 def _endpoints(cluster: Cluster) -> set[str]:
-    own = (cluster.get("Endpoint", ""), cluster.get("ReaderEndpoint", ""), *cluster.get("CustomEndpoints", ()))
-    return {plain(name) for name in own} - {""}
+    custom = (name for name in cluster.get("CustomEndpoints", ()) if isinstance(name, str))
+    return {plain(name) for name in (text(cluster, "Endpoint"), text(cluster, "ReaderEndpoint"), *custom)} - {""}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotation.answers import NOT_UNDERSTOOD, error_code
+from rotation.answers import NOT_UNDERSTOOD, error_code, text
 from rotation.errors import GuardViolation, StoreDenied, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -61,11 +61,10 @@ class RdsTopology:
         known = _arns(tags)
         if CLUSTER_TAG in known:
             found = self._ask("describe_db_clusters", "DBClusters", DBClusterIdentifier=known[CLUSTER_TAG])
-            return _place(found.get("Engine"), found["Endpoint"], found.get("Port"), known[CLUSTER_TAG])
+            return _place(text(found, "Engine"), text(found, "Endpoint"), found.get("Port"), known[CLUSTER_TAG])
         if INSTANCE_TAG in known:
             found = self._ask("describe_db_instances", "DBInstances", DBInstanceIdentifier=known[INSTANCE_TAG])
-            endpoint = found["Endpoint"]
-            return _place(found.get("Engine"), endpoint.get("Address"), endpoint.get("Port"), known[INSTANCE_TAG])
+            return _at(text(found, "Engine"), found["Endpoint"], known[INSTANCE_TAG])
         return None
 
     def _ask(self, operation: str, kind: str, **request: str) -> Mapping[str, Any]:
@@ -122,11 +121,9 @@ class RedshiftTopology:
         """
         known = _arns(tags)
         if REDSHIFT_TAG in known:
-            endpoint = self._cluster(known[REDSHIFT_TAG]).get("Endpoint", {})
-            return _place("redshift", endpoint.get("Address"), endpoint.get("Port"), known[REDSHIFT_TAG])
+            return _at("redshift", self._cluster(known[REDSHIFT_TAG]).get("Endpoint"), known[REDSHIFT_TAG])
         if NAMESPACE_TAG in known:
-            endpoint = self._workgroup(known[NAMESPACE_TAG]).get("endpoint", {})
-            return _place("redshift", endpoint.get("address"), endpoint.get("port"), known[NAMESPACE_TAG])
+            return _at("redshift", self._workgroup(known[NAMESPACE_TAG]).get("endpoint"), known[NAMESPACE_TAG])
         return None
 
     def _cluster(self, arn: str) -> Mapping[str, Any]:
@@ -165,7 +162,14 @@ def _arns(tags: Mapping[str, str]) -> Mapping[str, str]:
     return {key.lower(): value for key, value in tags.items() if _ARN.fullmatch(value)}
 
 
-def _place(engine: object, host: object, port: object, where: str) -> Mapping[str, object]:
+def _at(engine: str, endpoint: object, where: str) -> Mapping[str, object]:
+    """Read an endpoint as the API of each service writes it."""
+    told = endpoint if isinstance(endpoint, dict) else {}
+    named = {key.lower(): value for key, value in told.items()}
+    return _place(engine, text(named, "address"), named.get("port"), where)
+
+
+def _place(engine: str, host: str, port: object, where: str) -> Mapping[str, object]:
     if not host:
         raise _without_endpoint(where)
     return {"engine": engine, "host": host, "port": port}

@@ -247,6 +247,21 @@ def test_a_tag_that_holds_no_arn_names_nothing() -> None:
     assert RdsTopology(lambda: client("rds")).locate({CLUSTER_TAG: CANARY}) is None
 
 
+def test_what_is_told_twice_is_not_told() -> None:
+    """In XML anything may stand twice; such a cluster, endpoint or port is none."""
+    answer.status = 200
+    twice = f"<DBClusterArn>{CLUSTER}</DBClusterArn><DBClusterIdentifier>shop</DBClusterIdentifier><Port>1</Port>"
+    answer.body = _rightly_wrapped(f"{twice}<Endpoint>{HOST}</Endpoint><Endpoint>{HOST}</Endpoint>").encode()
+    with pytest.raises(GuardViolation, match="has no endpoint"):
+        RdsTopology(lambda: client("rds")).locate({CLUSTER_TAG: CLUSTER})
+    instance = b"<DescribeDBInstancesResponse><DescribeDBInstancesResult><DBInstances><DBInstance>%s</DBInstance>"
+    wrapped = instance + b"</DBInstances></DescribeDBInstancesResult></DescribeDBInstancesResponse>"
+    for said in (b"<Endpoint>host</Endpoint>", b"<Endpoint/><Endpoint/>", b"<Endpoint><Address/></Endpoint>"):
+        answer.body = wrapped % said
+        with pytest.raises(GuardViolation, match="has no endpoint"):
+            RdsTopology(lambda: client("rds")).locate({INSTANCE_TAG: CLUSTER})
+
+
 def test_clusters_of_which_too_little_is_told_are_passed_over() -> None:
     """One that is just being made has no endpoint yet."""
     answer.body, answer.status = _rightly_wrapped(f"<DBClusterArn>{CLUSTER}</DBClusterArn>").encode(), 200

@@ -42,7 +42,7 @@ CORE: Final = frozenset(
 OUTSIDE: Final = {
     "rotation.answers": frozenset(),
     "rotation.topology": PORTS | {"rotation.answers"},
-    "rotation.clusters": PORTS | {"rotation.topology", "rotation.resolution"},
+    "rotation.clusters": PORTS | {"rotation.answers", "rotation.topology", "rotation.resolution"},
     "rotation.stores": PORTS | {"rotation.stores", "rotation.answers"},
     "rotation.engines": PORTS | {"rotation.engines", "rotation.resolution"},
     "rotation.resolution": VALUES,
