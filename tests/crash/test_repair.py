@@ -1,0 +1,98 @@
+"""A password that nobody knows any more, set anew by the admin where that is allowed: on each real server."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
+
+import pytest
+
+from rotation.errors import NoWorkingCredential
+from tests.support.invariants import require_kept
+from tests.support.meddling import attempt
+from tests.support.watching import sight_of_application
+
+if TYPE_CHECKING:
+    from tests.lab.theatre import Application, Theatre
+
+README: Final = Path(__file__).parents[2] / "README.md"
+ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
+"""The ARN that the README shows."""
+
+MARKING: Final = {
+    "postgresql": "COMMENT ON ROLE shop",
+    "mysql": "ALTER USER 'shop'@",
+    "documentdb": 'db.getSiblingDB("admin").updateUser("shop", ',
+}
+"""How the README's statement begins that marks a user by hand."""
+
+PLAYS: Final = [
+    (engine, strategy, rotations)
+    for engine, by_admin in {
+        "postgresql": ("alternating-users", "single-user-by-admin"),
+        "mysql": ("alternating-users", "single-user-by-admin", "retained-password-by-admin"),
+        "documentdb": ("alternating-users", "single-user-by-admin"),
+        "redshift": ("alternating-users",),
+    }.items()
+    for strategy in by_admin
+    for rotations in (1, 2)
+]
+"""MariaDB's are not among them: a person's ALTER USER takes the mark away."""
+
+_numbers = itertools.count()
+
+
+def _server(application: Application) -> Any:  # noqa: ANN401 each engine's own
+    return application.theatre.scene._server  # type: ignore[attr-defined] # noqa: SLF001 it has what a DBA uses
+
+
+def mark_by_hand(application: Application, engine: str) -> None:
+    """Write the mark as the README says."""
+    user, server = application.secret()["username"], _server(application)
+    [written] = [line for line in README.read_text("utf-8").splitlines() if line.startswith(MARKING[engine])]
+    statement = written.replace("shop", user).replace(ARN, application.arn)
+    if engine == "documentdb":
+        changes = json.loads(statement.partition(", ")[2].removesuffix(")"))
+        server.run("updateUser", user, **changes)
+    else:
+        server.execute(statement)
+
+
+def lose(application: Application) -> None:
+    """Change the passwords of all users, and tell nobody."""
+    for user in {it["username"] for it in application.versions()}:
+        application.theatre.scene.set_password(user, secrets.token_urlsafe(18))
+    if application.strategy.startswith("retained"):
+        user = application.secret()["username"]
+        _server(application).execute(f"ALTER USER '{user}'@'%' DISCARD OLD PASSWORD")
+
+
+@pytest.mark.parametrize(("engine", "strategy", "rotations"), PLAYS)
+def test_an_admin_sets_a_password_that_nobody_knows_where_it_may(
+    request: pytest.FixtureRequest, engine: str, strategy: str, rotations: int
+) -> None:
+    """Without the setting nothing is changed; with it the rotation completes, counted, and the next is as any other."""
+    theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
+    application = theatre.application(f"lost_{next(_numbers)}", strategy)
+    for _ in range(rotations):
+        assert application.rotate().succeeded
+    if strategy == "single-user-by-admin":
+        mark_by_hand(application, engine)
+    lose(application)
+    before = application.secret()
+    assert isinstance(attempt(application), NoWorkingCredential)
+    assert application.secret() == before
+    handler: Any = theatre.handler
+    logged = len(theatre.function_log.getvalue())
+    with mock.patch.object(handler, "_settings", replace(handler._settings, repair_by_admin=True)):  # noqa: SLF001
+        assert (error := attempt(application)) is None, error
+    assert '"by-admin"' in theatre.function_log.getvalue()[logged:]
+    require_kept(sight_of_application(application))
+    assert application.rotate().succeeded
+    require_kept(sight_of_application(application))
+    assert theatre.leaked() == []
