@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import threading
-import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
-from unittest import mock
 
 import pytest
 
 from rotation.errors import RotationError, RotationRefused
 from tests.lab import mariadb, mysql, postgresql
-from tests.lab.theatre import Context
 from tests.support.invariants import require_kept
 from tests.support.posts import NIGHTLY
 from tests.support.secretsmanager.errors import ServiceError
@@ -23,8 +19,6 @@ from tests.support.secretsmanager.rotation import STEPS, RotationPlayer
 from tests.support.watching import sight_of_application, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.lab.theatre import Application, Theatre
 
 ROUNDS: Final = 50 if NIGHTLY else 3
@@ -48,25 +42,6 @@ def application(request: pytest.FixtureRequest) -> Application:
     made = theatre.application(f"twin_{next(_numbers)}", strategy)
     assert made.rotate().succeeded
     return made
-
-
-@contextlib.contextmanager
-def player_for_threads(theatre: Theatre) -> Iterator[RotationPlayer]:
-    """Give a player that many threads may use: what is the process's own is set up once for all of them."""
-
-    def invoke(event: dict[str, str]) -> None:
-        theatre.handler(event, Context(theatre.seconds))
-
-    with contextlib.redirect_stdout(theatre.function_log), mock.patch.dict(os.environ, theatre.environment()):
-        yield RotationPlayer(theatre.emulator, invoke)
-
-
-def stage(application: Application) -> str:
-    """Stage a rotation, as RotateSecret does; nothing of it is delivered."""
-    token, emulator = str(uuid.uuid4()), application.theatre.emulator
-    emulator.execute("RotateSecret", {"SecretId": application.arn, "ClientRequestToken": token})
-    assert emulator.state.take_due(token)
-    return token
 
 
 def deliver_at_once(player: RotationPlayer, application: Application, *tokens: str) -> list[list[Any]]:
@@ -101,8 +76,8 @@ def test_twins_of_every_step_lose_nothing(application: Application) -> None:
     """Both do the same at the same time; AWSCURRENT works, and a retry completes."""
     single = application.strategy.startswith("single-user")
     for _ in range(ROUNDS):
-        with watching(application) as chronicle, player_for_threads(application.theatre) as player:
-            token = stage(application)
+        with watching(application) as chronicle, application.theatre.player_for_threads() as player:
+            token = application.begin()
             for errors in deliver_at_once(player, application, token, token):
                 require_passing(errors)
             require_kept(sight_of_application(application, in_the_window=single), chronicle)
@@ -113,12 +88,12 @@ def test_twins_of_every_step_lose_nothing(application: Application) -> None:
 def test_an_abandoned_token_beside_a_new_one_loses_nothing(application: Application) -> None:
     """The steps of a rotation that somebody gave up after setSecret come late, beside those of the next one."""
     for _ in range(ROUNDS):
-        with watching(application) as chronicle, player_for_threads(application.theatre) as player:
-            late = stage(application)
+        with watching(application) as chronicle, application.theatre.player_for_threads() as player:
+            late = application.begin()
             for step in STEPS[:2]:
                 assert player.deliver(application.arn, step, late).error is None
             player.abandon(application.arn)
-            fresh = stage(application)
+            fresh = application.begin()
             abandoned, errors = deliver_at_once(player, application, late, fresh)
             assert [type(error) for error in abandoned] == [RotationRefused] * len(STEPS)
             require_passing(errors)
@@ -131,14 +106,14 @@ def test_a_rotation_that_is_given_up_in_the_middle_loses_nothing(application: Ap
     """While one thread delivers the steps of a token, somebody abandons it, and the next token's come at once."""
     single = application.strategy.startswith("single-user")
     for _ in range(ROUNDS):
-        with watching(application) as chronicle, player_for_threads(application.theatre) as player:
-            late = stage(application)
+        with watching(application) as chronicle, application.theatre.player_for_threads() as player:
+            late = application.begin()
             require_passing([player.deliver(application.arn, STEPS[0], late).error])
             with ThreadPoolExecutor(1) as pool:
                 delivering = pool.submit(lambda: [player.deliver(application.arn, it, late).error for it in STEPS[1:]])  # noqa: B023 it ends in here
                 with contextlib.suppress(KeyError, ServiceError):  # it was faster
                     player.abandon(application.arn)
-                fresh = stage(application)
+                fresh = application.begin()
                 require_passing([player.deliver(application.arn, step, fresh).error for step in STEPS])
             require_passing(delivering.result())
             require_kept(sight_of_application(application, in_the_window=single), chronicle)

@@ -177,6 +177,12 @@ class Theatre:
         with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
             self.handler(event, Context(self.seconds))
 
+    @contextlib.contextmanager
+    def player_for_threads(self) -> Iterator[RotationPlayer]:
+        """Give a player that many threads may use: what is the process's own is set up once for all of them."""
+        with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
+            yield RotationPlayer(self.emulator, lambda event: self.handler(event, Context(self.seconds)))
+
     def leaked(self) -> list[str]:
         """Name each log in which a password stands that was ever stored."""
         logs = {"the function's log": self.function_log.getvalue(), "the server's log": self.scene.log_text()}
@@ -195,6 +201,15 @@ class Application:
         """Rotate once, as RotateSecret does."""
         self.theatre.player.on_step = on_step
         return self.theatre.player.rotate(self.arn)
+
+    def begin(self) -> str:
+        """Stage a rotation, as RotateSecret does, and give its token; nothing of it is delivered."""
+        token, emulator = str(uuid.uuid4()), self.theatre.emulator
+        function = f"arn:aws:lambda:{REGION}:123456789012:function:rotation"
+        request = {"SecretId": self.arn, "ClientRequestToken": token, "RotationLambdaARN": function}
+        emulator.execute("RotateSecret", request)
+        assert emulator.state.take_due(token)
+        return token
 
     def rotate_beside_client(self, rotations: int) -> Seen:
         """Rotate again and again beside a client that reads AWSCURRENT before each login."""

@@ -105,11 +105,12 @@ class MySQLServer:
         return _mysql_command(cls.place())
 
     def start(self) -> None:
-        """Start the server and wait until it takes connections."""
+        """Start the server, where it was before, and wait until it takes connections."""
         for _ in range(ATTEMPTS):
-            self.port = process.free_port()
+            self.port = self.port or process.free_port()
             if self._started():
                 return
+            self.port = 0
         message = f"no port for {self} after {ATTEMPTS} attempts"
         raise servers.ServerUnavailableError(message)
 

@@ -1,0 +1,232 @@
+"""
+Random walks over what may happen to a rotation, on real servers.
+
+Deliveries come late, out of order, and really at once, from two threads; the process is killed, or an answer is lost,
+at any call, login or statement; the server is stopped and comes back; a rotation is abandoned and another begun; a
+person sets the password back. After each step the invariants hold; at the end a clean run completes. Hypothesis
+prints a failing walk as a script. What the store does wrong is walked on the memory stage (test_walks.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from rotation.errors import RotationError
+from tests.support.cuts import Cut, Scissors
+from tests.support.effects import CUTTING
+from tests.support.invariants import require_kept
+from tests.support.meddling import complete
+from tests.support.posts import NIGHTLY
+from tests.support.secretsmanager.rotation import STEPS
+from tests.support.watching import sight_of_application, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.lab.theatre import Application, Theatre
+    from tests.support.invariants import Sight
+
+KINDS: Final = (
+    ("postgresql", "alternating-users"),
+    ("postgresql", "single-user"),
+    ("mysql", "retained-password"),
+    ("documentdb", "alternating-users"),
+    *(
+        pytest.param(*kind, marks=pytest.mark.exhaustive)
+        for kind in (
+            ("mysql", "alternating-users"),
+            ("mariadb", "alternating-users"),
+            ("documentdb", "single-user-by-admin"),
+            ("redshift", "alternating-users"),
+        )
+    ),
+)
+RESTARTED: Final = ("postgresql", "mysql", "mariadb") if NIGHTLY else ("postgresql",)
+"""Whose servers are stopped and started again: MySQL takes seconds for it."""
+
+ENOUGH: Final = 1_250 if NIGHTLY else 40
+"""Steps of each kind, at least; with all kinds 10,000 nightly."""
+
+LONG: Final = 25
+"""Steps of a walk, at most."""
+
+steps = st.sampled_from(STEPS)
+moments = st.integers(1, 40)
+
+_numbers = itertools.count()
+
+
+class Moment(Scissors):
+    """An effect before which something happens, instead of an end."""
+
+    def __init__(self, at: int, happens: Callable[[], object]) -> None:
+        """Know when, and what."""
+        super().__init__(at)
+        self._happens = happens
+
+    @contextlib.contextmanager
+    def around(self, *_: object) -> Iterator[None]:
+        """Let the effect take place, after that."""
+        self.count += 1
+        if self.count == self.at:
+            self._happens()
+        yield
+
+
+class Walk(RuleBasedStateMachine):
+    """One secret on a real server, and what may happen to it."""
+
+    theatre: Theatre
+    engine: str = ""
+    strategy: str = ""
+    taken: int = 0
+    """Steps so far, of all walks of this kind."""
+
+    def __init__(self) -> None:
+        """Begin with an application that was rotated before, or not."""
+        super().__init__()
+        self.ends = contextlib.ExitStack()
+        self.tokens: list[str] = []
+        self.abandoned = False
+        """Whether a version that may hold the server's password has lost its label since the last success."""
+
+    @initialize(earlier=st.integers(0, 2))
+    def begin(self, earlier: int) -> None:
+        """Bring an application onto the stage."""
+        self.application: Application = self.theatre.application(f"walk_{next(_numbers)}", self.strategy)
+        for _ in range(earlier):
+            assert self.application.rotate().succeeded
+        self.chronicle = self.ends.enter_context(watching(self.application))
+        self.player = self.ends.enter_context(self.theatre.player_for_threads())
+
+    @precondition(lambda self: self._idle())
+    @rule()
+    def start(self) -> None:
+        """Stage a new version, as RotateSecret does where none is under way."""
+        self.tokens = [*self.tokens[-1:], self.application.begin()]
+
+    @precondition(lambda self: not self.abandoned and not self._idle())
+    @rule()
+    def abandon(self) -> None:
+        """Take AWSPENDING off, as an operator does."""
+        self.player.abandon(self.application.arn)
+        self.abandoned = True
+
+    @precondition(lambda self: self.tokens)
+    @rule(step=steps, late=st.booleans())
+    def deliver(self, step: str, *, late: bool) -> None:
+        """Deliver any step, of the latest token or of the one before."""
+        self._take(step, self.tokens[0 if late else -1])
+
+    @precondition(lambda self: self.tokens)
+    @rule()
+    def go_on(self) -> None:
+        """Deliver all steps in order, as the service's retry does."""
+        self._approach(None)
+
+    @precondition(lambda self: self.tokens)
+    @rule(step=steps, at=moments, killed=st.booleans(), abandoned=st.booleans())
+    def cut(self, step: str, at: int, *, killed: bool, abandoned: bool) -> None:
+        """Kill a step after its n-th effect, or lose that effect's answer; a person may then give it up."""
+        self._approach(step)
+        with CUTTING[self.engine](Scissors(at, kills=killed)):
+            self._take(step, self.tokens[-1])
+        if abandoned and not self.abandoned and not self._idle():
+            self.abandon()
+
+    @precondition(lambda self: self.tokens)
+    @rule(step=steps, other=steps, late=st.booleans())
+    def meet(self, step: str, other: str, *, late: bool) -> None:
+        """Deliver two steps at once, from two threads: twins, or those of two tokens."""
+        self._approach(step)
+        with ThreadPoolExecutor(2) as pool:
+            pool.submit(self._take, other, self.tokens[0 if late else -1])
+            pool.submit(self._take, step, self.tokens[-1])
+
+    @precondition(lambda self: self.tokens and self.engine in RESTARTED)
+    @rule(step=steps, at=moments)
+    def restart(self, step: str, at: int) -> None:
+        """Stop the server before a step's n-th effect, and start it again at once."""
+        server = self.theatre.scene._server  # type: ignore[attr-defined] # noqa: SLF001 what a scene stands on
+
+        def restart() -> None:
+            server.stop()
+            server.start()
+
+        self._approach(step)
+        with CUTTING[self.engine](Moment(at, restart)):
+            self._take(step, self.tokens[-1])
+
+    @precondition(lambda self: not self.abandoned and self.engine != "mariadb")  # where it takes the mark away
+    @rule()
+    def dba(self) -> None:
+        """Set the current user's password to what AWSCURRENT says."""
+        secret = self.application.secret()
+        self.theatre.scene.set_password(secret["username"], secret["password"])
+
+    @invariant()
+    def holds(self) -> None:
+        """See that nothing happened that never happens."""
+        if hasattr(self, "chronicle"):
+            type(self).taken += 1
+            require_kept(self._sight(), self.chronicle)
+            self.chronicle.clear()
+
+    def teardown(self) -> None:
+        """See that a clean run completes, whatever was."""
+        with self.ends:
+            if hasattr(self, "chronicle"):
+                complete(self.application)
+                require_kept(sight_of_application(self.application))
+                assert self.application.rotate().succeeded
+
+    def _sight(self) -> Sight:
+        return sight_of_application(self.application, in_the_window=self.strategy.startswith("single-user"))
+
+    def _idle(self) -> bool:
+        labels = self.theatre.emulator.labels(self.application.arn)
+        return labels.get("AWSPENDING") in {None, labels["AWSCURRENT"]}
+
+    def _approach(self, step: str | None) -> None:
+        """Deliver what comes before the step, so that there is something to disturb; or all."""
+        for one in itertools.takewhile(lambda it: it != step, STEPS):
+            if self._take(one, self.tokens[-1]) is not None:
+                return
+
+    def _take(self, step: str, token: str) -> BaseException | None:
+        """Deliver a step, which ends in a typed error, or in nothing at all."""
+        error = None
+        with contextlib.suppress(Cut):
+            error = self.player.deliver(self.application.arn, step, token).error
+        assert error is None or isinstance(error, RotationError), error
+        if self.theatre.emulator.labels(self.application.arn)["AWSCURRENT"] == self.tokens[-1]:
+            self.abandoned = False
+        return error
+
+
+@pytest.mark.parametrize(("engine", "strategy"), KINDS)
+def test_whatever_happens_on_a_real_server_nothing_is_lost(
+    request: pytest.FixtureRequest, engine: str, strategy: str
+) -> None:
+    """As many walks as it takes."""
+    theatre = request.getfixturevalue(f"{engine}_theatre")
+    walk: type[Walk] = type("Walk", (Walk,), {"theatre": theatre, "engine": engine, "strategy": strategy})
+    phases = [Phase.generate, *([Phase.shrink] if NIGHTLY else [])]
+    quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=phases)
+    while walk.taken < ENOUGH:
+        run_state_machine_as_test(walk, settings=settings(quiet, max_examples=5, stateful_step_count=LONG))
