@@ -66,7 +66,7 @@ LONG: Final = 25
 """Steps of a walk, at most."""
 
 steps = st.sampled_from(STEPS)
-moments = st.integers(1, 40)
+moments = st.one_of(st.integers(1, 8), st.integers(1, 16), st.integers(1, 40))
 
 _numbers = itertools.count()
 
@@ -148,6 +148,13 @@ class Walk(RuleBasedStateMachine):
             self._take(step, self.tokens[-1])
         if abandoned and not self.abandoned and not self._idle():
             self.abandon()
+
+    @precondition(lambda self: self.tokens)
+    @rule(at=moments, killed=st.booleans(), abandoned=st.booleans())
+    def cut_what_changes_most(self, at: int, *, killed: bool, abandoned: bool) -> None:
+        """Cut the step that changes the password or sets it in force: what a single user has is in the one alone."""
+        step = STEPS[1] if self.strategy == "alternating-users" else STEPS[-1]
+        self.cut(step, at, killed=killed, abandoned=abandoned)
 
     @precondition(lambda self: self.tokens)
     @rule(step=steps, other=steps, late=st.booleans())
