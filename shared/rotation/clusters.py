@@ -61,7 +61,11 @@ class RdsClusters:
         if members and not any(member.get("IsClusterWriter") for member in members):
             self._learn_nothing()  # a refusal is never remembered
             raise self._elsewhere(cluster, where)
-        return replace(address, host=cluster["Endpoint"], port=address.port or cluster["Port"], cluster="")
+        host, port = text(cluster, "Endpoint"), address.port or cluster.get("Port")
+        if not host or not isinstance(port, int):
+            self._learn_nothing()
+            raise _without_endpoint(where)
+        return replace(address, host=host, port=port, cluster="")
 
     def forget(self, since: float) -> None:
         """Forget what was learnt before that point in time."""
@@ -78,7 +82,8 @@ class RdsClusters:
 
     def _learn(self, where: str, **request: Any) -> None:  # noqa: ANN401 the API's
         found = self._all(_CLUSTERS, where, **request)
-        self._clusters |= {text(one, "DBClusterArn"): one for one in found if _is_told(one)}
+        named = (one for one in found if text(one, "DBClusterArn") and text(one, "DBClusterIdentifier"))
+        self._clusters |= {text(one, "DBClusterArn"): one for one in named}
 
     def _named(self, identifier: str) -> Cluster:
         if self._identified(identifier) is None:
@@ -86,11 +91,7 @@ class RdsClusters:
         cluster = self._identified(identifier)
         if cluster is None:
             self._learn_nothing()
-            raise GuardViolation(
-                "The secret's dbClusterIdentifier names a cluster that has no endpoint",
-                where=identifier,
-                remedy="Wait until it is available, or correct it.",
-            )
+            raise _without_endpoint(identifier)
         return cluster
 
     def _identified(self, identifier: str) -> Cluster | None:
@@ -150,10 +151,12 @@ class RdsClusters:
         return listing.pages(self._client(), where, request)
 
 
-def _is_told(cluster: Cluster) -> bool:
-    """Say whether all is told that there is of a cluster, once it can be reached."""
-    names = all(text(cluster, name) for name in ("DBClusterArn", "DBClusterIdentifier", "Endpoint"))
-    return names and isinstance(cluster.get("Port"), int)
+def _without_endpoint(where: str) -> GuardViolation:
+    return GuardViolation(
+        "The cluster that the secret names does not exist, or has no endpoint",
+        where=where,
+        remedy="Wait until it is available, or correct the secret's host or dbClusterIdentifier.",
+    )
 
 
 def _secondary(where: str, writer: str) -> GuardViolation:

@@ -262,8 +262,11 @@ def test_what_is_told_twice_is_not_told() -> None:
             RdsTopology(lambda: client("rds")).locate({INSTANCE_TAG: CLUSTER})
 
 
-def test_clusters_of_which_too_little_is_told_are_passed_over() -> None:
-    """One that is just being made has no endpoint yet."""
-    answer.body, answer.status = _rightly_wrapped(f"<DBClusterArn>{CLUSTER}</DBClusterArn>").encode(), 200
-    with pytest.raises(GuardViolation, match="has no endpoint"):
-        RdsClusters(lambda: client("rds")).writer_of(Address("", 1, "", cluster="shop"), Deadline(1))
+def test_a_cluster_of_which_too_little_is_told_is_none() -> None:
+    """One that is just being made has no endpoint yet; nor has one without a name any."""
+    named = f"<DBClusterArn>{CLUSTER}</DBClusterArn><DBClusterIdentifier>shop</DBClusterIdentifier>"
+    answer.status = 200
+    for said in (f"<DBClusterArn>{CLUSTER}</DBClusterArn>", named, f"{named}<Endpoint>{HOST}</Endpoint>"):
+        answer.body = _rightly_wrapped(said).encode()
+        with pytest.raises(GuardViolation, match="has no endpoint"):
+            RdsClusters(lambda: client("rds")).writer_of(Address("", 0, "", cluster="shop"), Deadline(1))
