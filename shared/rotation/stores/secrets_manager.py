@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ PROBE_LABEL: Final = "rotation-dry-run"
 
 _OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, PROBE_LABEL})
 """Labels of our own, which say nothing of what a version is worth."""
+
+_NAME: Final = re.compile(r"[!-~]{1,2048}")
 
 _MISSING: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
 _DENIED: Final = frozenset({"AccessDeniedException", "DecryptionFailure", "EncryptionFailure"})
@@ -56,8 +59,9 @@ class SecretsManagerStore:
         """Read the labels of all versions: one DescribeSecret."""
         with _translated("DescribeSecret", self._id):
             answer = self._client.describe_secret(SecretId=self._id)
-            stages = {version: frozenset(held) for version, held in answer.get("VersionIdsToStages", {}).items()}
-            return Versions(_text(answer["ARN"]), stages, bool(answer.get("RotationEnabled", True)))
+            held = answer.get("VersionIdsToStages", {})
+            stages = {_name(version): frozenset(labels) for version, labels in held.items()}
+            return Versions(_name(answer["ARN"]), stages, bool(answer.get("RotationEnabled", True)))
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version: one GetSecretValue, which itself checks that label and version belong together."""
@@ -115,7 +119,7 @@ class SecretsManagerStore:
             answer = self._client.list_secret_version_ids(SecretId=self._id, IncludeDeprecated=True, MaxResults=100)
             bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
             bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
-            return [_text(version["VersionId"]) for version in bare]
+            return [_name(version["VersionId"]) for version in bare]
 
     def check_labels(self, version: str) -> None:
         """Add a label of our own and take it off again; where a run that was cut off left it, take it off there."""
@@ -154,7 +158,7 @@ class SecretsManagerStore:
 def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:
     stages = frozenset(answer.get("VersionStages", []))
     value = answer.get("SecretString", "")
-    return StoredVersion(_text(answer["ARN"]), _text(answer["VersionId"]), stages, _text(value))
+    return StoredVersion(_name(answer["ARN"]), _name(answer["VersionId"]), stages, _text(value))
 
 
 def _text(answered: object) -> str:
@@ -162,6 +166,14 @@ def _text(answered: object) -> str:
     if not isinstance(answered, str):
         raise TypeError
     return answered
+
+
+def _name(answered: object) -> str:
+    """Take an ARN or a version's id, which may be shown, for one. Raises TypeError."""
+    name = _text(answered)
+    if not _NAME.fullmatch(name):
+        raise TypeError
+    return name
 
 
 @contextmanager
