@@ -15,11 +15,14 @@ from rotation.strategies.cutover import TIME_NEEDED
 from tests.lab import postgresql
 from tests.lab.deployed import DeployedTheatre
 from tests.lab.theatre import emulated
+from tests.support.invariants import require_kept
 from tests.support.secretsmanager.errors import ConnectionCut
+from tests.support.watching import sight_of_application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.lab.theatre import Application
     from tests.support.secretsmanager.faults import Phase
     from tests.support.tls import Authority
 
@@ -64,8 +67,7 @@ def test_a_killed_process_is_made_good_by_the_retry(theatre: DeployedTheatre, st
         theatre.emulator.faults.clear()
         assert killed
         assert not failed.succeeded
-        completes(theatre, shop.arn)
-        shop.work()
+        completes(shop)
 
 
 @pytest.mark.parametrize("theatre", [TIMEOUT], indirect=True, ids=["short"])
@@ -84,8 +86,7 @@ def test_an_invocation_that_ran_out_of_time_is_made_good(theatre: DeployedTheatr
     assert not failed.succeeded
     assert failed.steps[-1].step == "finishSecret"
     assert f"Duration: {TIMEOUT}000.00 ms" in theatre.function_log.getvalue()
-    completes(theatre, shop.arn)
-    shop.work()
+    completes(shop)
 
 
 @pytest.mark.parametrize("theatre", [LONG], indirect=True, ids=["long"])
@@ -104,11 +105,12 @@ def test_a_single_users_change_that_ran_out_of_time_is_made_good(theatre: Deploy
     assert not failed.succeeded
     assert failed.steps[-1].step == "finishSecret"
     assert f"Duration: {LONG}000.00 ms" in theatre.function_log.getvalue()
-    completes(theatre, shop.arn)
-    shop.work()
+    completes(shop)
 
 
-def completes(theatre: DeployedTheatre, arn: str) -> None:
-    """Retry as the service does, with the same token, until AWSCURRENT is the new version."""
-    assert theatre.player.retry(arn).succeeded
-    assert theatre.leaked() == []
+def completes(shop: Application) -> None:
+    """Hold the invariants; retry as the service does, with the same token; and hold them again."""
+    require_kept(sight_of_application(shop, in_the_window=shop.strategy == "single-user"))
+    assert shop.theatre.player.retry(shop.arn).succeeded
+    require_kept(sight_of_application(shop))
+    assert shop.theatre.leaked() == []
