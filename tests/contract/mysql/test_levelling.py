@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotation.engines.mysql import pair as pairs
+from rotation.engines.mysql.connection import Connection
 from rotation.errors import AccessMismatch, StatementFailed
 from tests.dialect.mysql.stage import DATABASE, pair_of, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rotation.engines.mysql.connection import Connection
     from tests.dialect.mysql.stage import Stage
 
 
@@ -82,6 +83,33 @@ def test_what_is_asked_of_a_certificate_is_levelled(stage: Stage, required: str)
     base = stage.user(options=f"REQUIRE {required} WITH MAX_USER_CONNECTIONS 7")
     clone, _ = stage.level(stage.superuser(), pair_of(base.username))
     columns = "ssl_type, ssl_cipher, x509_issuer, x509_subject, max_user_connections"
+    told = [
+        stage.run(f"SELECT {columns} FROM mysql.user WHERE User = '{name}'") for name in (base.username, clone.username)
+    ]
+    assert told[0] == told[1]
+    assert stage.level(stage.superuser(), pair_of(base.username, version="version-2"))[1] == []
+
+
+def test_a_server_that_quotes_what_is_asked_of_a_certificate_is_understood(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB 11.8 does; others are made to here. It shows in what they make of it, and the clone is right at once."""
+    base = stage.user(
+        options=r"REQUIRE SUBJECT '/CN=o''brien' AND ISSUER '/CN=back\\slash' WITH MAX_USER_CONNECTIONS 7"
+    )
+    asked = Connection.one
+
+    ((as_it_is,),) = stage.run(f"SHOW CREATE USER {base.username}")
+
+    def quoted(connection: Connection, statement: str) -> object:
+        row = asked(connection, statement)
+        if "SHOW CREATE USER" in statement and "o''brien" not in as_it_is:
+            return re.sub(r"(?<=/CN=)\w+('+|\\+)", lambda found: found[0] + found[1], row)
+        return row
+
+    monkeypatch.setattr(Connection, "one", quoted)
+    clone, _ = stage.level(stage.superuser(), pair_of(base.username))
+    columns = "ssl_type, x509_issuer, x509_subject"
     told = [
         stage.run(f"SELECT {columns} FROM mysql.user WHERE User = '{name}'") for name in (base.username, clone.username)
     ]

@@ -143,7 +143,13 @@ def read(connection: Connection, account: Account) -> State:
 
 
 def _readable(connection: Connection, row: str) -> str:
-    """Quote what REQUIRE asks of a certificate: the server writes it as it is, with its quotes and backslashes."""
+    """
+    Quote what REQUIRE asks of a certificate: the server writes it as it is, with its quotes and backslashes.
+
+    MariaDB 11.8 quotes it, and does not say that it does.
+    """
+    if connection.quotes_certificates:
+        return row
     return _REQUIRED.sub(lambda found: _TEXT.sub(lambda text: connection.literal(text[1]), found[0]), row, count=1)
 
 

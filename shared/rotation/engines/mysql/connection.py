@@ -55,6 +55,8 @@ class Connection:
         self.user = credential.username
         self.password = credential.password
         """The login's own password; after the login has changed it, the new one."""
+        self.quotes_certificates = False
+        """Whether the server was seen to quote what REQUIRE asks of a certificate."""
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""

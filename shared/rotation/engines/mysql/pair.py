@@ -123,10 +123,15 @@ def _levelled(connection: Connection, pair: Pair, base: State, clone: State) -> 
     Give the clone what the base has, and take from it what it has not; give the clone as it is then.
 
     In two rounds, as some statements do more than they say: a role that goes takes the default role of that name
-    with it, and a privilege that comes everywhere brings back the restriction that it had.
+    with it, and a privilege that comes everywhere brings back the restriction that it had. What then differs still
+    may have been quoted once too often, which shows in what the server makes of it.
     """
     clone = _round(connection, base, clone)
     if levelling.statements(connection, base, clone):
+        clone = _round(connection, base, clone)
+    if any(" REQUIRE " in one for one in levelling.statements(connection, base, clone)):
+        connection.quotes_certificates = True
+        base, clone = read(connection, base.account), read(connection, clone.account)
         clone = _round(connection, base, clone)
     _refuse_difference(connection, pair, levelling.statements(connection, base, clone))
     return clone
