@@ -29,6 +29,7 @@ class Played:
     account = APP
     is_mariadb = False
     takes_clear_passwords_only = True
+    quotes_certificates = False
     variables: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *, modern: bool = False, fails: int = 0) -> None:
