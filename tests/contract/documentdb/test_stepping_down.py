@@ -70,7 +70,7 @@ def test_a_set_that_elects_nobody_is_unreachable(stage: Stage) -> None:
     user = stage.user()
     stage.server.step_down(4)
     try:
-        with pytest.raises(Unreachable, match="takes writes|no answer in time") as raised:
+        with pytest.raises(Unreachable, match=r"takes writes|no answer in time") as raised:
             stage.login(user, seconds=2)
         assert raised.value.retryable
     finally:
