@@ -126,7 +126,7 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 	$(foreach round,$(MATRIX),play $(round) $(sort $(foreach kind,$(KINDS),$(if $(findstring $(kind)=,$(round)),$(OF_$(kind)))));) \
 	[ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
-CRASH ?= tests/crash tests/unit/test_bad_input.py tests/unit/test_answers.py
+CRASH := tests/crash tests/unit/test_bad_input.py tests/unit/test_answers.py
 
 .PHONY: crash
 crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes long, prints a table

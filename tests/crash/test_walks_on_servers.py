@@ -163,8 +163,9 @@ class Walk(RuleBasedStateMachine):
         """Deliver two steps at once, from two threads: twins, or those of two tokens."""
         self._approach(step)
         with ThreadPoolExecutor(2) as pool:
-            pool.submit(self._take, other, self.tokens[0 if late else -1])
-            pool.submit(self._take, step, self.tokens[-1])
+            twin = pool.submit(self._take, other, self.tokens[0 if late else -1])
+            pool.submit(self._take, step, self.tokens[-1]).result()
+            twin.result()
 
     @precondition(lambda self: self.tokens and self.engine in RESTARTED)
     @rule(step=steps, at=moments)
@@ -222,6 +223,7 @@ class Walk(RuleBasedStateMachine):
         with contextlib.suppress(Cut):
             error = self.player.deliver(self.application.arn, step, token).error
         assert error is None or isinstance(error, RotationError), error
+        assert type(error) is not RotationError, error  # a defect, which the function tells as that
         if self.theatre.emulator.labels(self.application.arn)["AWSCURRENT"] == self.tokens[-1]:
             self.abandoned = False
         return error

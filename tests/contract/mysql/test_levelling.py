@@ -70,6 +70,12 @@ def test_a_partial_revoke_hides_no_loss(restricting: Stage) -> None:
     restricting.run(f"DROP USER {user}, {clone.username}", f"DROP DATABASE {schema}")
 
 
+def demands_of(stage: Stage, username: str) -> object:
+    """Read what the server keeps of REQUIRE, and a limit."""
+    columns = "ssl_type, ssl_cipher, x509_issuer, x509_subject, max_user_connections"
+    return stage.run(f"SELECT {columns} FROM mysql.user WHERE User = '{username}'")
+
+
 @pytest.mark.parametrize(
     "required",
     [
@@ -82,11 +88,7 @@ def test_what_is_asked_of_a_certificate_is_levelled(stage: Stage, required: str)
     """SHOW CREATE USER writes quotes and backslashes as they are."""
     base = stage.user(options=f"REQUIRE {required} WITH MAX_USER_CONNECTIONS 7")
     clone, _ = stage.level(stage.superuser(), pair_of(base.username))
-    columns = "ssl_type, ssl_cipher, x509_issuer, x509_subject, max_user_connections"
-    told = [
-        stage.run(f"SELECT {columns} FROM mysql.user WHERE User = '{name}'") for name in (base.username, clone.username)
-    ]
-    assert told[0] == told[1]
+    assert demands_of(stage, base.username) == demands_of(stage, clone.username)
     assert stage.level(stage.superuser(), pair_of(base.username, version="version-2"))[1] == []
 
 
@@ -109,11 +111,7 @@ def test_a_server_that_quotes_what_is_asked_of_a_certificate_is_understood(
 
     monkeypatch.setattr(Connection, "one", quoted)
     clone, _ = stage.level(stage.superuser(), pair_of(base.username))
-    columns = "ssl_type, x509_issuer, x509_subject"
-    told = [
-        stage.run(f"SELECT {columns} FROM mysql.user WHERE User = '{name}'") for name in (base.username, clone.username)
-    ]
-    assert told[0] == told[1]
+    assert demands_of(stage, base.username) == demands_of(stage, clone.username)
     assert stage.level(stage.superuser(), pair_of(base.username, version="version-2"))[1] == []
 
 

@@ -55,6 +55,7 @@ _CLAUSES: Final[tuple[tuple[str, ...], ...]] = (
 )
 _NEXT: Final = r"(?= (?:SUBJECT|ISSUER|CIPHER|WITH|PASSWORD|ACCOUNT)\b|$)"
 _TEXT: Final = re.compile(rf"(?<=(?:SUBJECT|.ISSUER|.CIPHER) )'(.*?)'{_NEXT}", re.DOTALL)
+_QUOTED: Final = re.compile(r"(?:[^'\\]|''|\\.)*", re.DOTALL)
 _REQUIRED: Final = re.compile(rf"\bREQUIRE(?: (?:SUBJECT|ISSUER|CIPHER) '.*?'{_NEXT})+", re.DOTALL)
 _ENDS: Final = frozenset({"WITH", "ACCOUNT", "ATTRIBUTE", "COMMENT", "LOCK", "UNLOCK"})
 _LIFETIMES: Final = frozenset({"DEFAULT", "NEVER", "INTERVAL"})
@@ -146,11 +147,15 @@ def _readable(connection: Connection, row: str) -> str:
     """
     Quote what REQUIRE asks of a certificate: the server writes it as it is, with its quotes and backslashes.
 
-    MariaDB 11.8 quotes it, and does not say that it does.
+    MariaDB 11.8 quotes it, and does not say that it does. What is no single quoted text is never taken for one: it
+    becomes part of a statement.
     """
-    if connection.quotes_certificates:
-        return row
-    return _REQUIRED.sub(lambda found: _TEXT.sub(lambda text: connection.literal(text[1]), found[0]), row, count=1)
+
+    def literal(text: re.Match[str]) -> str:
+        quoted = connection.quotes_certificates and _QUOTED.fullmatch(text[1])
+        return text[0] if quoted else connection.literal(text[1])
+
+    return _REQUIRED.sub(lambda found: _TEXT.sub(literal, found[0]), row, count=1)
 
 
 def read_grants(connection: Connection, account: Account) -> frozenset[Grant]:
