@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the table be of several runs."""
+    parser.addoption("--tally", type=Path, help="where to write down what was counted, for tests.support.tally")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +34,8 @@ def tally(request: pytest.FixtureRequest) -> Tally:
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """Print the table."""
     counted = config.stash.get(TALLY, Tally())
+    if file := config.getoption("--tally", None):
+        counted.save(file)
     if counted.rows:
         terminalreporter.section("schedules")
         for line in counted.lines():

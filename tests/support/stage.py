@@ -87,6 +87,8 @@ class MemoryStage:
         """Seconds by which the clock has jumped: an invocation that was under way has so much less time left."""
         self.needed_rights = set(self.server.accounts["app"].rights)
         """What the application uses, as a client of AWSCURRENT."""
+        self._read: dict[str, Credential] = {}
+        """By the value that it was read from: a client looks after every effect."""
 
     def delivery(self, token: str) -> Delivery:
         """Give what a step works with."""
@@ -123,8 +125,11 @@ class MemoryStage:
 
     def credential(self, stage: Stage = Stage.CURRENT) -> Credential:
         """Read what a client would read."""
-        version = StoredVersion(self.store.arn, "", frozenset(), self.store.value_at(stage))
-        return secret_format.parse(version, self.engine.traits).credential
+        value = self.store.value_at(stage)
+        if value not in self._read:
+            version = StoredVersion(self.store.arn, "", frozenset(), value)
+            self._read[value] = secret_format.parse(version, self.engine.traits).credential
+        return self._read[value]
 
     def current_logs_in(self) -> bool:
         """Say whether a client that reads AWSCURRENT now would be accepted."""

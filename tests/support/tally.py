@@ -1,14 +1,21 @@
-"""How many schedules were played, and how many of them broke an invariant: the table of `make crash`."""
+"""
+How many schedules were played, and how many of them broke an invariant: the table of `make crash`.
+
+``python -m tests.support.tally FILE...`` draws one table of what several runs counted.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass
@@ -51,3 +58,23 @@ class Tally:
             sum(getattr(row, name) for row in self.rows.values()) for name in ("schedules", "violations")
         )
         yield form.format("all", "", "", schedules, violations, f"{sum(row.seconds for row in self.rows.values()):.0f}")
+
+    def save(self, file: Path) -> None:
+        """Write the rows down."""
+        file.write_text(json.dumps([[*names, asdict(row)] for names, row in self.rows.items()]))
+
+    @classmethod
+    def load(cls, files: Iterable[Path]) -> Tally:
+        """Read what runs wrote down, as one."""
+        tally = cls()
+        for strategy, engine, read in (row for file in files for row in json.loads(file.read_text())):
+            row = tally.rows.setdefault((strategy, engine), Row())
+            row.effects = max(row.effects, read["effects"])
+            row.schedules += read["schedules"]
+            row.violations += read["violations"]
+            row.seconds += read["seconds"]
+        return tally
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{line}\n" for line in Tally.load(map(Path, sys.argv[1:])).lines())
