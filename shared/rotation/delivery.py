@@ -13,7 +13,7 @@ from rotation.model import Stage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rotation.model import Deadline, Secret, StoredVersion
+    from rotation.model import Address, Deadline, Secret, StoredVersion
     from rotation.ports import Engine, Observer, SecretStore, Topology
     from rotation.settings import Settings
 
@@ -31,6 +31,8 @@ class Delivery:
     deadline: Deadline
     names_of: Callable[[str, Deadline], Iterable[str]] = lambda host, _: (host,)
     """What else a host is called."""
+    for_changes: Callable[[Address, Deadline], Address] = lambda address, _: address
+    """Where to log in for a change of what the address leads to."""
     refusals: int = 0
     """Logins that the server refused in this invocation."""
     staged: StoredVersion | None = field(default=None, repr=False)

@@ -115,9 +115,9 @@ class Handler:
             advance(delivery, Step(request.step))
 
     def _delivery(self, request: Event, context: LambdaContext, observer: Observer) -> Delivery:
-        return Delivery(
+        delivery = Delivery(
             token=request.token,
-            engine=self._following(observer),
+            engine=self._engine,
             store=SecretsManagerStore(self._secrets_manager, request.secret_id, request.rotation_token),
             topology=FirstOf(RdsTopology(lambda: self._client("rds")), RedshiftTopology(self._client)),
             settings=self._settings,
@@ -125,12 +125,10 @@ class Handler:
             deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
             names_of=names_of,
         )
-
-    def _following(self, observer: Observer) -> Engine:
-        """Give the engine; for servers in clusters, one that finds the writer."""
-        if not self._engine.traits.clustered:
-            return self._engine
-        return Following(self._engine, self._clusters, observer)
+        if self._engine.traits.clustered:
+            following = Following(self._engine, self._clusters, observer)
+            delivery.engine, delivery.for_changes = following, following.for_changes
+        return delivery
 
     @cached_property
     def _clusters(self) -> RdsClusters:

@@ -236,6 +236,58 @@ def test_a_login_that_the_new_writer_does_not_know(lagging: Cluster) -> None:
     assert lagging.servers[1].refused == [ADMIN]
 
 
+# Where a change begins
+
+READING = replace(READER, host="orders.cluster-ro-abc123.eu-west-1.rds.amazonaws.com")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "orders.cluster-ro-abc123.eu-west-1.rds.amazonaws.com",
+        "reports.cluster-custom-abc123.eu-west-1.rds.amazonaws.com",
+        "orders-2.abc123.eu-west-1.rds.amazonaws.com",
+        "Orders-2.ABC123.cn-north-1.RDS.amazonaws.com.cn.",
+    ],
+)
+def test_a_change_at_what_may_be_a_reader_begins_at_the_writer(cluster: Cluster, host: str) -> None:
+    """The control plane is asked before the login, which is then the only one; the proof comes at the reader next."""
+    cluster.names[host] = 1
+    place = cluster.engine.for_changes(replace(READER, host=host), Deadline(60))
+    assert place.host == WRITER.host
+    with cluster.login(where=place) as session:
+        session.set_password("app", NEW)
+    assert (cluster.servers[0].accepted, cluster.asked, cluster.slept) == (["app"], 1, [LAG[0]])
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "orders.cluster-abc123.eu-west-1.rds.amazonaws.com",
+        "orders.global-abc123.global.rds.amazonaws.com",
+        "orders.example.com",
+        "10.0.0.7",
+        "",
+    ],
+)
+def test_a_change_at_what_leads_to_the_writer_asks_nobody(cluster: Cluster, host: str) -> None:
+    """Nor one at another name, of which a failing certificate or the server itself tells."""
+    place = replace(WRITER, host=host)
+    assert cluster.engine.for_changes(place, Deadline(60)) is place
+    assert cluster.asked == 0
+
+
+@pytest.mark.parametrize("known", [None, READING, StoreDenied("The function may not call rds:DescribeDBClusters")])
+def test_a_change_goes_where_the_secret_says_if_nobody_knows_better(cluster: Cluster, known: Any) -> None:  # noqa: ANN401
+    """Not the control plane, or there is no other place: one question, and no wait after the change."""
+    cluster.known = known
+    cluster.names[READING.host] = 0
+    assert cluster.engine.for_changes(READING, Deadline(60)) == READING
+    with cluster.login(where=READING) as session:
+        session.set_password("app", NEW)
+    assert (cluster.asked, cluster.slept) == (1, [])
+
+
 # No writer
 
 

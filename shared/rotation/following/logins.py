@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 ATTEMPT: Final = 20.0
 """Seconds that one attempt to log in may take; a resuming server answers one that waits, or the next one."""
+
+_MAY_BE_A_READERS: Final = re.compile(
+    r"(?!.+\.(cluster|global)-[a-z0-9]+\.).+\.rds\.amazonaws\.com(\.cn)?\.?", re.IGNORECASE
+)
+"""
+Endpoints of readers, of instances, and custom ones (Aurora user guide, "Amazon Aurora endpoint connections").
+
+The name decides nothing but whether the control plane is asked before a login or after it.
+"""
 
 
 class Attempt(Deadline):
@@ -42,6 +52,8 @@ class Following:
         self._begun, self._doubted = time.monotonic(), False
         self.obstacle: StoreError | None = None
         """Why the control plane could not be asked."""
+        self.apart = False
+        """Whether changes were led away from where clients go."""
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> FollowingSession:
         """Log in where the address says; a reader that lags behind is given time."""
@@ -49,6 +61,18 @@ class Following:
             address = self._in_cluster(address, deadline)
         session = self._proven(address, credential, deadline)
         return FollowingSession(self, session, address, credential, deadline)
+
+    def for_changes(self, address: Address, deadline: Deadline) -> Address:
+        """
+        Give where to log in for a change: at once at the writer, if the address may well be a reader's.
+
+        Where the control plane does not know, a session finds the writer as it goes.
+        """
+        if not _MAY_BE_A_READERS.fullmatch(address.host):
+            return address
+        writer = self.elsewhere(address, deadline)
+        self.apart |= writer is not None
+        return writer or address
 
     def _in_cluster(self, address: Address, deadline: Deadline) -> Address:
         """Give where the cluster's writer is, asked for once an invocation."""

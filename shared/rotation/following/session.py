@@ -152,7 +152,7 @@ class FollowingSession:
         """Log in with the new password, should the writer move after its own user changed it."""
         if username == self._credential.username:
             self._before, self._credential = self._credential, Credential(username, password)
-        if self._place is not self._address:
+        if self._engine.apart or self._place is not self._address:
             time.sleep(min(LAG[0], self._deadline.remaining()))  # a proof at the reader comes next
 
     def _at_the_writer(self, act: Callable[[MemberSession], Answer]) -> Answer:

@@ -44,7 +44,7 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
     refusals: list[tuple[Secret, AuthenticationFailed | AccountUnusable]] = []
     for candidate in candidates:
         try:
-            session = delivery.engine.connect(place_of(candidate, admin), candidate.credential, delivery.deadline)
+            session = _enter(delivery, place_of(candidate, admin), candidate)
         except (AuthenticationFailed, AccountUnusable) as refusal:
             refusals.append((candidate, refusal))
             delivery.refusals += getattr(refusal, "logins", 1)
@@ -179,7 +179,7 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
     count, since AWSCURRENT was not proven there.
     """
     try:
-        return delivery.engine.connect(admin.address, admin.credential, delivery.deadline)
+        return _enter(delivery, admin.address, admin)
     except AuthenticationFailed as refusal:
         delivery.refusals += 1
         fresh = _read(delivery, admin.arn)
@@ -191,7 +191,13 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
                 where=str(admin.address),
                 remedy=f"Correct the admin secret {admin.arn}; it holds a password that the server does not accept.",
             ) from None
-    return delivery.engine.connect(fresh.address, fresh.credential, delivery.deadline)
+    return _enter(delivery, fresh.address, fresh)
+
+
+def _enter(delivery: Delivery, address: Address, secret: Secret) -> Session:
+    """Log in for a change; a proof goes where clients go instead."""
+    place = delivery.for_changes(address, delivery.deadline)
+    return delivery.engine.connect(place, secret.credential, delivery.deadline)
 
 
 def _read(delivery: Delivery, arn: str) -> Secret:
