@@ -126,28 +126,28 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 	$(foreach round,$(MATRIX),play $(round) $(sort $(foreach kind,$(KINDS),$(if $(findstring $(kind)=,$(round)),$(OF_$(kind)))));) \
 	[ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
-# What needs the processor, and what waits for servers: `make crash` plays them side by side.
-CRASH_IN_MEMORY := tests/crash/test_memory.py tests/crash/test_walks.py tests/unit/test_bad_input.py tests/unit/test_answers.py
-CRASH_ON_SERVERS := $(filter-out $(CRASH_IN_MEMORY),$(wildcard tests/crash/test_*.py))
-COUNTED := .cache/crash
-# A part of which OPTIONS selects nothing (5) is no failure.
-PLAY_CRASHES = NIGHTLY=1 $(RUN) pytest --no-header --exhaustive $(OPTIONS) --tally $(COUNTED)/$(1).json $(2) || [ $$? = 5 ]
+# The parts of `make crash`, side by side: one needs the processor, the others wait for their servers.
+CRASH_PARTS := memory aurora wire walks engines
+CRASH_memory := tests/crash/test_memory.py tests/crash/test_walks.py tests/unit/test_bad_input.py tests/unit/test_answers.py
+CRASH_aurora := $(wildcard tests/crash/test_aurora*.py)
+CRASH_wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
+CRASH_walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py
+CRASH_engines := $(filter-out $(CRASH_memory) $(CRASH_aurora) $(CRASH_wire) $(CRASH_walks),$(wildcard tests/crash/test_*.py))
+PLAYED := .cache/crash
 
 .PHONY: crash
-crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes long, prints a table
-	@rm -rf $(COUNTED); mkdir -p $(COUNTED)
-	@status=0; $(MAKE) --no-print-directory -j2 crash-on-servers crash-in-memory || status=$$?; \
-	echo "==> all that was played"; $(RUN) tests.support.tally $(COUNTED)/*.json; exit $$status
+crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes an hour, prints a table
+	@rm -rf $(PLAYED); mkdir -p $(PLAYED)
+	@echo "==> every rotation, cut at every effect: $(CRASH_PARTS), each shown when it ends; until then see $(PLAYED)/*.log"
+	@status=0; $(MAKE) --no-print-directory --keep-going -j$(words $(CRASH_PARTS)) $(CRASH_PARTS:%=crash-%) || status=$$?; \
+	echo "==> all that was played"; $(RUN) tests.support.tally $(PLAYED)/*.json; exit $$status
 
-.PHONY: crash-on-servers
-crash-on-servers:
-	@echo "==> every rotation, cut at every effect, on servers; beside it the same in memory, whose results follow"
-	@$(call PLAY_CRASHES,servers,$(CRASH_ON_SERVERS))
-
-.PHONY: crash-in-memory
-crash-in-memory:
-	@status=0; { $(call PLAY_CRASHES,memory,$(CRASH_IN_MEMORY)); } >$(COUNTED)/memory.log 2>&1 || status=$$?; \
-	cat $(COUNTED)/memory.log; exit $$status
+# A part of which OPTIONS selects nothing (5) is no failure.
+.PHONY: $(CRASH_PARTS:%=crash-%)
+$(CRASH_PARTS:%=crash-%): crash-%:
+	@status=0; NIGHTLY=1 $(RUN) pytest --no-header --exhaustive $(OPTIONS) --tally $(PLAYED)/$*.json $(CRASH_$*) \
+		>$(PLAYED)/$*.log 2>&1 || status=$$?; \
+	echo "==> $*"; cat $(PLAYED)/$*.log; [ $$status = 0 ] || [ $$status = 5 ]
 
 .PHONY: unit
 unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='-k name')
