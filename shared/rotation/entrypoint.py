@@ -126,7 +126,7 @@ class Handler:
             names_of=names_of,
         )
         if self._engine.traits.clustered:
-            following = Following(self._engine, self._clusters, observer)
+            following = Following(self._engine, self._clusters, observer, names_of)
             delivery.engine, delivery.for_changes = following, following.for_changes
         return delivery
 

@@ -260,6 +260,17 @@ def test_a_change_at_what_may_be_a_reader_begins_at_the_writer(cluster: Cluster,
     assert (cluster.servers[0].accepted, cluster.asked, cluster.slept) == (["app"], 1, [LAG[0]])
 
 
+def test_a_change_at_the_writing_instance_is_proven_at_once(cluster: Cluster) -> None:
+    """The cluster's endpoint is a CNAME of it: the proof comes at the very server that was changed."""
+    instance = replace(WRITER, host="Orders-1.abc123.eu-west-1.rds.amazonaws.com")
+    cluster.engine = Following(cluster, cluster, cluster.notes, lambda host, _: {host.lower(), "orders-1.real"})
+    place = cluster.engine.for_changes(instance, Deadline(60))
+    assert place.host == WRITER.host
+    with cluster.login(where=place) as session:
+        session.set_password("app", NEW)
+    assert cluster.slept == []
+
+
 @pytest.mark.parametrize(
     "host",
     [

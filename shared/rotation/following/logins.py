@@ -13,6 +13,8 @@ from rotation.errors import AuthenticationFailed, ReadOnlyServer, StoreError, Tl
 from rotation.following.session import LAG, LAST, PAUSE, FollowingSession
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from rotation.model import Address, Credential, Traits
     from rotation.ports import Clusters, Engine, MemberSession, Observer
 
@@ -42,18 +44,25 @@ class Attempt(Deadline):
 class Following:
     """An engine whose logins find the cluster's writer when they need it. One for each invocation."""
 
-    def __init__(self, engine: Engine, clusters: Clusters, observer: Observer) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clusters: Clusters,
+        observer: Observer,
+        names_of: Callable[[str, Deadline], Iterable[str]] = lambda host, _: (host,),
+    ) -> None:
         """Take the engine that speaks with single servers."""
         self.traits: Traits = engine.traits
         self._engine = engine
         self._clusters = clusters
         self._observer = observer
+        self._names_of = names_of
         self._writers: dict[tuple[str, str], Address | None] = {}
         self._begun, self._doubted = time.monotonic(), False
         self.obstacle: StoreError | None = None
         """Why the control plane could not be asked."""
         self.apart = False
-        """Whether changes were led away from where clients go."""
+        """Whether changes were led to another server than the one where clients go."""
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> FollowingSession:
         """Log in where the address says; a reader that lags behind is given time."""
@@ -71,8 +80,11 @@ class Following:
         if not _MAY_BE_A_READERS.fullmatch(address.host):
             return address
         writer = self.elsewhere(address, deadline)
-        self.apart |= writer is not None
-        return writer or address
+        if writer is None:
+            return address
+        instance = frozenset(self._names_of(address.host, deadline))  # the cluster's endpoint is a CNAME of the writer
+        self.apart |= instance.isdisjoint(self._names_of(writer.host, deadline))
+        return writer
 
     def _in_cluster(self, address: Address, deadline: Deadline) -> Address:
         """Give where the cluster's writer is, asked for once an invocation."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
-from tests.support.aurora.names import ADDRESSES, CUSTOM, GLOBAL, INSTANCES, READER, WRITER, Forwarder
+from tests.support.aurora.names import ADDRESSES, CUSTOM, GLOBAL, INSTANCES, LEADS_TO, READER, WRITER, Forwarder
 from tests.support.process import free_port
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ class AuroraCluster(ABC, Generic[Kind]):
 
     def lead(self, *, writer: int | None = None) -> None:
         """Let the names lead where they should, or the writer's to another one, as stale DNS does."""
-        for name in (WRITER, GLOBAL):
-            self.names[name].lead_to(self.servers[self.writer if writer is None else writer].port)
+        self._lead_writer(self.writer if writer is None else writer)
         for name in (READER, CUSTOM):
             self.names[name].lead_to(self.standby.port)
         for name, server in zip(INSTANCES, self.servers, strict=True):
@@ -92,8 +91,14 @@ class AuroraCluster(ABC, Generic[Kind]):
         self._promote()
         self.writer = 1 - self.writer
         self.failovers += 1
-        for name in (WRITER, READER, CUSTOM, GLOBAL):
+        self._lead_writer(self.writer)
+        for name in (READER, CUSTOM):
             self.names[name].lead_to(self.primary.port)
+
+    def _lead_writer(self, number: int) -> None:
+        LEADS_TO[WRITER] = INSTANCES[number]
+        for name in (WRITER, GLOBAL):
+            self.names[name].lead_to(self.servers[number].port)
 
     def described(self) -> dict[str, Any]:
         """Give the cluster as DescribeDBClusters does."""

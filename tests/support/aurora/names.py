@@ -27,6 +27,9 @@ ADDRESSES: Final = {
 ALIASES: Final[dict[str, str]] = {}
 """Other names (CNAMEs), and what each stands for."""
 
+LEADS_TO: Final[dict[str, str]] = {}
+"""Endpoints that are CNAMEs themselves, and the instance that each stands for at the moment."""
+
 _look_up, _look_up_names = socket.getaddrinfo, socket.gethostbyname_ex
 
 
@@ -46,7 +49,7 @@ def resolving() -> Iterator[None]:
     def look_up_names(host: str) -> tuple[str, list[str], list[str]]:
         real = ALIASES.get(host, host)
         if real in {*ADDRESSES, *ALIASES.values()}:
-            return real, [host], [address_of(real)]
+            return LEADS_TO.get(real, real), [host, real], [address_of(real)]
         return _look_up_names(host)
 
     with (
