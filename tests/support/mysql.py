@@ -212,9 +212,9 @@ class MySQLServer:
         return False
 
     def set_superuser(self, connection: pymysql.Connection[Any]) -> None:
-        """Let the superuser in over TCP as well, by a password."""
+        """Let the superuser in over TCP as well, by a password; a server that starts again knows it."""
         cursor = connection.cursor()
-        cursor.execute("CREATE USER root@'127.0.0.1' IDENTIFIED BY %s", (self.password,))
+        cursor.execute("CREATE USER IF NOT EXISTS root@'127.0.0.1' IDENTIFIED BY %s", (self.password,))
         cursor.execute("GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION")
 
     def _local(self) -> pymysql.Connection[Any]:
