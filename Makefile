@@ -140,7 +140,7 @@ crash: environment ## Every rotation, cut at every effect, once and twice, on ev
 	@rm -rf $(PLAYED); mkdir -p $(PLAYED)
 	@echo "==> every rotation, cut at every effect: $(CRASH_PARTS), each shown when it ends; until then see $(PLAYED)/*.log"
 	@status=0; $(MAKE) --no-print-directory --keep-going -j2 $(CRASH_PARTS:%=crash-%) || status=$$?; \
-	echo "==> all that was played"; $(RUN) tests.support.tally $(PLAYED)/*.json; exit $$status
+	echo "==> all that was played"; $(RUN) tests.support.tally $(PLAYED); exit $$status
 
 # A part of which OPTIONS selects nothing (5) is no failure.
 .PHONY: $(CRASH_PARTS:%=crash-%)

@@ -1,7 +1,7 @@
 """
 How many schedules were played, and how many of them broke an invariant: the table of `make crash`.
 
-``python -m tests.support.tally FILE...`` draws one table of what several runs counted.
+``python -m tests.support.tally FOLDER`` draws one table of what several runs wrote down there.
 """
 
 from __future__ import annotations
@@ -77,4 +77,4 @@ class Tally:
 
 
 if __name__ == "__main__":
-    sys.stdout.writelines(f"{line}\n" for line in Tally.load(map(Path, sys.argv[1:])).lines())
+    sys.stdout.writelines(f"{line}\n" for line in Tally.load(Path(sys.argv[1]).glob("*.json")).lines())

@@ -86,9 +86,13 @@ def _is_powerful(grant: Grant, beside: frozenset[Grant]) -> bool:
 
 def matches(pattern: str, name: str) -> bool:
     r"""Say whether a schema of a grant means that name: % and _ stand for any (manual, "GRANT Statement"); \ quotes."""
-    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
-    wild = {"%": ".*", "_": "."}
-    return re.fullmatch("".join(wild.get(part) or re.escape(part[-1]) for part in parts), name, re.DOTALL) is not None
+    reached = {0}  # how much of the name may have been read; a compiled pattern of each would stay in re's cache
+    for part in re.findall(r"\\.|.", pattern, re.DOTALL):
+        if part == "%":
+            reached = set(range(min(reached, default=len(name) + 1), len(name) + 1))
+        else:
+            reached = {at + 1 for at in reached if part == "_" or name[at : at + 1] == part[-1]}
+    return len(name) in reached
 
 
 def _violation(connection: Connection, what: str, remedy: str) -> GuardViolation:
