@@ -16,6 +16,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,9 @@ SHORTEST: Final = 12
 DISTINCT: Final = 8
 """Characters of a password, and different ones among them, that cannot be a word of somebody's message."""
 
+_VERSION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What differs between texts that say the same of two versions."""
+
 WORKER: Final = "leaks"
 """The key under which a worker of xdist tells its controller."""
 
@@ -57,6 +61,7 @@ class Ledger:
     excused: bool = False
     """Whether the passwords of the test that runs do not count."""
     kept: int = 0
+    _said: set[int] = field(default_factory=set)
 
     def made(self, password: str) -> None:
         """Remember a password, unless it is too plain."""
@@ -65,8 +70,10 @@ class Ledger:
             self.passwords.setdefault(password, os.environ.get("PYTEST_CURRENT_TEST", "the run's start"))
 
     def wrote(self, where: str, text: str) -> None:
-        """Keep a text, by the name of where it was written."""
-        if text and not self.excused:
+        """Keep a text, by the name of where it was written, once: but for versions' ids a run repeats most of them."""
+        said = hash((where, _VERSION.sub("", text)))
+        if text and not self.excused and said not in self._said:
+            self._said.add(said)
             with (self.folder / where).open("a", encoding="utf-8", errors="surrogatepass") as file:
                 file.write(text + "\n")
 
