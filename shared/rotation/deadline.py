@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 class Deadline:
     """A point in time by which a step has to end, in seconds from now."""
 
-    __slots__ = ("_clock", "_end")
+    __slots__ = ("_begun", "_clock", "_end")
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Start counting."""
         self._clock = clock
-        self._end = clock() + seconds
+        self._begun = clock()
+        self._end = self._begun + seconds
+
+    def elapsed(self) -> float:
+        """Give the seconds since it was set."""
+        return self._clock() - self._begun
 
     def remaining(self) -> float:
         """Give the seconds that are left, never below zero."""

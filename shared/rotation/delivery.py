@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from rotation.settings import Settings
 
 
+class AlreadyCurrent(Exception):
+    """The token's version has become AWSCURRENT since the step looked at it: a twin got there first."""
+
+
 @dataclass
 class Delivery:
     """What a step works with. Nothing in it outlives the invocation."""
@@ -35,6 +39,8 @@ class Delivery:
     """Where to log in for a change of what the address leads to."""
     refusals: int = 0
     """Logins that the server refused in this invocation."""
+    refused: set[str] = field(default_factory=set)
+    """The versions whose passwords were among them."""
     staged: StoredVersion | None = field(default=None, repr=False)
     """The pending version, once the machine has observed it."""
 
@@ -47,8 +53,11 @@ class Delivery:
 
     @cached_property
     def current(self) -> Secret:
-        """AWSCURRENT's value, read when it is first asked for. Raises InvalidSecret or StoreError."""
-        return self.parse(self.store.read(Stage.CURRENT))
+        """AWSCURRENT's value, read when it is first asked for. Raises InvalidSecret, StoreError or AlreadyCurrent."""
+        version = self.store.read(Stage.CURRENT)
+        if version.id == self.token:
+            raise AlreadyCurrent
+        return self.parse(version)
 
     def parse(self, version: StoredVersion) -> Secret:
         """Read a version of the secret as this engine's."""

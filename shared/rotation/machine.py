@@ -30,6 +30,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation import steps
+from rotation.delivery import AlreadyCurrent
 from rotation.errors import RotationRefused, VersionNotFound
 from rotation.model import Stage, Step, VersionState
 from rotation.strategies.labels import require_rotation
@@ -82,7 +83,10 @@ def advance(delivery: Delivery, step: Step) -> None:
             where=f"version {delivery.token}",
             remedy=REMEDIES[state],
         )
-    transition.action(delivery)
+    try:
+        transition.action(delivery)
+    except AlreadyCurrent:
+        steps.already_done(delivery)
 
 
 def _observe(delivery: Delivery, step: Step) -> VersionState:

@@ -35,6 +35,7 @@ class Stage(StrEnum):
 
 LATE_CUTOVER: Final = "rotation-late-cutover"  # on a pending version whose password can only be set in finishSecret
 LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was refused last, where none was accepted
+SEARCHING: Final = "rotation-searching"  # on the pending version for which that one was tried
 
 
 class VersionState(Enum):

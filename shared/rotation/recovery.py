@@ -7,29 +7,27 @@ which Secrets Manager keeps for at least 24 hours (user guide, "Secret versions"
 serves to set the pending password; an old version is never promoted.
 
 There may be more such versions than an invocation may have refused. The last one that was refused is labelled, and
-the service's retry begins with those after it, so that in the end each is tried.
+so is the pending version whose search it was; the service's retry of that one begins with those after it, so that in
+the end each is tried.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import InvalidSecret, InvalidSettings, VersionNotFound
-from rotation.model import LAST_REFUSED, Stage
+from rotation.model import LAST_REFUSED, SEARCHING, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rotation.delivery import Delivery
-    from rotation.model import Secret
+    from rotation.model import Credential, Secret
 
 MOST_UNLABELLED: Final = 3
-"""Versions without a label whose passwords are tried."""
-
-MOST_READ: Final = 10
-"""Versions without a label that are read in search of the user."""
+"""Versions without a label whose passwords are tried, of all that the service keeps (about 100) and that are read."""
 
 
 class Recovery(StrEnum):
@@ -53,27 +51,36 @@ def candidates(delivery: Delivery, marked: Callable[[], str | None] = lambda: No
     yield current
     yield pending
     tried = [current.credential, pending.credential]
-    for secret in _older(delivery, marked):
-        if secret.credential not in tried:
+    unlabelled = _untried(_unlabelled(delivery, marked), tried)
+    for secret in chain(_untried(_previous(delivery), tried), islice(unlabelled, MOST_UNLABELLED)):
+        delivery.observer.warn(
+            "Neither AWSCURRENT nor AWSPENDING logs in; trying an older version", version=secret.version
+        )
+        yield secret
+
+
+def _untried(found: Iterable[Secret | None], tried: list[Credential]) -> Iterator[Secret]:
+    """Pass over what holds no other password than those before: somebody may have stored one again and again."""
+    for secret in found:
+        if secret is not None and secret.credential not in tried:
             tried.append(secret.credential)
-            delivery.observer.warn(
-                "Neither AWSCURRENT nor AWSPENDING logs in; trying an older version", version=secret.version
-            )
             yield secret
 
 
-def _older(delivery: Delivery, marked: Callable[[], str | None]) -> Iterator[Secret]:
-    yield from filter(None, [_same_user(delivery, stage=Stage.PREVIOUS)])
-    versions = _in_turn(delivery, delivery.store.unlabelled(), marked)
-    found = (_same_user(delivery, version=version) for version in versions[:MOST_READ])
-    yield from islice(filter(None, found), MOST_UNLABELLED)
+def _previous(delivery: Delivery) -> Iterator[Secret | None]:
+    yield _same_user(delivery, stage=Stage.PREVIOUS)
+
+
+def _unlabelled(delivery: Delivery, marked: Callable[[], str | None]) -> Iterator[Secret | None]:
+    for version in _in_turn(delivery, delivery.store.unlabelled(), marked):
+        yield _same_user(delivery, version=version)
 
 
 def _in_turn(delivery: Delivery, versions: Sequence[str], marked: Callable[[], str | None]) -> Sequence[str]:
-    """Begin after the one that an earlier delivery ended with; before any was tried, with the one of the mark."""
+    """Begin after the one that this token's last delivery ended with; in the first one, with the one of the mark."""
     if len(versions) <= 1:
         return versions
-    stages = delivery.store.describe().stages
+    stages = delivery.store.describe().stages if SEARCHING in delivery.pending.stages else {}
     refused = next((version for version in versions if LAST_REFUSED in stages.get(version, ())), None)
     if refused is not None:
         after = versions.index(refused) + 1

@@ -119,7 +119,7 @@ def _object(text: str, where: str) -> dict[str, Any]:
     remedy = 'Store an object such as {"engine": …, "host": …, "username": …, "password": …}.'
     try:
         document = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_exact)
-    except (ValueError, RecursionError):  # the decoder's text quotes the value
+    except (ValueError, ArithmeticError, RecursionError):  # the decoder's text quotes the value
         what = "The secret's value is not valid JSON, or a number in it has more digits than can be kept"
         raise InvalidSecret(what, where=where, remedy=remedy) from None
     if not isinstance(document, dict):

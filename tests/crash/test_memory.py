@@ -9,6 +9,7 @@ import pytest
 
 from rotation.model import Mark
 from rotation.settings import Settings
+from rotation.strategies import cutover
 from tests.support.memory_cuts import MOST, NEXT, STAGES, How, Play, Shears
 from tests.support.stage import ADMIN_ARN
 from tests.support.strangers import BY_HAND, WAYS, abandoned, retried
@@ -23,6 +24,12 @@ LEAST = 8
 """Effects that every rotation has: its calls alone."""
 
 long = pytest.mark.exhaustive
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at AWSCURRENT again at once."""
+    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
 
 
 def _cases() -> Iterator[object]:

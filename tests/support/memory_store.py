@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rotation.errors import StoreError, VersionNotFound
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, StoredVersion, Versions
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +121,7 @@ class MemoryStore:
     def unlabelled(self) -> Sequence[str]:
         """List what lost its labels."""
         with self._call("unlabelled"):
-            ours = {LAST_REFUSED, LATE_CUTOVER}
+            ours = {LAST_REFUSED, LATE_CUTOVER, SEARCHING}
             return [version for version in reversed(self.values) if self.stages.get(version, set()) <= ours]
 
     def check_labels(self, version: str) -> None:

@@ -392,6 +392,17 @@ def test_a_wrong_password_at_the_writer(cluster: Cluster) -> None:
     assert (cluster.servers[0].refused, cluster.slept) == (["app"], [])
 
 
+def test_a_wrong_password_at_another_name_of_the_writer(cluster: Cluster) -> None:
+    """A global endpoint leads to it: what it refused is not tried there again."""
+    cluster.engine = Following(cluster, cluster, cluster.notes, lambda host, _: {host, "orders-1.real"})
+    elsewhere = replace(WRITER, host="orders.global-abc123.global.rds.amazonaws.com")
+    cluster.names[elsewhere.host] = 0
+    with pytest.raises(AuthenticationFailed) as error:
+        cluster.login(Credential("app", NEW), elsewhere)
+    assert error.value.logins == 1
+    assert (cluster.servers[0].refused, cluster.slept) == (["app"], [])
+
+
 def test_access_at_a_reader_waits_for_replication(lagging: Cluster) -> None:
     """The idle user is prepared at the writer; the reader may see it later."""
     with lagging.login(BOSS) as session:

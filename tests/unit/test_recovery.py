@@ -7,8 +7,8 @@ import json
 import pytest
 
 from rotation.errors import AccountUnusable, AuthenticationFailed, NoWorkingCredential, StoreUnavailable
-from rotation.model import LAST_REFUSED, Mark, Stage, Step
-from rotation.recovery import MOST_READ, Recovery
+from rotation.model import LAST_REFUSED, SEARCHING, Mark, Stage, Step
+from rotation.recovery import Recovery
 from rotation.strategies.access import MOST_REFUSALS
 from tests.support.interruptions import fail, when
 from tests.support.memory_engine import HOST
@@ -203,14 +203,33 @@ def test_giving_up_is_a_recovery() -> None:
     assert stage.notes.recoveries == [Recovery.GIVEN_UP]
 
 
-def test_no_more_than_ten_versions_are_read() -> None:
-    """The search for the user among old versions is bounded."""
+@pytest.mark.parametrize("newer", [{"username": "other"}, {"password": "first-password"}, {"password": "old-twice"}])
+def test_newer_versions_that_hold_nothing_new_do_not_hide_the_right_one(newer: dict[str, object]) -> None:
+    """Somebody stored another user's, or one and the same value, again and again."""
     stage = MemoryStage()
     store_unlabelled(stage, "wanted", password="good-one")
-    for number in range(MOST_READ):
-        store_unlabelled(stage, f"version-{number}", username="other")
+    for number in range(12):
+        store_unlabelled(stage, f"version-{number}", **newer)
     stage.server.accounts["app"].password = "good-one"
-    assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
+    stage.rotate()
+    assert stage.current_logs_in()
+    assert len(stage.server.refused) <= 2 * 3  # AWSCURRENT, AWSPENDING and one more, in testSecret and in finishSecret
+
+
+def test_the_label_of_an_old_search_does_not_lead_the_next_one() -> None:
+    """Another rotation begins with the newest version, where the right one is likeliest."""
+    stage = MemoryStage()
+    forget_the_password(stage, "right", "b", "c", "d")
+    abandoned = stage.store.rotate()
+    assert isinstance(stage.play(abandoned), NoWorkingCredential)
+    assert SEARCHING in stage.store.stages[abandoned]
+    stage.store.abandon()
+    store_unlabelled(stage, "newest")
+    stage.server.accounts["app"].password = "old-newest"
+    stage.server.refused.clear()
+    fresh = stage.rotate()
+    assert len(stage.server.refused) == 2 * 2  # AWSCURRENT and AWSPENDING, in testSecret and in finishSecret
+    assert SEARCHING not in stage.store.stages[fresh]
 
 
 def test_a_locked_account_ends_the_search() -> None:

@@ -82,9 +82,13 @@ class Following:
         writer = self.elsewhere(address, deadline)
         if writer is None:
             return address
-        instance = frozenset(self._names_of(address.host, deadline))  # the cluster's endpoint is a CNAME of the writer
-        self.apart |= instance.isdisjoint(self._names_of(writer.host, deadline))
+        self.apart |= self._is_apart(address, writer, deadline)
         return writer
+
+    def _is_apart(self, address: Address, writer: Address, deadline: Deadline) -> bool:
+        """Say whether two names are of two servers; the cluster's endpoint is a CNAME of the writer."""
+        names = frozenset(self._names_of(address.host, deadline))
+        return names.isdisjoint(self._names_of(writer.host, deadline))
 
     def _in_cluster(self, address: Address, deadline: Deadline) -> Address:
         """Give where the cluster's writer is, asked for once an invocation."""
@@ -156,8 +160,8 @@ class Following:
             return self.awake(writer, credential, deadline)
         except AuthenticationFailed as refusal:
             writer = self.elsewhere(address, deadline)
-            if writer is None:
-                raise
+            if writer is None or not self._is_apart(address, writer, deadline):
+                raise  # it was the writer that refused
             return self._caught_up(address, writer, credential, deadline, refusal)
 
     def _caught_up(

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from rotation.answers import NOT_UNDERSTOOD, error_code
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, StoredVersion, Versions
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PROBE_LABEL: Final = "rotation-dry-run"
 """The label that a dry run adds and takes off, to see that labels may be moved."""
 
-_OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, PROBE_LABEL})
+_OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, SEARCHING, PROBE_LABEL})
 """Labels of our own, which say nothing of what a version is worth."""
 
 _NAME: Final = re.compile(r"[!-~]{1,2048}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation import secret_format
 from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential, StoreError
-from rotation.model import CLONE_SUFFIX, LAST_REFUSED, Stage
+from rotation.model import CLONE_SUFFIX, LAST_REFUSED, SEARCHING, Stage
 from rotation.recovery import Recovery
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
             session = _enter(delivery, place_of(candidate, admin), candidate)
         except (AuthenticationFailed, AccountUnusable) as refusal:
             refusals.append((candidate, refusal))
+            delivery.refused.add(candidate.version)
             delivery.refusals += getattr(refusal, "logins", 1)
             if delivery.refusals >= MOST_REFUSALS or _ends_the_search(refusal):
                 break
@@ -83,13 +84,24 @@ def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> 
     """
     try:
         prove(delivery, secret, admin)
-    except AuthenticationFailed:
-        delivery.refusals += 1
+    except AuthenticationFailed as refusal:
+        delivery.refused.add(secret.version)
+        delivery.refusals += refusal.logins
         return False
     except AccountUnusable as refusal:
         if not refusal.password_accepted:
             raise
     return True
+
+
+def require_way(delivery: Delivery, secret: Secret, admin: Secret | None) -> None:
+    """
+    See that the server answers where clients log in, if that is elsewhere than where the admin acts.
+
+    The new password will be proven there, while the old one is refused: a way that is closed is found before that.
+    """
+    if place_of(secret, admin) != secret.address and secret.version not in delivery.refused:
+        accepts(delivery, secret)
 
 
 def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
@@ -181,7 +193,7 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
     try:
         return _enter(delivery, admin.address, admin)
     except AuthenticationFailed as refusal:
-        delivery.refusals += 1
+        delivery.refusals += refusal.logins
         fresh = _read(delivery, admin.arn)
         if delivery.refusals >= MOST_REFUSALS or fresh.credential == admin.credential or fresh.address != admin.address:
             raise AuthenticationFailed(
@@ -214,10 +226,16 @@ def _read(delivery: Delivery, arn: str) -> Secret:
 
 
 def _remember(delivery: Delivery, candidate: Secret, refusal: AuthenticationFailed | AccountUnusable) -> None:
-    """Label the last version that was refused where it is an old one, so that a retry begins with those after it."""
+    """
+    Label the last version that was refused where it is an old one, so that a retry begins with those after it.
+
+    The pending version is labelled first: a label of another search says nothing of what is right now.
+    """
     if candidate.stages.isdisjoint(Stage) and isinstance(refusal, AuthenticationFailed):
         with suppress(StoreError):  # the next retry then tries the same versions again
             delivery.store.label(candidate.version, LAST_REFUSED, None)
+            if SEARCHING not in delivery.pending.stages:
+                delivery.store.label(delivery.token, SEARCHING, None)
 
 
 def _by(candidate: Secret) -> Recovery:

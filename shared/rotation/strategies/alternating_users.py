@@ -22,6 +22,7 @@ from rotation.strategies.labels import (
     made_from,
     moved_meanwhile,
     promote,
+    promote_proven,
     require_unmoved,
     still_pending,
 )
@@ -107,7 +108,7 @@ class AlternatingUsers:
         with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
             session.check_access(_pair(delivery, pending))
         known = made_from(delivery) if pending.overrides.base else None
-        promote(delivery, known or delivery.current.version)
+        promote_proven(delivery, known or delivery.current.version)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Do all that setSecret would, but for the effect."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.errors import (
     AccountUnusable,
-    EngineError,
     PasswordRejected,
     RotationError,
     StoreError,
@@ -34,8 +33,8 @@ TIME_NEEDED: Final = 32.0
 TIME_TO_UNDO: Final = 25.0
 """Seconds of these that the proof may not use: an API call that fails after all its tries (20), and a statement."""
 
-LOOKS: Final = 3
-"""Times that AWSCURRENT is looked at after a move without an answer, which may still take effect."""
+LOOKS: Final = (0, 0.5, 1.0)
+"""Seconds before each look at AWSCURRENT after a move without an answer: it may still take effect, or show late."""
 
 
 def cut_over(delivery: Delivery, changer: Session, admin: Secret | None = None) -> None:
@@ -51,7 +50,7 @@ def cut_over(delivery: Delivery, changer: Session, admin: Secret | None = None) 
         _require_effect(delivery, error, admin)
     try:
         _prove(delivery)
-    except EngineError as error:
+    except RotationError as error:  # where a cluster is asked for its writer, it may be a StoreError too
         _set(delivery, changer, delivery.current)
         _follow_current(delivery, changer, error, delivery.current)
     else:
@@ -110,15 +109,18 @@ def _follow_current(delivery: Delivery, changer: Session, error: RotationError, 
     """
     Make the server agree with whatever AWSCURRENT is now, and look again after each change.
 
-    Raises the error unless that turns out to be the pending version after all (a twin moved it). When the labels
-    cannot be read the password in place stays: the next delivery sees which one logs in.
+    Raises the error unless that turns out to be the pending version after all (moved by a twin, or by a call whose
+    answer was lost). When the labels cannot be read the password in place stays: the next delivery sees which one
+    logs in.
     """
-    for _ in range(LOOKS):
+    for pause in LOOKS:
+        time.sleep(min(pause, delivery.deadline.remaining()))
         wanted = _current_now(delivery)
-        if wanted.credential == in_place.credential:
+        if wanted.credential != in_place.credential:
+            _set(delivery, changer, wanted)
+            in_place = wanted
+        elif wanted is delivery.pending:
             break
-        _set(delivery, changer, wanted)
-        in_place = wanted
     if in_place.credential != delivery.pending.credential:
         delivery.observer.warn("AWSCURRENT could not be moved; its password was put back", version=in_place.version)
         raise error
@@ -137,8 +139,9 @@ def _current_now(delivery: Delivery) -> Secret:
 def _set(delivery: Delivery, changer: Session, secret: Secret) -> None:
     try:
         changer.set_password(secret.username, secret.credential.password)
-    except EngineError as error:
-        delivery.observer.warn("The new password stays in place: it could not be taken back", code=error.code)
+    except RotationError as error:
+        reason = getattr(error, "code", type(error).__name__)
+        delivery.observer.warn("The new password stays in place: it could not be taken back", code=reason)
         raise RotationError(
             "The password was changed, AWSCURRENT was not moved, and the change could not be taken back",
             where=str(secret.address),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreError
+from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import Stage, VersionState
 from rotation.recovery import Recovery
 from rotation.strategies import access
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rotation.delivery import Delivery
     from rotation.model import Secret, Versions
 
@@ -32,6 +34,27 @@ def promote(delivery: Delivery, replacing: str) -> None:
             raise
 
 
+def promote_proven(delivery: Delivery, replacing: str) -> None:
+    """
+    Move AWSCURRENT to the pending version, which the server was just seen to accept.
+
+    Where it has been moved meanwhile, to a version that the server refuses (a late step of an abandoned rotation moved
+    it, after this one had set another password), it is moved from there, at first sight.
+    """
+    try:
+        promote(delivery, replacing)
+    except (StoreUnavailable, StoreDenied):
+        raise
+    except StoreError:
+        moved = delivery.parse(delivery.store.read(Stage.CURRENT))
+        if moved.version == replacing or _changed(delivery.pending, moved, {"username"}):
+            raise
+        if delivery.refusals >= access.MOST_REFUSALS or access.accepts(delivery, moved):
+            raise
+        delivery.observer.recovered(Recovery.PENDING, version=delivery.token)
+        promote(delivery, moved.version)
+
+
 def made_from(delivery: Delivery) -> str | None:
     """Give the version that the pending value was made from, where it records that for this very token."""
     overrides = delivery.pending.overrides
@@ -46,7 +69,14 @@ def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
     another rotation. Where AWSCURRENT does not log in, the pending value may be all that is left.
     """
     with suppress(RotationError):  # the error that made it hopeless says more
-        if delivery.refusals < access.MOST_REFUSALS and access.accepts(delivery, delivery.current):
+        current = delivery.current
+        if delivery.store.describe().holding(Stage.CURRENT) != current.version:
+            error.remedy += " AWSPENDING was kept: AWSCURRENT is just being moved. The retry looks again."
+        elif (
+            current.version not in delivery.refused
+            and delivery.refusals < access.MOST_REFUSALS
+            and access.accepts(delivery, current)
+        ):
             delivery.store.unstage(delivery.token)
             delivery.observer.recovered(Recovery.GIVEN_UP, version=delivery.token)
             delivery.observer.note("Took AWSPENDING off the version: it can never become AWSCURRENT")
@@ -62,10 +92,7 @@ def changed_meanwhile(delivery: Delivery, *, of_a_pair: bool = False) -> GuardVi
 
     Only a pair's pending value may be about another user than AWSCURRENT.
     """
-    pending, current = _carried(delivery.pending), _carried(delivery.current)
-    keys = {key for key in pending.keys() | current.keys() if pending.get(key) != current.get(key)}
-    if of_a_pair:
-        keys.discard("username")
+    keys = _changed(delivery.pending, delivery.current, {"username"} if of_a_pair else set())
     if not keys:
         return None
     return GuardViolation(
@@ -106,14 +133,23 @@ def still_pending(delivery: Delivery) -> bool:
     """
     Look at the token again, under the server's lock, when another delivery may have come in between.
 
-    False when it has become AWSCURRENT. Raises RotationRefused when it was abandoned.
+    False when it has become AWSCURRENT. Raises RotationRefused when it was abandoned, or when another version than
+    the one that was read is AWSCURRENT.
     """
-    state = delivery.store.describe().state_of(delivery.token)
+    versions = delivery.store.describe()
+    state = versions.state_of(delivery.token)
     if state not in {VersionState.PENDING, VersionState.CURRENT}:
         raise RotationRefused(
             "The rotation was abandoned while this step was waiting",
             where=f"version {delivery.token}",
             remedy="Nothing was changed. Start a new one with RotateSecret.",
+        )
+    if state is VersionState.PENDING and versions.holding(Stage.CURRENT) != delivery.current.version:
+        raise RotationRefused(
+            "AWSCURRENT is another version than the one that this step read",
+            where=f"version {delivery.token}",
+            remedy="Nothing was changed. The retry goes on from what is current then.",
+            retryable=True,
         )
     return state is VersionState.PENDING
 
@@ -149,6 +185,12 @@ def require_no_rotation(versions: Versions) -> None:
             where=f"version {pending} of {versions.arn}",
             remedy="Let it finish, or take AWSPENDING off that version, then revoke again.",
         )
+
+
+def _changed(pending: Secret, current: Secret, besides: Collection[str]) -> set[str]:
+    """Name the keys, besides some, in which the two differ beyond the password."""
+    one, other = _carried(pending), _carried(current)
+    return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)} - {*besides}
 
 
 def _carried(secret: Secret) -> dict[str, object]:

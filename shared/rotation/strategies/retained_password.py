@@ -15,11 +15,12 @@ from rotation.strategies.labels import (
     give_up,
     made_from,
     promote,
+    promote_proven,
     replaced_meanwhile,
     require_unmoved,
     still_pending,
 )
-from rotation.strategies.single_user import SingleUser, lock_name
+from rotation.strategies.single_user import UNSEEN, SingleUser, lock_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ class RetainedPassword:
             _ALONE.finish(delivery)
             return
         access.prove(delivery, delivery.pending)
-        promote(delivery, made_from(delivery) or delivery.current.version)
+        promote_proven(delivery, made_from(delivery) or delivery.current.version)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to keep two passwords (or to change the only one), and change nothing."""
@@ -129,12 +130,17 @@ class RetainedPassword:
             repair.tell(delivery)
 
     def _retain_by_admin(self, delivery: Delivery, session: Session, admin: Secret) -> None:
-        """Let the admin do it under the lock; whoever came in between has left a mark."""
-        username = delivery.current.username
+        """Let the admin do it under the lock; whoever came in between, or an earlier delivery, has left a mark."""
+        current, pending = delivery.current, delivery.pending
+        username = current.username
         waited = session.lock(lock_name(username))
         mark = session.mark_of(username)
-        expected = {None, delivery.token, delivery.current.version}
-        if (waited or (mark and mark.version) not in expected) and not still_pending(delivery):
+        version = mark.version if mark else None
+        if version == delivery.token and access.accepts(delivery, pending, admin):
+            access.prove(delivery, current, admin)
+            return
+        expected = version == current.version or (version is None and delivery.deadline.elapsed() < UNSEEN)
+        if (waited or not expected) and not still_pending(delivery):
             return
         session.guard_target(username, allow_privileged=delivery.settings.allow_privileged_targets)
         self._retain(delivery, session, admin)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from rotation import recovery
-from rotation.errors import GuardViolation, PasswordRejected
+from rotation.errors import GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
 from rotation.strategies import access, repair
 from rotation.strategies.cutover import cut_over
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
     from rotation.delivery import Delivery
     from rotation.model import Password, Provenance, Secret
-    from rotation.ports import Session
+    from rotation.ports import RetainingSession, Session
+
+UNSEEN: Final = 2.0
+"""
+Seconds after which a step looks at the labels again, under the lock.
+
+That long ago it read AWSCURRENT, and meanwhile somebody may have abandoned it, and another rotation have come and
+gone: each is a person's command, and four invocations.
+"""
 
 
 class SingleUser:
@@ -48,6 +56,7 @@ class SingleUser:
             with access.open_admin(delivery, admin) as session:
                 session.guard_target(pending.username, allow_privileged=delivery.settings.allow_privileged_targets)
                 self._rehearse(delivery, session, pending)
+            access.require_way(delivery, delivery.current, admin)
             return
         entry = access.first_accepted(delivery, self._candidates(delivery, admin), admin)
         with entry.session as session:
@@ -69,12 +78,15 @@ class SingleUser:
             if entry.secret is pending:
                 promote(delivery, current.version)
                 return
-            if session.lock(lock_name(current.username)) and not still_pending(delivery):
+            waited = session.lock(lock_name(current.username))
+            if (waited or delivery.deadline.elapsed() > UNSEEN) and not still_pending(delivery):
                 return
             if admin is not None:
+                access.require_way(delivery, current, admin)
                 session = stack.enter_context(access.open_admin(delivery, admin))
                 session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
             cut_over(delivery, session, admin)
+            self._end_retained(delivery, session)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to change the password, and change nothing."""
@@ -83,6 +95,7 @@ class SingleUser:
         with ExitStack() as stack:
             session = stack.enter_context(access.first_accepted(delivery, [current], admin).session)
             if admin is not None:
+                access.require_way(delivery, current, admin)
                 session = stack.enter_context(access.open_admin(delivery, admin))
                 session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
             session.rehearse_password(current.username, password)
@@ -119,6 +132,17 @@ class SingleUser:
         if repair.begin(delivery, session, lock_name(delivery.current.username)):
             cut_over(delivery, session, admin)
             repair.tell(delivery)
+
+    @staticmethod
+    def _end_retained(delivery: Delivery, session: Session) -> None:
+        """End the second password that a rotation by another strategy has left, where there may be one."""
+        current = delivery.current
+        if not current.two_passwords:
+            return
+        retaining = cast("RetainingSession", session)
+        with suppress(RotationError):  # AWSCURRENT has moved, and that is what counts
+            if retaining.retention_obstacle(current.username) is None:
+                retaining.discard_retained(current.username)
 
     @staticmethod
     def _candidates(delivery: Delivery, admin: Secret | None) -> Iterator[Secret]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,
-    EngineError,
+    GuardViolation,
     RotationError,
     StoreDenied,
     StoreError,
@@ -22,6 +23,10 @@ from rotation.model import Stage, Step
 from rotation.strategies.cutover import LOOKS
 from tests.support.interruptions import fail, together, when
 from tests.support.stage import FIRST, MemoryStage
+
+if TYPE_CHECKING:
+    from rotation.model import Versions
+    from tests.support.interruptions import Effect
 
 ENGINE = "memory"
 UNANSWERED = StoreUnavailable("no answer")
@@ -81,10 +86,12 @@ def proof_fails(stage: MemoryStage, error: Exception) -> None:
         AccountUnusable("locked", engine=ENGINE, locked=True),
         Unreachable("gone", engine=ENGINE),
         TlsFailed("no TLS", engine=ENGINE),
+        StoreDenied("the cluster's API"),
+        GuardViolation("the cluster has no writer here"),
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_proof_that_fails_puts_the_old_password_back(stage: MemoryStage, token: str, error: EngineError) -> None:
+def test_a_proof_that_fails_puts_the_old_password_back(stage: MemoryStage, token: str, error: RotationError) -> None:
     """Without an accepted login the change is taken back through the session that is still open."""
     proof_fails(stage, error)
     assert finish(stage, token) is error
@@ -151,6 +158,25 @@ def test_a_move_that_takes_effect_after_the_password_was_put_back_is_followed(st
     assert stage.current_logs_in()
 
 
+def test_a_move_that_is_shown_late_is_followed(stage: MemoryStage, token: str) -> None:
+    """The answer was lost, the repetition refused, and the labels are those of before: they are looked at again."""
+    stage.store.effect = _lost_and_shown_late(stage, [stage.store.describe()] * 4)
+    assert finish(stage, token) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
+
+
+def _lost_and_shown_late(stage: MemoryStage, shown: list[Versions]) -> Effect:
+    """Let the first move's answer be lost, and the labels then be shown as these."""
+    fresh, late = stage.store.describe, iter(shown)
+
+    def lose() -> None:
+        stage.store.describe = lambda: next(late, None) or fresh()  # type: ignore[method-assign]
+        raise UNANSWERED
+
+    return when("promote", "after", lose)
+
+
 def test_labels_that_cannot_be_read_leave_the_new_password(stage: MemoryStage, token: str) -> None:
     """Nothing is decided without knowing where AWSCURRENT is; the next delivery sees which password logs in."""
     stage.store.effect = together(
@@ -162,10 +188,11 @@ def test_labels_that_cannot_be_read_leave_the_new_password(stage: MemoryStage, t
     heals(stage, token)
 
 
-def test_a_revert_that_is_refused_stays_forward(stage: MemoryStage, token: str) -> None:
+@pytest.mark.parametrize("refusal", [Unreachable("gone", engine=ENGINE), StoreUnavailable("the cluster's API")])
+def test_a_revert_that_is_refused_stays_forward(stage: MemoryStage, token: str, refusal: RotationError) -> None:
     """A change that cannot be taken back is kept for the retry, which goes forward."""
     stage.store.effect = fail("promote", "before", StoreError("refused"))
-    stage.server.effect = fail("set_password", "before", Unreachable("gone", engine=ENGINE), first=2)
+    stage.server.effect = fail("set_password", "before", refusal, first=2)
     error = finish(stage, token)
     assert error is not None
     assert "could not be taken back" in str(error)
@@ -258,7 +285,7 @@ def test_labels_that_never_rest_end_the_step(stage: MemoryStage, token: str) -> 
     stage.server.effect = when("set_password", "after", store, times=9)
     error = finish(stage, token)
     assert isinstance(error, StoreError)
-    assert next(numbers) == 1 + LOOKS
+    assert next(numbers) == 1 + len(LOOKS)
     assert "was put back" in stage.notes.warned[-1]
 
 

@@ -17,6 +17,7 @@ from rotation.errors import (
     RotationRefused,
     StatementFailed,
     StoreDenied,
+    Unreachable,
 )
 from rotation.machine import advance
 from rotation.model import Deadline, Stage, Step
@@ -306,3 +307,74 @@ def test_an_admin_that_the_server_refuses_is_named() -> None:
     assert ADMIN_ARN in str(error)
     assert error.__cause__ is None
     assert error.__suppress_context__
+
+
+class TestTheWayOfClients:
+    """Where the secret's own address is another one than the admin's, the new password is proven there."""
+
+    def test_that_is_closed_is_found_before_anything_is_changed(self) -> None:
+        """The dry run and testSecret say so, and finishSecret once more: the old password stays."""
+        stage = MemoryStage(admin=True, **BY_ADMIN, host="elsewhere.example")
+        changes = set_count(stage)
+        assert isinstance(stage.play(dry_run(stage), [Step.TEST]), Unreachable)
+        token = stage.store.rotate()
+        assert isinstance(stage.play(token), Unreachable)
+        assert isinstance(stage.play(token, [Step.FINISH]), Unreachable)
+        assert changes == []
+
+    def test_that_is_open_costs_a_login_in_each_step(self) -> None:
+        """Another port of the same server, as a tunnel has it."""
+        stage = MemoryStage(admin=True, **BY_ADMIN, port=15432)
+        stage.rotate()
+        assert stage.server.refused == []
+        assert len(stage.server.accepted) == 4 + 2
+
+    def test_is_not_asked_of_a_password_that_was_refused(self) -> None:
+        """AWSCURRENT is out already: nothing is lost by a proof that fails."""
+        stage = MemoryStage(admin=True, **BY_ADMIN, port=15432)
+        stage.rotate()
+        stage.server.accounts["app"].password = FIRST
+        stage.server.refused.clear()
+        stage.rotate()
+        assert stage.current_logs_in()
+        assert len(stage.server.refused) == 1 + 2  # in testSecret AWSCURRENT, in finishSecret AWSPENDING too
+
+
+def dry_run(stage: MemoryStage) -> str:
+    """Stage a version without a value."""
+    token = stage.store.rotate()
+    stage.store.stages[token] = {Stage.PENDING}
+    return token
+
+
+class TestASecondPassword:
+    """What the strategy retained-password has left is ended once another password is current."""
+
+    def test_is_ended(self) -> None:
+        """By the next rotation, whoever changes the password."""
+        stage = self._retained()
+        assert stage.server.accounts["app"].second
+        stage.rotate()
+        assert stage.server.accounts["app"].second is None
+        assert stage.current_logs_in()
+
+    def test_that_may_not_be_ended_hinders_nothing(self) -> None:
+        """The right to keep two is the right to end one."""
+        stage = self._retained()
+        stage.server.accounts["app"].may_retain = False
+        stage.rotate()
+        assert stage.server.accounts["app"].second
+
+    def test_that_cannot_be_ended_hinders_nothing(self) -> None:
+        """AWSCURRENT has moved by then."""
+        stage = self._retained()
+        stage.server.effect = fail("discard", "before", StatementFailed("no", engine="memory"))
+        stage.rotate()
+        assert stage.current_logs_in()
+
+    def _retained(self) -> MemoryStage:
+        stage = MemoryStage(engine="memory-of-two")
+        stage.rotate()
+        document = json.loads(stage.store.value_at(Stage.CURRENT))
+        stage.store.begin(json.dumps({**document, "rotation": {"strategy": "single-user"}}))
+        return stage
