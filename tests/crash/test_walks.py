@@ -27,6 +27,7 @@ from hypothesis.stateful import (
 from rotation import machine
 from rotation.errors import RotationError, StoreDenied, StoreUnavailable, Unreachable, VersionNotFound
 from rotation.model import Stage, Step
+from rotation.strategies import cutover
 from tests.support import memory_engine
 from tests.support.invariants import require_kept
 from tests.support.posts import NIGHTLY
@@ -149,6 +150,22 @@ class Walk(RuleBasedStateMachine):
             self._take(step, self.tokens[-1])
         self.chronicle.clear()  # the two invocations shared one thread
 
+    @precondition(lambda self: self.tokens and not self.abandoned)
+    @rule(step=steps, at=moments, phase=phases)
+    def overtake(self, step: Step, at: int, phase: str) -> None:
+        """Let a person abandon the rotation while a step is at its n-th effect, and the next rotation come whole."""
+
+        def act() -> None:
+            if not self._idle():
+                self.abandon()
+                self.start()
+                self.go_on()
+
+        self._approach(step)
+        with self._meanwhile(at, phase, act, "both"):
+            self._take(step, self.tokens[-1])
+        self.chronicle.clear()  # the invocations shared one thread
+
     @precondition(lambda self: self.tokens)
     @rule(step=steps, at=moments, phase=phases)
     def restart(self, step: Step, at: int, phase: str) -> None:
@@ -246,6 +263,7 @@ class _both:  # noqa: N801 reads as a phrase
 def test_whatever_happens_nothing_is_lost(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many walks as it takes."""
     monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
+    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
     monkeypatch.setattr(memory_engine, "LOCK_WAIT", 0.01)
     walk: type[Walk] = type("Walk", (Walk,), {"kind": kind})
     quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))

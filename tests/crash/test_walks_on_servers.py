@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -37,6 +37,7 @@ from tests.support.watching import sight_of_application, watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
     from tests.lab.theatre import Application, Theatre
     from tests.support.invariants import Sight
@@ -61,6 +62,9 @@ RESTARTED: Final = ("postgresql", "mysql", "mariadb") if NIGHTLY else ("postgres
 
 ENOUGH: Final = 1_250 if NIGHTLY else 40
 """Steps of each kind, at least; with all kinds 10,000 nightly."""
+
+HEAD_START: Final = 1.0
+"""Seconds after which who was overtaken goes on: the other one may wait for a lock that it holds."""
 
 LONG: Final = 25
 """Steps of a walk, at most."""
@@ -167,6 +171,23 @@ class Walk(RuleBasedStateMachine):
             pool.submit(self._take, step, self.tokens[-1]).result()
             twin.result()
 
+    @precondition(lambda self: self.tokens and not self.abandoned)
+    @rule(step=steps, at=moments)
+    def overtake(self, step: str, at: int) -> None:
+        """Let a person abandon the rotation before a step's n-th effect, and the next come whole beside it."""
+        self._approach(step)
+        with ThreadPoolExecutor(1) as pool:
+            overtaking: list[Future[None]] = []
+
+            def overtake() -> None:
+                overtaking.append(pool.submit(self._begin_anew))
+                wait(overtaking, HEAD_START)
+
+            with CUTTING[self.engine](Moment(at, overtake)):
+                self._take(step, self.tokens[-1])
+            for one in overtaking:
+                one.result()
+
     @precondition(lambda self: self.tokens and self.engine in RESTARTED)
     @rule(step=steps, at=moments)
     def restart(self, step: str, at: int) -> None:
@@ -206,6 +227,12 @@ class Walk(RuleBasedStateMachine):
 
     def _sight(self) -> Sight:
         return sight_of_application(self.application, in_the_window=self.strategy.startswith("single-user"))
+
+    def _begin_anew(self) -> None:
+        if not self._idle():
+            self.abandon()
+            self.start()
+            self.go_on()
 
     def _idle(self) -> bool:
         labels = self.theatre.emulator.labels(self.application.arn)
