@@ -273,8 +273,7 @@ class Pair:
     base: str
     idle: str
     version: str
-    current: str = ""
-    """The id of the version that AWSCURRENT is on, where its credential was just seen to log in."""
+    current: str = ""  # the id of the version that AWSCURRENT is on, where its credential was just seen to log in
 
     @property
     def clone(self) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import importlib
 import itertools
 import json
@@ -155,6 +156,8 @@ class Side:
         if sample and theatre.scene.engine == "docdb":
             password = json.loads(theatre.emulator.value(theatre.admin_arn) or "")["password"]
             self._admin = theatre.create_secret(f"admin_{next(_numbers)}", ADMIN, password, **OF_MONGO)
+        if sample:
+            self._store_as_libpq_logs_in(ADMIN, json.loads(theatre.emulator.value(theatre.admin_arn) or "")["password"])
 
     def play(self, rotation: Rotation) -> Row:
         """Kill it before and after each effect, and go on in both ways."""
@@ -206,9 +209,17 @@ class Side:
             return False
         if scene.engine not in WITH_REQUIREMENTS:
             return True
-        server: Any = scene._server  # type: ignore[attr-defined] # noqa: SLF001 what a scene stands on
-        ((required,),) = server.execute(f"SELECT ssl_type FROM mysql.user WHERE user = '{secret['username']}'")
+        ((required,),) = self._server().execute(f"SELECT ssl_type FROM mysql.user WHERE user = '{secret['username']}'")
         return required in {"ANY", b"ANY"}
+
+    def _store_as_libpq_logs_in(self, user: str, password: str) -> None:
+        """Store a password on Redshift as MD5: the samples log in through libpq, which has no other form."""
+        if self._theatre.scene.engine == "redshift":
+            digest = hashlib.md5((password + user).encode(), usedforsecurity=False).hexdigest()
+            self._server().execute(f"ALTER USER {user} PASSWORD 'md5{digest}'")
+
+    def _server(self) -> Any:  # noqa: ANN401 each engine's own
+        return self._theatre.scene._server  # type: ignore[attr-defined] # noqa: SLF001 what a scene stands on
 
     def _labels(self, application: Application) -> dict[str, str]:
         return self._theatre.emulator.labels(application.arn)
@@ -217,6 +228,8 @@ class Side:
         """Bring an application onto the stage, with a secret as the function wants it."""
         user, password = f"cut_{next(_numbers)}", secrets.token_urlsafe(18)
         self._theatre.scene.prepare(user, password, ADMIN)
+        if self._sample:
+            self._store_as_libpq_logs_in(user, password)
         extra: dict[str, Any] = {"ssl": True}
         if rotation.strategy == "alternating-users":
             extra["masterarn"] = self._admin
