@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -165,6 +165,25 @@ def test_a_fault_that_a_second_look_does_not_show_stays_general(
     monkeypatch.setattr(tls, "diagnose", lambda *_: None)
     stranger = DocumentDB(Authority.create(tmp_path, "Stranger").bundle)
     assert "TLS handshake" in str(failure(stage, stage.user(), engine=stranger))
+
+
+def test_no_name_is_looked_up_by_the_thread_that_waits(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's resolver has no limit: neither a login nor a second look at TLS asks it without one."""
+    look_up, lookers = socket.getaddrinfo, []
+
+    def noted(host: Any, *wanted: Any, **more: Any) -> Any:  # noqa: ANN401 the resolver's
+        if host == stage.server.host:
+            lookers.append(threading.current_thread())
+        return look_up(host, *wanted, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", noted)
+    stage.accepts(stage.user())
+    stranger = DocumentDB(Authority.create(tmp_path, "Stranger").bundle)
+    assert "authority that is not trusted" in str(failure(stage, stage.user(), engine=stranger))
+    assert lookers
+    assert threading.current_thread() not in lookers
 
 
 def test_the_host_name_counts(stage: Stage, authority: Authority) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.datetime_ms import DatetimeMS
 from bson.int64 import Int64
 
 from rotation.engines.documentdb.accounts import LAST_SERIAL
@@ -335,6 +337,49 @@ def test_an_account_that_was_closed_is_opened_with_its_next_password(stage: Stag
     stage.accepts(again)
     assert stage.described(idle.username)["authenticationRestrictions"] == here
     assert stage.level(admin, pair)[1] == []
+
+
+def test_a_base_that_no_mark_remembers_is_opened_again(stage: Stage) -> None:
+    """Closing an unmarked account needs none where there was nothing to remember; the live user stays as it is."""
+    base, admin = stage.user(), stage.admin("clusterMonitor")
+    clone = stage.user(pair_of(base.username).clone)
+    with stage.login(admin) as session:
+        session.end_sessions(base.username)
+    again, changes = promote_base(stage, base, admin)
+    assert changes == [
+        f"mark the user {base.username} as this secret's",
+        f"open the user {base.username}, which was closed when its sessions were ended",
+    ]
+    stage.accepts(again)
+    stage.accepts(clone)
+
+
+def test_a_base_whose_mark_does_not_remember_its_closing_is_opened_again(stage: Stage) -> None:
+    """Its mark was lost and made anew while it was closed."""
+    base, admin, clone = prepared(stage)
+    custom = stage.described(base.username)["customData"]
+    with stage.login(admin) as session:
+        session.end_sessions(base.username)
+    stage.server.run("updateUser", base.username, customData=custom)
+    again, _ = promote_base(stage, base, admin)
+    stage.accepts(again)
+    stage.accepts(clone)
+
+
+def test_dates_of_any_year_beside_the_mark_are_kept(stage: Stage) -> None:
+    """Python's end with the year 9999, and the server's do not."""
+    dates = {"now": datetime(2026, 2, 3, 4, 5, 6, 7000), "late": DatetimeMS(253_402_300_800_005)}  # noqa: DTZ001 UTC
+    dates["early"] = DatetimeMS(-62_135_596_800_001)
+    base, admin, clone = prepared(stage, customData=dates)
+    again, _ = promote_base(stage, base, admin)
+    with stage.login(admin) as session:
+        session.set_password(again.username, stage.password())
+    shown: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+    for name in (base.username, clone.username):
+        answer = stage.server.root.admin.command("usersInfo", name, codec_options=shown)
+        custom = answer["users"][0]["customData"]
+        assert custom.pop("aws-rotation")["base"] == base.username
+        assert custom == dates
 
 
 def test_a_user_that_says_it_was_closed_keeps_its_restrictions(stage: Stage) -> None:

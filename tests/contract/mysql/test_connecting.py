@@ -14,7 +14,7 @@ import pytest
 
 from rotation.engines.mysql import MySQL, engine
 from rotation.engines.tls import diagnose
-from rotation.errors import AccountUnusable, TlsFailed, Unreachable
+from rotation.errors import AccountUnusable, StatementFailed, TlsFailed, Unreachable
 from rotation.model import Address, Credential, Deadline, Password
 from tests.support import wire
 from tests.support.tls import Authority
@@ -52,7 +52,8 @@ class Double:
             with self._listening.accept()[0] as client, contextlib.suppress(OSError):
                 client.settimeout(5)
                 for number, message in enumerate(messages):
-                    client.sendall(len(message).to_bytes(3, "little") + bytes([number * 2]) + message)
+                    count = number * 2 if number < 2 else 1  # one login, then an answer to each statement
+                    client.sendall(len(message).to_bytes(3, "little") + bytes([count]) + message)
                     self.heard += client.recv(4096)
 
     def __enter__(self) -> Self:
@@ -109,6 +110,13 @@ def test_a_server_that_asks_for_the_clear_password_is_not_told_it(method: str) -
     assert caught.value.code == "2059"
     assert WHO.username.encode() in double.heard
     assert WHO.password.reveal().encode() not in double.heard
+
+
+def test_a_query_that_is_answered_without_rows() -> None:
+    """What says OK to everything is no server that a password is changed on."""
+    double = Double((GREETING, *[b"\0\0\0\2\0\0\0"] * 6))
+    with double, pytest.raises(StatementFailed, match="without a row"):
+        MySQL().connect(replace(double.address, tls=False), WHO, Deadline(5))
 
 
 def test_a_server_that_blocks_this_address_is_unreachable() -> None:

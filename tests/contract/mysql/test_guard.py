@@ -30,7 +30,7 @@ ON_MYSQL = [
     "SET_ANY_DEFINER ON *.*",
     "SYSTEM_VARIABLES_ADMIN ON *.*",
 ]
-ON_MARIADB = ["UPDATE (Priv) ON mysql.global_priv", "SET USER ON *.*"]
+ON_MARIADB = ["UPDATE (Priv) ON mysql.global_priv", "SET USER ON *.*", "CONNECTION ADMIN ON *.*"]
 HARMLESS = [
     "SELECT, PROCESS, RELOAD ON *.*",
     "SELECT ON mysql.*",
@@ -73,7 +73,7 @@ def test_so_is_mysqls(mysql: Stage, grant: str) -> None:
 
 @pytest.mark.parametrize("grant", ON_MARIADB)
 def test_so_is_mariadbs(mariadb: Stage, grant: str) -> None:
-    """Who may name root as a routine's definer runs it as root."""
+    """Who may name root as a routine's definer runs it as root; who sets init_connect runs it as everybody."""
     with pytest.raises(GuardViolation, match="more powerful than an application's"):
         guarded(mariadb, grant)
 
@@ -113,6 +113,29 @@ def test_the_last_of_very_many_roles_is_looked_at(stage: Stage) -> None:
             session.guard_target(user.username, allow_privileged=False)
     finally:
         stage.run(f"DROP ROLE {', '.join(roles)}")
+
+
+@pytest.mark.parametrize("listed", ["{}", " {0}@% , nobody", "'nobody'@'%',`{}`", "`no,b@dy`@`10.0.%`,{}"])
+def test_what_everybody_may_by_a_mandatory_role_is_looked_at(mysql: Stage, listed: str) -> None:
+    """The server lists such roles in a variable and in nobody's grants, and lets each user take them on."""
+    user, role, inner = mysql.user(), unique("Boss-"), unique("inner")
+    mysql.run(
+        f"CREATE ROLE `{role}`, {inner}",
+        f"GRANT {inner} TO `{role}`",
+        f"GRANT CREATE USER ON *.* TO {inner}",
+        f'SET GLOBAL mandatory_roles = "{listed.format(role)}"',
+    )
+    try:
+        mysql.as_clients_see(user, f"SET ROLE `{role}`", f"CREATE ROLE {unique('by_application')}")
+        with mysql.login(mysql.superuser()) as session, pytest.raises(GuardViolation, match=f"{inner}.* CREATE USER"):
+            session.guard_target(user.username, allow_privileged=False)
+        with mysql.login(user) as session, pytest.raises(GuardViolation, match=f"{user.username}.* CREATE USER"):
+            session.guard_target(user.username, allow_privileged=False)
+        mysql.run(f"REVOKE CREATE USER ON *.* FROM {inner}")
+        with mysql.login(mysql.superuser()) as session:
+            session.guard_target(user.username, allow_privileged=False)
+    finally:
+        mysql.run("SET GLOBAL mandatory_roles = ''", f"DROP ROLE `{role}`, {inner}")
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,25 @@ def test_a_privilege_that_goes_with_its_restriction(restricting: Stage) -> None:
     restricting.run(f"DROP USER {user}, {clone.username}")
 
 
+def test_what_a_restriction_hid_is_given_at_no_moment(restricting: Stage) -> None:
+    """Where the privilege goes the restriction goes with it; one of another privilege stays."""
+    base, admin, schema = restricting.user(), restricting.superuser(), unique("payroll")
+    user = base.username
+    restricting.run(
+        f"CREATE DATABASE {schema}",
+        f"GRANT SELECT, DELETE ON *.* TO {user}",
+        f"REVOKE SELECT, DELETE ON {schema}.* FROM {user}",
+    )
+    clone, _ = restricting.level(admin, pair_of(user))
+    restricting.run(f"REVOKE SELECT ON *.* FROM {user}")
+    _, changes = restricting.level(admin, pair_of(user, version="version-2"))
+    assert changes == [f"REVOKE SELECT ON *.* FROM `{clone.username}`@`%`"]
+    told = {row[0] for row in restricting.run(f"SHOW GRANTS FOR {clone.username}")}
+    assert f"REVOKE DELETE ON `{schema}`.* FROM `{clone.username}`@`%`" in told
+    assert restricting.level(admin, pair_of(user, version="version-3"))[1] == []
+    restricting.run(f"DROP USER {user}, {clone.username}", f"DROP DATABASE {schema}")
+
+
 def test_a_role_that_loses_the_right_to_be_passed_on_stays_a_default_role(stage: Stage) -> None:
     """It has to be taken and given again, and with it went its being a default role."""
     base, admin, role = stage.user(), stage.superuser(), unique("role")

@@ -153,6 +153,37 @@ def test_a_routine_that_the_clone_made_is_given_to_the_base(stage: Stage) -> Non
     stage.as_clients_see(again, f"DROP PROCEDURE {name}")
 
 
+def test_names_of_routines_know_no_capitals(stage: Stage) -> None:
+    """SHOW GRANTS writes them without, the server's list of routines as they were made; schemas stay as they are."""
+    base, admin, schema = stage.user(), stage.superuser(), unique("Big")
+    user = base.username
+    stage.run(f"CREATE DATABASE {schema}", f"GRANT CREATE ROUTINE ON {schema}.* TO {user}")
+    idle, _ = stage.level(admin, pair_of(user))
+    stage.as_clients_see(
+        idle,
+        f"CREATE PROCEDURE {schema}.AddOrder() SELECT 1",
+        f"CREATE FUNCTION {schema}.`Tot``É.al`() RETURNS int DETERMINISTIC RETURN 2",
+    )
+    again, changes = stage.level(admin, pair_of(user, promote="base", version="version-2"))
+    assert len(changes) == 4
+    assert stage.as_clients_see(again, f"CALL {schema}.AddOrder()") == [(1,)]
+    assert stage.as_clients_see(again, f"SELECT {schema}.`Tot``É.al`()") == [(2,)]
+    stage.as_clients_see(again, f"DROP PROCEDURE {schema}.AddOrder")
+    stage.run(f"DROP DATABASE {schema}")
+
+
+def test_a_library_that_the_clone_made_is_given_to_the_base(mysql: Stage) -> None:
+    """MySQL 9 keeps libraries of code beside its routines, and gives their creator the same rights."""
+    base, admin = mysql.user(), mysql.superuser()
+    mysql.run(f"GRANT CREATE ROUTINE ON {DATABASE}.* TO {base.username}")
+    idle, _ = mysql.level(admin, pair_of(base.username))
+    name = f"Made_{base.username}"
+    mysql.as_clients_see(idle, f"CREATE LIBRARY {name} LANGUAGE JAVASCRIPT AS 'export function f(n) {{ return n }}'")
+    again, changes = mysql.level(admin, pair_of(base.username, promote="base", version="version-2"))
+    assert len(changes) == 2
+    mysql.as_clients_see(again, f"DROP LIBRARY {name}")
+
+
 def test_what_the_clone_alone_holds_stops_the_promotion_of_the_base(stage: Stage) -> None:
     """The message names the grant to make, and nothing was changed."""
     base, admin = stage.user(), stage.admin()

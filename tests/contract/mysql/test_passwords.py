@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
+from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied, StatementFailed
 from rotation.model import Mark
-from tests.dialect.mysql.stage import ARN
+from tests.dialect.mysql.stage import ARN, unique
 
 if TYPE_CHECKING:
     from rotation.engines.mysql.session import MySQLSession
@@ -199,6 +199,31 @@ def test_the_policy_is_known_beforehand(mysql: Stage) -> None:
         assert weak.password.reveal() not in mysql.server.log_text()
     finally:
         mysql.run("UNINSTALL COMPONENT 'file://component_validate_password'")
+
+
+def test_a_policy_that_wants_other_characters(mysql: Stage) -> None:
+    """4165 (validate_password.changed_characters_percentage) is PasswordRejected, too."""
+    user = mysql.user()
+    mysql.run("INSTALL COMPONENT 'file://component_validate_password'")
+    try:
+        mysql.run("SET GLOBAL validate_password.changed_characters_percentage = 100")
+        with mysql.login(user) as session, pytest.raises(PasswordRejected, match="policy refuses") as caught:
+            session.set_password(user.username, mysql.password())
+        assert caught.value.code == "4165"
+    finally:
+        mysql.run("UNINSTALL COMPONENT 'file://component_validate_password'")
+
+
+def test_an_account_without_a_password_has_none_to_end(mysql: Stage) -> None:
+    """Nothing is known of what another plugin keeps, so nothing of it is replaced."""
+    name = unique()
+    mysql.run("INSTALL PLUGIN mysql_no_login SONAME 'mysql_no_login.so'")
+    try:
+        mysql.run(f"CREATE USER {name} IDENTIFIED WITH mysql_no_login")
+        with mysql.login(mysql.admin()) as session, pytest.raises(GuardViolation, match="by mysql_no_login"):
+            session.disable_password(name)
+    finally:
+        mysql.run(f"DROP USER {name}", "UNINSTALL PLUGIN mysql_no_login")
 
 
 def test_a_server_that_takes_no_changes(stage: Stage) -> None:

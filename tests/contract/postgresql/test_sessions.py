@@ -39,6 +39,13 @@ def test_a_lock_is_held_until_the_session_ends(stage: Stage) -> None:
         timer.join()
 
 
+def test_a_query_without_its_row_is_a_failed_statement(stage: Stage) -> None:
+    """What it asked for may be gone by now."""
+    with stage.login(stage.user()) as session, pytest.raises(StatementFailed, match="without a row") as caught:
+        session.require_usable(unique("nobody"))
+    assert caught.value.where == str(stage.address())
+
+
 def test_a_lock_is_not_waited_for_beyond_half_of_the_time(stage: Stage) -> None:
     """What is left serves to say so: retryable, and the session still answers."""
     user, name = stage.user(), unique("lock")

@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,7 @@ from rotation.errors import (
     GuardViolation,
     InvalidSecret,
     RotationError,
+    StatementFailed,
     TlsFailed,
     Unreachable,
 )
@@ -161,6 +162,11 @@ def serving(answer: bytes, *, times: int = 1) -> Iterator[int]:
         message(b"E", b"Cnot-utf-8\xff\0\0"),
         message(b"R", b"\0\0\0\x0aSCRAM-UNKNOWN\0\0"),
         message(b"R", b"\0\0\0\x63"),
+        message(b"R", b"\0\0\0\x0br=x"),
+        message(b"R", b"\0\0\0\x0cv=x"),
+        message(b"T", b"\0\1x\0" + bytes(18)),
+        message(b"D", b"\0\1\0\0\0\1x"),
+        message(b"C", b"SELECT 1\0"),
     ],
 )
 def test_what_does_not_speak_the_protocol_is_unreachable(stage: Stage, answer: bytes) -> None:
@@ -226,6 +232,22 @@ def test_a_silent_server_costs_the_time_that_was_given(stage: Stage) -> None:
             assert time.monotonic() - begin < 1.2
 
 
+def test_a_question_for_tls_has_the_time_that_connecting_left(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first packet that has to be sent again costs seconds of the same deadline."""
+    connect = socket.create_connection
+
+    def slow(*where: Any, **more: Any) -> socket.socket:  # noqa: ANN401 the socket's
+        time.sleep(0.8)
+        return connect(*where, **more)
+
+    monkeypatch.setattr(socket, "create_connection", slow)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        begin = time.monotonic()
+        address = Address("127.0.0.1", silent.getsockname()[1], "dev")
+        assert isinstance(failure(stage, WHO, address, seconds=1), Unreachable)
+        assert time.monotonic() - begin < 1.5
+
+
 @pytest.mark.parametrize("tls", [True, False])
 def test_a_dripping_server_costs_the_time_that_was_given(stage: Stage, *, tls: bool) -> None:
     """Each byte that comes in prolongs nothing."""
@@ -233,6 +255,13 @@ def test_a_dripping_server_costs_the_time_that_was_given(stage: Stage, *, tls: b
         begin = time.monotonic()
         assert isinstance(failure(stage, WHO, Address("localhost", proxy.port, "dev", tls=tls), 0.5), Unreachable)
         assert time.monotonic() - begin < 1.2
+
+
+def test_a_query_without_its_row_is_a_failed_statement(stage: Stage) -> None:
+    """What it asked for may be gone by now."""
+    with stage.login(stage.user()) as session, pytest.raises(StatementFailed, match="without a row") as caught:
+        session.require_usable(unique("nobody"))
+    assert caught.value.where == str(stage.address())
 
 
 def test_no_time_left_is_unreachable(stage: Stage) -> None:

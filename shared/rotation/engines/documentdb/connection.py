@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pymongo
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from rotation.engines.documentdb.login import Login
     from rotation.model import Password
+
+_ANY_DATE: Final[CodecOptions[dict[str, Any]]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+"""customData may hold dates that Python's calendar has not. Commands do not go by what the client was made with."""
 
 _Result = TypeVar("_Result")
 
@@ -48,7 +52,8 @@ class Connection:
             raise LATE.at(self.where)
         try:
             with pymongo.timeout(left):
-                answer = self._client[database or self.database].command({command: value, **fields})
+                target = self._client[database or self.database]
+                answer = target.command({command: value, **fields}, codec_options=_ANY_DATE)
         except (PyMongoError, BSONError, OSError) as error:
             raise translate(error, self.where) from None
         if failed := answer.get("writeConcernError"):

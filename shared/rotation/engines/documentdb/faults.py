@@ -7,6 +7,7 @@ text is never shown: the server quotes commands in it, and the driver names host
 
 from __future__ import annotations
 
+import struct
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,6 +63,11 @@ _BUSY: Final = fault(StatementFailed, "Another command was in the way of this on
 _NOT_PRIMARY: Final = fault(NotPrimary, "The node does not take writes: another one became primary", _AGAIN)
 _POLICY: Final = fault(PasswordRejected, "The server refuses the new password", "Look at the password's settings.")
 _UNSUPPORTED: Final = fault(Unsupported, "The server does not know a command, or a field of it")
+_UNREADABLE: Final = fault(
+    StatementFailed,
+    "An answer of the server cannot be decoded",
+    "See whether the user's customData holds a text that is not in UTF-8.",
+)
 LOST_LOGIN: Final = fault(Unreachable, "The session is not logged in any more", _AGAIN)
 
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
@@ -148,22 +154,32 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
     errors.WaitQueueTimeoutError: LATE,
     errors.WriteConcernError: _SLOW,
     errors.WriteError: _FAILED,
-    BSONError: _FAILED,
+    BSONError: _UNREADABLE,
     OSError: _ENDED,
     Exception: _FAILED,
 }
 
 
-def translate(error: Exception, where: str) -> EngineError:
-    """Give the error that stands for the driver's."""
+_STRANGE: Final = fault(Unreachable, "What answers does not speak MongoDB's protocol", "Correct host and port.")
+ODD: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
+"""What the driver lets through at a login whose answers lack a field, or have one of another kind."""
+
+AT_LOGINS: Final[Mapping[type[Exception], Fault]] = {**CLASSES, **dict.fromkeys(ODD, _STRANGE)}
+"""By class, as long as nobody has logged in."""
+
+
+def translate(error: Exception, where: str, classes: Mapping[type[Exception], Fault] = CLASSES) -> EngineError:
+    """Give the error that stands for the driver's, by the server's code or else by one of the classes."""
     code = _code(error)
     fault = CODES.get(code) if code is not None else None
-    return (fault or by_class(CLASSES, error)).at(where, "" if code is None else str(code))
+    return (fault or by_class(classes, error)).at(where, "" if code is None else str(code))
 
 
 def refusal(error: errors.OperationFailure, where: str) -> EngineError:
-    """Give the error that stands for what the server said of a login."""
-    fault = LOGIN_CODES.get(error.code or 0)
+    """Give the error that stands for what the server said of a login; without a code it is the driver's own doubt."""
+    if error.code is None:
+        return _STRANGE.at(where)
+    fault = LOGIN_CODES.get(error.code)
     return fault.at(where, str(error.code)) if fault else translate(error, where)
 
 

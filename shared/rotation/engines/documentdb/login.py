@@ -9,6 +9,7 @@ first (a DocumentDB cluster's endpoint is its primary); a secondary names the pr
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,20 +18,24 @@ import pymongo
 from bson.errors import BSONError
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.saslprep import saslprep
 
 from rotation.engines import tls
 from rotation.engines.documentdb.faults import (
+    AT_LOGINS,
     DROPPED_HANDSHAKE,
     ENGINE,
     LATE,
     NO_PRIMARY,
+    ODD,
     refusal,
     translate,
 )
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
+from rotation.resolution import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pymongo.server_description import ServerDescription
@@ -174,14 +179,30 @@ class Login:
 
     def _log_in(self, client: Client, peer: Peer) -> None:
         try:
-            with pymongo.timeout(max(self.deadline.remaining(), 0.001)):
-                client[self.database].command("connectionStatus")
+            in_time = _done(lambda: self._ask(client), self.deadline)
         except OperationFailure as error:
             raise refusal(error, str(self.address)) from None
         except (PyMongoError, BSONError, OSError) as error:
             raise self._explained(error, peer) from None
-        except ValueError:  # the driver prepares names and passwords by RFC 4013, which forbids some characters
-            raise self._unspeakable() from None
+        except ODD as error:
+            raise (self._explained(error, peer) if self._speakable else self._unspeakable()) from None
+        if not in_time:
+            raise LATE.at(str(self.address))
+
+    def _ask(self, client: Client) -> None:
+        """Ask something, for which the driver logs in."""
+        with pymongo.timeout(max(self.deadline.remaining(), 0.001)):
+            client[self.database].command("connectionStatus")
+
+    @property
+    def _speakable(self) -> bool:
+        """Whether the driver can prepare name and password: RFC 4013 forbids some characters, and drops some."""
+        try:
+            f"{self.credential.username}{self.database}".encode()
+            saslprep(self.credential.password.reveal())
+        except (ValueError, LookupError):
+            return False
+        return True
 
     def _explained(self, error: Exception, peer: Peer) -> EngineError:
         """
@@ -191,16 +212,50 @@ class Login:
         """
         text = str(error)
         if not any(mark in text for mark in _TLS):
-            return translate(error, str(self.address))
-        fault = tls.diagnose(peer, peer.host, self.trusted, self.deadline, lambda _plain: True)
+            return translate(error, str(self.address), AT_LOGINS)
+        fault = self._diagnosed(peer)
         if fault is None and _DROPPED in text:
             return DROPPED_HANDSHAKE.at(str(self.address))
         what, remedy = (fault or tls.TlsFault.HANDSHAKE).value
         return TlsFailed(what, engine=ENGINE, where=str(self.address), remedy=remedy, retryable=fault is None)
 
+    def _diagnosed(self, peer: Peer) -> tls.TlsFault | None:
+        """Look at the TLS of each address of the host, until something is wrong."""
+        addresses = resolve(peer.host, peer.port, self.deadline)
+        looks = (
+            tls.diagnose((numeric, peer.port), peer.host, self.trusted, self.deadline, lambda _plain: True)
+            for numeric in addresses
+        )
+        return next(filter(None, looks), None)
+
     def _unspeakable(self) -> InvalidSecret:
         what = "The host, the user name or the password has a form or a character that MongoDB's protocol has not"
         return InvalidSecret(what, where=str(self.address), remedy="Correct it.")
+
+
+def _done(work: Callable[[], None], deadline: Deadline) -> bool:
+    """
+    Say whether the work was done by the deadline, and raise what it raised.
+
+    It is done in a thread that may be left behind: to log in, the driver has the system look the host up, and derives
+    a key in as many turns as the server wants, and neither has a limit. What ends later is of a client that is closed.
+    """
+    raised: list[Exception] = []
+
+    def do() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 whoever waits raises it
+            raised.append(error)
+
+    thread = threading.Thread(target=do, daemon=True)
+    thread.start()
+    thread.join(deadline.remaining())
+    if thread.is_alive():
+        return False
+    for error in raised:
+        raise error
+    return True
 
 
 def close(client: Client) -> None:

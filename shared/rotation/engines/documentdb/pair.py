@@ -136,10 +136,13 @@ def _closed(account: Account) -> tuple[Document, ...] | None:
     """
     Give the restrictions that the account had before it was closed; None where it is not closed.
 
-    A user that may change its own customData can write any into its mark. Under NOWHERE it cannot log in to do so,
-    and what it wrote before was overwritten when an admin closed the account.
+    None are remembered of an account that had neither a mark nor restrictions. A user that may change its own
+    customData can write any into its mark. Under NOWHERE it cannot log in to do so, and what it wrote before was
+    overwritten when an admin closed the account.
     """
-    return account.record.closed if account.record and account.restrictions == NOWHERE else None
+    if account.restrictions != NOWHERE:
+        return None
+    return (account.record and account.record.closed) or ()
 
 
 def _verify(connection: Connection, pair: Pair) -> None:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.mysql import grants, tokens
 from rotation.engines.mysql.connection import Account
-from rotation.engines.mysql.faults import NO_SUCH_GRANT
+from rotation.engines.mysql.faults import NO_SUCH_GRANT, UNKNOWN_GRANT
 from rotation.engines.mysql.grants import Grant, Kind
 from rotation.errors import GuardViolation, StatementFailed
 from rotation.model import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rotation.engines.mysql.connection import Connection
 
@@ -166,7 +166,15 @@ def read_grants(connection: Connection, account: Account) -> frozenset[Grant]:
         if int(error.code or 0) not in NO_SUCH_GRANT:
             raise
         return frozenset()
-    return grants.parse(rows, account)
+    return parsed(connection, rows, account)
+
+
+def parsed(connection: Connection, rows: Iterable[str], account: Account) -> frozenset[Grant]:
+    """Take apart what SHOW GRANTS answers. Raises StatementFailed for a row of a form that is not known."""
+    try:
+        return grants.parse(rows, account)
+    except (ValueError, IndexError):
+        raise UNKNOWN_GRANT.at(connection.where) from None
 
 
 def attributes_of(connection: Connection, account: Account) -> Mapping[str, Any]:

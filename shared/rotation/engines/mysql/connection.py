@@ -6,7 +6,7 @@ import contextlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from rotation.engines.mysql.faults import ENGINE, translate
+from rotation.engines.mysql.faults import EMPTY, ENGINE, translate
 from rotation.errors import AccountUnusable
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _TELLING: Final = (
     "read_only",
     "super_read_only",
     "innodb_read_only",
+    "mandatory_roles",
 )
 
 
@@ -68,8 +69,11 @@ class Connection:
             raise translate(error, self.where) from None
 
     def one(self, statement: str) -> Any:  # noqa: ANN401 a column's value
-        """Run a query that gives one row of one column."""
-        return self.run(statement)[0][0]
+        """Run a query that gives one row of one column. Raises StatementFailed where no row comes."""
+        rows = self.run(statement)
+        if not rows:
+            raise EMPTY.at(self.where)
+        return rows[0][0]
 
     def literal(self, text: str | Password) -> str:
         """Quote a text."""

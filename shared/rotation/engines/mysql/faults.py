@@ -52,6 +52,16 @@ TLS: Final = fault(
 FAILED: Final = fault(
     StatementFailed, "The server refused a statement", "The server's documentation names the cause, under this number."
 )
+EMPTY: Final = fault(
+    StatementFailed,
+    "The server answered a query without a row",
+    "Look at what answers at that address: MySQL and MariaDB give one.",
+)
+UNKNOWN_GRANT: Final = fault(
+    StatementFailed,
+    "The server tells of a grant in a form that is not known here",
+    "Look at SHOW GRANTS for the users, and for a newer version of this function.",
+)
 UNLISTED: Final = fault(
     AccountUnusable,
     "The server refused the login for a reason of its own",
@@ -173,10 +183,13 @@ STATEMENT: Final[Mapping[int, Fault]] = {
     **dict.fromkeys((1290, 1792, 1836, 3501), _READ_ONLY),
     1133: fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     1396: fault(StatementFailed, "The account came or went just now, or does not exist", _AGAIN, retryable=True),
-    1819: fault(
-        PasswordRejected,
-        "The server's policy refuses the new password",
-        "Change the rules of the secret's passwords, or the server's validate_password settings.",
+    **dict.fromkeys(
+        (1819, 4165),
+        fault(
+            PasswordRejected,
+            "The server's policy refuses the new password",
+            "Change the rules of the secret's passwords, or the server's validate_password settings.",
+        ),
     ),
     1820: _EXPIRED,
     1226: _LIMIT,

@@ -168,7 +168,8 @@ def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) 
     List the statements that make the account hold what is wanted: giving before taking, where that can be.
 
     ALL PRIVILEGES holds the other privileges of its place: where it comes they need not be taken, and where it goes
-    it goes first. The right to pass a thing on can only be taken together with the thing.
+    it goes first. The right to pass a thing on can only be taken together with the thing. A restriction goes with the
+    privilege that it restricts: taking it as well would give, for a moment, what neither account has.
     """
     missing, extra = wanted - held, held - wanted
     whole = {grant.on for grant in missing if grant.what == ALL}
@@ -177,6 +178,7 @@ def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) 
     given = missing | {grant for grant in wanted if grant.on in cleared and _is_plain(grant)}
     settled = {grant for grant in extra if _otherwise(grant) in wanted}
     settled |= {grant for grant in extra if grant.on in whole | cleared and _is_plain(grant)}
+    settled |= {grant for grant in extra if grant.kind is Kind.RESTRICTION and _restricted(grant) in extra}
     return [
         *(grant.taking(account) for grant in _ordered(first)),
         *(grant.giving(account) for grant in _ordered(given)),
@@ -187,6 +189,11 @@ def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) 
 def _otherwise(grant: Grant) -> Grant:
     """Give the same thing with the other word on passing it on."""
     return grant._replace(option=not grant.option)
+
+
+def _restricted(restriction: Grant) -> Grant:
+    """Give the privilege that it takes back for one schema."""
+    return Grant(Kind.PRIVILEGE, restriction.what, EVERYWHERE)
 
 
 def _is_plain(grant: Grant) -> bool:

@@ -25,12 +25,13 @@ SERVERS_OWN: Final = frozenset(
 POWERFUL: Final = frozenset(
     {
         *(ALL, "SUPER", "CREATE USER", "CREATE ROLE", "SYSTEM_USER", "ROLE_ADMIN"),
-        *("SET_USER_ID", "SET_ANY_DEFINER", "SET USER", "SYSTEM_VARIABLES_ADMIN"),
+        *("SET_USER_ID", "SET_ANY_DEFINER", "SET USER", "SYSTEM_VARIABLES_ADMIN", "CONNECTION ADMIN"),
     }
 )
 """
 Who holds one of these everywhere is, or can become, an admin of the server: also by a routine that is run as somebody
-else (the last is MariaDB's word for it), and by statements for everybody's logins (init_connect).
+else (SET USER is MariaDB's word for it), and by statements for everybody's logins (init_connect, which MariaDB lets
+holders of CONNECTION ADMIN set; MySQL's CONNECTION_ADMIN is another right).
 """
 
 _WRITING: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE"})

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from rotation.engines.mysql import grants
+from rotation.engines.mysql import grants, tokens
 from rotation.engines.mysql.accounts import DIGEST, MARK, MARK_KEYS, State, default_options, option_changes
 from rotation.engines.mysql.connection import quoted
 from rotation.engines.mysql.grants import Kind
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rotation.model import Pair
 
 _OF_A_DEFINER: Final = frozenset({"EXECUTE", "ALTER ROUTINE"})
-"""What the server gives to who creates a routine (manual, automatic_sp_privileges)."""
+"""What the server gives to who creates a routine or a library (manual, automatic_sp_privileges)."""
 
 
 def newborn(base: State, account: Account) -> State:
@@ -59,7 +59,7 @@ def lost_on_base(base: State, clone: State, created: frozenset[str]) -> tuple[li
     """
     extra = clone.grants - base.grants
     lost = [grant for grant in extra if grant.kind is not Kind.RESTRICTION and not _covered(base, grant)]
-    made = [grant for grant in lost if grant.on in created and grant.what in _OF_A_DEFINER]
+    made = [grant for grant in lost if grant.what in _OF_A_DEFINER and _lowered(grant.on) in created]
     narrowed = [grant.taking(base.account) for grant in base.grants - clone.grants if grant.kind is Kind.RESTRICTION]
     other = [_giving(grant, base) for grant in lost if grant not in made]
     return sorted(grant.giving(base.account) for grant in made), sorted([*narrowed, *other])
@@ -83,8 +83,14 @@ def _giving(grant: Grant, base: State) -> str:
 
 
 def routine(kind: str, schema: str, name: str) -> str:
-    """Name a routine as grants do."""
-    return f"{kind} {quoted(schema)}.{quoted(name)}"
+    """Name a routine as grants do, and as what was created is compared with them."""
+    return _lowered(f"{kind} {quoted(schema)}.{quoted(name)}")
+
+
+def _lowered(on: str) -> str:
+    """Lower a routine's name, which knows no capitals, and not its schema's (manual, "Identifier Case Sensitivity")."""
+    name = tokens.split(on)[-1]
+    return on.removesuffix(name) + name.lower()
 
 
 def mark(connection: Connection, pair: Pair, state: State, like: State | None = None, *, sealed: bool = False) -> str:

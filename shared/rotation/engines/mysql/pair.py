@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rotation.engines.mysql import levelling, links, passwords
 from rotation.engines.mysql.accounts import account_of, accounts_of, attributes_of, mark_in, read
 from rotation.engines.mysql.connection import Account
-from rotation.engines.mysql.faults import ENGINE
-from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied
+from rotation.engines.mysql.faults import ENGINE, IN_HISTORY
+from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PasswordRejected, PermissionDenied
 from rotation.model import Ownership
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 _ROUTINES: Final = """
 SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE DEFINER = {definer}
 """
+
+_LIBRARIES: Final = """
+SELECT 'LIBRARY', LIBRARY_SCHEMA, LIBRARY_NAME FROM information_schema.LIBRARIES WHERE CREATOR = {definer}
+"""
+"""MySQL has the table since 9.2 ("The INFORMATION_SCHEMA LIBRARIES Table")."""
 
 
 def mark_of(connection: Connection, username: str) -> Mark | None:
@@ -114,7 +119,7 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     _seal(connection, pair, clone)
     mark = links.prepared(pair, base)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
-    connection.run(f"ALTER USER {account} {passwords.opened(connection, base.plugin, password, mark)}{opening}")
+    _open(connection, account, f"{passwords.opened(connection, base.plugin, password, mark)}{opening}")
     return lines
 
 
@@ -186,7 +191,7 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
         what = f"The account {base.account} is locked"
         raise _mismatch(connection, what, f"ALTER USER {base.account} ACCOUNT UNLOCK, if it should log in.")
     _refuse_foreign(connection, pair, base)
-    made, lost = levelling.lost_on_base(base, clone, _routines_of(connection, clone.account))
+    made, lost = levelling.lost_on_base(base, clone, _created_by(connection, clone))
     _refuse_difference(connection, pair, lost)
     if rehearse:
         return made
@@ -195,16 +200,39 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
     _mark(connection, pair, base, clone, create=False)
     _seal(connection, pair, read(connection, base.account))
     mark = links.prepared(pair, clone)
-    connection.run(f"ALTER USER {base.account} {passwords.opened(connection, base.plugin, password, mark)}")
+    _open(connection, base.account, passwords.opened(connection, base.plugin, password, mark))
     return made
 
 
-def _routines_of(connection: Connection, definer: Account) -> frozenset[str]:
-    """Name the routines that an account defined, as grants name them."""
-    name = connection.literal(f"{definer.user}@{definer.host}")
+def _open(connection: Connection, account: Account, clauses: str) -> None:
+    """
+    Set the idle user's password, then end a second one that it has: nothing but the new one is to log in.
+
+    Where the history refuses the password, an attempt that broke off may have set it: its second one ends as well.
+    """
+    try:
+        connection.run(f"ALTER USER {account} {clauses}")
+    except PasswordRejected as error:
+        if error.code == str(IN_HISTORY):
+            _end_second(connection, account)
+        raise
+    _end_second(connection, account)
+
+
+def _end_second(connection: Connection, account: Account) -> None:
+    if not connection.is_mariadb and connection.keeps_two_passwords:
+        connection.run(f"ALTER USER {account} DISCARD OLD PASSWORD")
+
+
+def _created_by(connection: Connection, creator: State) -> frozenset[str]:
+    """Name the routines and libraries that an account created, as levelling compares them."""
+    name = connection.literal(f"{creator.account.user}@{creator.account.host}")
+    # who holds a right on a library is on a server that has the table of libraries
+    libraries = any(grant.on.startswith("LIBRARY ") for grant in creator.grants)
     return frozenset(
         levelling.routine(str(kind), str(schema), str(routine))
-        for kind, schema, routine in connection.run(_ROUTINES.format(definer=name))
+        for query in ([_ROUTINES, _LIBRARIES] if libraries else [_ROUTINES])
+        for kind, schema, routine in connection.run(query.format(definer=name))
     )
 
 

@@ -20,7 +20,7 @@ from rotation.engines.mysql.accounts import (
 )
 from rotation.engines.mysql.faults import ENGINE, IN_HISTORY, NOT_FIRST
 from rotation.engines.mysql.rights import held_by_login, holds
-from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
+from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,9 +99,15 @@ def disable_password(connection: Connection, username: str, mark: str = "") -> N
 
 
 def closed(connection: Connection, plugin: str, mark: str = "") -> str:
-    """Give the clause of a password that nobody has."""
+    """Give the clause of a password that nobody has. Raises GuardViolation where the plugin keeps no password."""
     if connection.is_mariadb:
         return _on_mariadb(connection, NO_PASSWORD, mark)
+    if plugin not in UNUSABLE:
+        raise GuardViolation(
+            f"The user logs in by {plugin}, and has no password of the server's that could be ended",
+            where=connection.where,
+            remedy="Nothing was changed. ALTER USER … ACCOUNT LOCK keeps it out.",
+        )
     return f"IDENTIFIED WITH {plugin} AS {connection.literal(UNUSABLE[plugin])}"
 
 

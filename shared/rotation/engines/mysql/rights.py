@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql import grants, tokens
-from rotation.engines.mysql.accounts import read_grants
+from rotation.engines.mysql.accounts import parsed, read_grants
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.grants import ALL, EVERYWHERE, Grant, Kind
 
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
 
     from rotation.engines.mysql.connection import Connection
 
+_PART: Final = r"""((?:`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|"[^"]*"|[^,@])*)"""
+_MANDATORY: Final = re.compile(rf"{_PART}(?:@{_PART})?(?:,|$)", re.DOTALL)
+"""A role in the variable: its name and its host part, each quoted or not."""
+
 
 def held_by_login(connection: Connection) -> frozenset[Grant]:
     """Read what the login may do now, by itself and by the roles in effect (manual, "SHOW GRANTS Statement")."""
     rows = [str(row[0]) for row in connection.run("SHOW GRANTS")]
-    return grants.parse((row for row in rows if not row.startswith("GRANT PROXY")), connection.account)
+    return parsed(connection, (row for row in rows if not row.startswith("GRANT PROXY")), connection.account)
 
 
 def holds(held: frozenset[Grant], what: str, on: str = EVERYWHERE) -> bool:
@@ -37,8 +42,11 @@ def is_restricted(held: frozenset[Grant], what: str, on: str) -> bool:
 
 
 def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[str, Grant]]:
-    """Give what an account holds, directly or through roles, each with the holder's name."""
-    waiting, seen = [account], {account}
+    """Give what an account holds, directly or through roles, mandatory ones too, each with the holder's name."""
+    waiting = [account]
+    if account != connection.account:  # what SHOW GRANTS tells of a login holds them already
+        waiting += _mandatory(connection)
+    seen = set(waiting)
     while waiting:
         holder = waiting.pop()
         own = holder == connection.account  # whoever is no admin may read its own grants only, roles in effect included
@@ -47,6 +55,18 @@ def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[
             if not own and grant.kind is Kind.ROLE and (role := _role(grant.what)) not in seen:
                 seen.add(role)
                 waiting.append(role)
+
+
+def _mandatory(connection: Connection) -> Iterator[Account]:
+    """List the roles that MySQL gives to everybody; without a host part % is meant (manual, mandatory_roles)."""
+    for user, host in _MANDATORY.findall(connection.variables.get("mandatory_roles", "")):
+        if name := _plain(user):
+            yield Account(name, _plain(host) or "%")
+
+
+def _plain(part: str) -> str:
+    text = part.strip()
+    return tokens.unquoted(text) if text[:1] in {"`", "'", '"'} else text
 
 
 def _role(name: str) -> Account:

@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import sql
 
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
-from rotation.engines.postgresql.faults import LATE, UNREADABLE, translate
+from rotation.engines.postgresql.faults import LATE, NO_ROW, UNREADABLE, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,8 +99,11 @@ class Connection:
             return cursor.fetchall() if cursor.description else []
 
     def one(self, statement: str | sql.Composable, values: object = None) -> Any:  # noqa: ANN401 a column's value
-        """Run a query that gives one row of one column."""
-        return self.run(statement, values)[0][0]
+        """Run a query that gives one row of one column. Raises StatementFailed where there is none."""
+        rows = self.run(statement, values)
+        if not rows:
+            raise NO_ROW.at(self.where)
+        return rows[0][0]
 
     @contextlib.contextmanager
     def transaction(self, *, keep: bool) -> Iterator[None]:

@@ -34,6 +34,9 @@ _SLOW: Final = fault(StatementFailed, "The server did not finish a statement in 
 
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
 
+NO_ROW: Final = fault(
+    StatementFailed, "The server answered a query without a row", "See whether the account is there (still)."
+)
 UNREADABLE: Final = fault(
     StatementFailed,
     "A role's name, comment or setting is not in the encoding of the secret's database",

@@ -8,7 +8,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.redshift.driver import Connection as DriversConnection
-from rotation.engines.redshift.faults import CLEAR_TEXT, DRIVERS, refusal, translate
+from rotation.engines.redshift.faults import CLEAR_TEXT, DRIVERS, NO_ROW, refusal, translate
 from rotation.errors import InvalidSecret
 
 if TYPE_CHECKING:
@@ -107,8 +107,11 @@ class Connection:
             raise translate(error, self.where) from None
 
     def one(self, statement: str, *values: object) -> Any:  # noqa: ANN401 a column's value
-        """Run a query that gives one row of one column."""
-        return self.run(statement, *values)[0][0]
+        """Run a query that gives one row of one column. Raises StatementFailed where there is none."""
+        rows = self.run(statement, *values)
+        if not rows:
+            raise NO_ROW.at(self.where)
+        return rows[0][0]
 
     @contextlib.contextmanager
     def transaction(self, *, keep: bool) -> Iterator[None]:

@@ -42,6 +42,9 @@ _STRANGE: Final = fault(Unreachable, "What answers does not speak Redshift's pro
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
 UNRESOLVED: Final = fault(Unreachable, "The host's name has no address", "Correct the host, or look at the DNS.")
 REFUSED: Final = fault(Unreachable, "Nothing accepts connections there", "Look at the endpoint and security groups.")
+NO_ROW: Final = fault(
+    StatementFailed, "The server answered a query without a row", "See whether the account is there (still)."
+)
 CLEAR_TEXT: Final = fault(
     Unreachable, "The server asks for the password in clear text, without TLS", 'Take "ssl": false out of the secret.'
 )
@@ -79,10 +82,13 @@ CLASSES: Final[Mapping[type[BaseException], Fault]] = {
     TimeoutError: LATE,
     OSError: _ENDED,
     struct.error: _STRANGE,
+    ArithmeticError: _STRANGE,
+    AttributeError: _STRANGE,
     LookupError: _STRANGE,
+    TypeError: _STRANGE,
     ValueError: _STRANGE,
 }
-"""By class. The last five are what the driver lets through: the socket's own, and answers that it cannot read."""
+"""By class. The last eight are what the driver lets through: the socket's own, and answers that it cannot read."""
 
 DRIVERS: Final = tuple(CLASSES)
 """What to catch around every use of the driver."""

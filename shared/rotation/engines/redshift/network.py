@@ -148,6 +148,7 @@ def _connected(numeric: str, address: Address, trusted: Path, deadline: Deadline
 
 
 def _encrypted(plain: socket.socket, address: Address, trusted: Path, deadline: Deadline) -> socket.socket:
+    plain.settimeout(_left(deadline))
     if not _ask_for_tls(plain):
         raise _tls_failed(tls.TlsFault.NOT_OFFERED, address)
     plain.settimeout(_left(deadline))

@@ -52,6 +52,7 @@ def test_a_number_while_logging_in(number: int, kind: type[EngineError]) -> None
     [
         (1045, PermissionDenied),
         (1819, PasswordRejected),
+        (4165, PasswordRejected),
         (3638, PasswordRejected),
         (2013, Unreachable),
         (1064, StatementFailed),

@@ -132,3 +132,11 @@ def test_restrictions_come_last_and_default_roles_elsewhere() -> None:
         "REVOKE INSERT ON `d1`.* FROM `app`@`%`",
     ]
     assert changes(frozenset(), frozenset({restriction}), APP) == ["GRANT INSERT ON `d1`.* TO `app`@`%`"]
+
+
+def test_a_restriction_goes_with_what_it_restricts() -> None:
+    """Taking the restriction as well would give for a moment what the account never had."""
+    held = frozenset({privilege("SELECT", EVERYWHERE), Grant(Kind.RESTRICTION, "SELECT", D1)})
+    assert changes(frozenset(), held, APP) == ["REVOKE SELECT ON *.* FROM `app`@`%`"]
+    kept = frozenset({privilege("SELECT", EVERYWHERE)})
+    assert changes(kept, held, APP) == ["GRANT SELECT ON `d1`.* TO `app`@`%`"]

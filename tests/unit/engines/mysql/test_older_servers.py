@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
-from rotation.engines.mysql import levelling, passwords
+from rotation.engines.mysql import levelling, passwords, rights
 from rotation.engines.mysql.accounts import State, attributes_of, default_options, read_grants
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.faults import FAILED, NO_SUCH_THREAD, STATEMENT
@@ -149,6 +150,18 @@ def test_an_account_of_which_nothing_is_known_holds_nothing() -> None:
         read_grants(connection, APP)
     _, connection = play(fails=1141)
     assert read_grants(connection, APP) == frozenset()
+
+
+@pytest.mark.parametrize("row", ["GRANT hunter2 SOMEHOW", "REVOKE hunter2", "SET hunter2", ""])
+def test_a_grant_of_a_form_that_is_not_known(row: str) -> None:
+    """A server that has learned something new is told as that, without its words."""
+    played, connection = play()
+    played.answers = {"SHOW GRANTS": [(row,)]}
+    for asked in (partial(read_grants, connection, APP), partial(rights.held_by_login, connection)):
+        with pytest.raises(StatementFailed, match="form that is not known") as caught:
+            asked()
+        assert caught.value.__cause__ is None
+        assert "hunter2" not in f"{caught.value} {caught.value!r}"
 
 
 def test_what_would_be_lost_is_named() -> None:
