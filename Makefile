@@ -126,8 +126,8 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 	$(foreach round,$(MATRIX),play $(round) $(sort $(foreach kind,$(KINDS),$(if $(findstring $(kind)=,$(round)),$(OF_$(kind)))));) \
 	[ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
-# The parts of `make crash`, two at a time: one needs the processor, the others wait for their servers.
-CRASH_PARTS := memory aurora wire walks engines
+# The parts of `make crash`, three at a time: one needs a processor, the others wait for their servers. Longest first.
+CRASH_PARTS := aurora wire memory walks engines
 CRASH_memory := tests/crash/test_memory.py tests/crash/test_walks.py tests/unit/test_bad_input.py tests/unit/test_answers.py
 CRASH_aurora := $(wildcard tests/crash/test_aurora*.py)
 CRASH_wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
@@ -139,7 +139,7 @@ PLAYED := .cache/crash
 crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes over an hour, prints a table
 	@rm -rf $(PLAYED); mkdir -p $(PLAYED)
 	@echo "==> every rotation, cut at every effect: $(CRASH_PARTS), each shown when it ends; until then see $(PLAYED)/*.log"
-	@status=0; $(MAKE) --no-print-directory --keep-going -j2 $(CRASH_PARTS:%=crash-%) || status=$$?; \
+	@status=0; $(MAKE) --no-print-directory --keep-going -j3 $(CRASH_PARTS:%=crash-%) || status=$$?; \
 	echo "==> all that was played"; $(RUN) tests.support.tally $(PLAYED); exit $$status
 
 # A part of which OPTIONS selects nothing (5) is no failure.
