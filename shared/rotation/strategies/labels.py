@@ -46,6 +46,8 @@ def promote_proven(delivery: Delivery, replacing: str) -> None:
     except (StoreUnavailable, StoreDenied):
         raise
     except StoreError:
+        if delivery.store.describe().state_of(delivery.token) is not VersionState.PENDING:
+            raise
         moved = delivery.parse(delivery.store.read(Stage.CURRENT))
         if moved.version == replacing or _changed(delivery.pending, moved, {"username"}):
             raise

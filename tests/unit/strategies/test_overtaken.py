@@ -173,6 +173,20 @@ class TestALateMove:
         assert isinstance(finish(stage, fresh, FINISH), StoreError)
         assert "a person's" in stage.store.value_at(Stage.CURRENT)
 
+    @pytest.mark.parametrize("kind", NEVER_OUT)
+    def test_is_not_healed_by_what_was_abandoned_itself(self, kind: str) -> None:
+        """Whoever took AWSPENDING off does not want that version to become AWSCURRENT."""
+        stage, token = staged(kind, CREATE, SET, TEST)
+        document = json.loads(stage.store.value_at(Stage.CURRENT))
+
+        def abandon() -> None:
+            stage.store.abandon()
+            stage.store.begin(json.dumps({**document, "password": "mistyped"}))
+
+        stage.store.effect = when("promote", "before", abandon)
+        assert isinstance(finish(stage, token, FINISH), StoreError)
+        assert "mistyped" in stage.store.value_at(Stage.CURRENT)
+
     def _moved_late(self, kind: str) -> tuple[MemoryStage, str]:
         stage, token = staged(kind, CREATE, SET, TEST)
         fresh: list[str] = []
