@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from rotation.errors import GuardViolation, RotationRefused, StoreError, VersionNotFound
+from rotation.errors import (
+    GuardViolation,
+    RotationRefused,
+    StoreDenied,
+    StoreError,
+    StoreUnavailable,
+    VersionNotFound,
+)
 from rotation.model import Stage, Step
 from rotation.recovery import Recovery
 from rotation.strategies.single_user import UNSEEN
-from tests.support.interruptions import when
+from tests.support.interruptions import fail, when
 from tests.support.memory_engine import MemorySession
 from tests.support.stage import MemoryStage
 
@@ -194,6 +201,18 @@ class TestALateMove:
         assert finish(stage, token, FINISH) is None
         assert stage.store.holder(Stage.CURRENT) == token
         return stage, fresh[0]
+
+
+@pytest.mark.parametrize("error", [StoreDenied("denied"), StoreUnavailable("no answer")])
+@pytest.mark.parametrize("kind", NEVER_OUT)
+def test_a_move_that_is_denied_or_unanswered_tells_nothing_of_awscurrent(kind: str, error: StoreError) -> None:
+    """Nobody is asked what it is, and the retry completes."""
+    stage, token = staged(kind, CREATE, SET, TEST)
+    stage.store.effect = fail("promote", "before", error)
+    calls = len(stage.store.calls)
+    assert finish(stage, token, FINISH) is error
+    assert stage.store.calls[calls:] == ["read", "promote", "describe"]
+    assert stage.play(token) is None
 
 
 class TestAStaleRead:
