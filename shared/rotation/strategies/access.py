@@ -229,7 +229,7 @@ def _remember(delivery: Delivery, candidate: Secret, refusal: AuthenticationFail
     """
     Label the last version that was refused where it is an old one, so that a retry begins with those after it.
 
-    The pending version is labelled first: a label of another search says nothing of what is right now.
+    The pending version is labelled, too: the label of another version's search says nothing of what is right now.
     """
     if candidate.stages.isdisjoint(Stage) and isinstance(refusal, AuthenticationFailed):
         with suppress(StoreError):  # the next retry then tries the same versions again
