@@ -8,15 +8,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation import secret_format
-from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential, StoreError
-from rotation.model import CLONE_SUFFIX, LAST_REFUSED, SEARCHING, Stage
+from rotation.errors import (
+    AccountUnusable,
+    AuthenticationFailed,
+    GuardViolation,
+    NotOurs,
+    NoWorkingCredential,
+    StoreError,
+)
+from rotation.model import CLONE_SUFFIX, LAST_REFUSED, SEARCHING, Ownership, Stage
 from rotation.recovery import Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rotation.delivery import Delivery
-    from rotation.model import Address, Deadline, Secret
+    from rotation.model import Address, Deadline, Pair, Secret
     from rotation.ports import Session
 
 MOST_REFUSALS: Final = 4
@@ -204,6 +211,24 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
                 remedy=f"Correct the admin secret {admin.arn}; it holds a password that the server does not accept.",
             ) from None
     return _enter(delivery, fresh.address, fresh)
+
+
+def not_ours(pair: Pair, ownership: Ownership) -> NotOurs:
+    """Make the error that says why an account may not be changed, and what proves whose it is."""
+    if ownership is Ownership.FOREIGN:
+        return NotOurs(
+            f"The account {pair.idle} is marked as another secret's",
+            where=pair.secret_arn,
+            remedy="Correct the user in the secret. If that secret is gone, or is this one before its Region was "
+            "promoted: take the mark off the account (README, Whose the clone is), and set ADOPT_UNMARKED_CLONES to "
+            "true for one rotation.",
+        )
+    return NotOurs(
+        f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",
+        where=pair.secret_arn,
+        remedy="Rename or drop it if nobody uses it. If it is this secret's (made by another rotation function), "
+        "set ADOPT_UNMARKED_CLONES to true for one rotation.",
+    )
 
 
 def _enter(delivery: Delivery, address: Address, secret: Secret) -> Session:

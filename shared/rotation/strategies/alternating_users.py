@@ -9,9 +9,9 @@ from rotation.errors import (
     GuardViolation,
     InvalidSecret,
     InvalidSettings,
-    NotOurs,
     NoWorkingCredential,
     PasswordRejected,
+    RotationRefused,
     VersionNotFound,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
@@ -26,7 +26,7 @@ from rotation.strategies.labels import (
     require_unmoved,
     still_pending,
 )
-from rotation.strategies.single_user import SingleUser, lock_name
+from rotation.strategies.single_user import UNSEEN, SingleUser, lock_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -133,7 +133,7 @@ class AlternatingUsers:
             session.lock(lock_name(pair.base))
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:
-                raise _not_ours(pair, ownership)
+                raise access.not_ours(pair, ownership)
             require_unmoved(delivery)
             if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
                 return 0  # that password is refused already, whoever's the account is
@@ -158,14 +158,33 @@ class AlternatingUsers:
             if not access.accepts(delivery, delivery.pending, admin):  # a policy may refuse what is set already
                 give_up(delivery, error)
             return
+        self._require_unovertaken(delivery, session, pair)
         for change in changes:
             delivery.observer.note(f"Levelled {pair.idle}: {change}")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
 
     @staticmethod
+    def _require_unovertaken(delivery: Delivery, session: Session, pair: Pair) -> None:
+        """
+        See that no other rotation came in between, which a server without locks does not keep out.
+
+        One that did may have put the user into use whose password was just set: it gets AWSCURRENT's back.
+        """
+        if delivery.deadline.elapsed() < UNSEEN:
+            return
+        try:
+            still_pending(delivery)
+        except RotationRefused:
+            current = delivery.parse(delivery.store.read(Stage.CURRENT))
+            if current.account == delivery.pending.account:
+                session.level(replace(pair, version=current.version), current.credential.password)
+                delivery.observer.warn("Another rotation came in between; its password was set again")
+            raise
+
+    @staticmethod
     def _require_marked(session: Session, pair: Pair) -> None:
         if (ownership := session.ownership(pair)) is not Ownership.OURS:
-            raise _not_ours(pair, ownership)
+            raise access.not_ours(pair, ownership)
 
     @staticmethod
     def _overtaken(delivery: Delivery, session: Session, pair: Pair) -> bool:
@@ -190,7 +209,7 @@ class AlternatingUsers:
         ):
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
-        raise _not_ours(pair, ownership)
+        raise access.not_ours(pair, ownership)
 
 
 def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
@@ -267,20 +286,3 @@ def _holds_its_password(delivery: Delivery, pair: Pair, admin: Secret) -> bool:
     if previous is None or previous.username != pair.idle:
         return False
     return access.accepts(delivery, previous, admin)
-
-
-def _not_ours(pair: Pair, ownership: Ownership) -> NotOurs:
-    if ownership is Ownership.FOREIGN:
-        return NotOurs(
-            f"The account {pair.idle} is marked as another secret's",
-            where=pair.secret_arn,
-            remedy="Correct the user in the secret. If that secret is gone, or is this one before its Region was "
-            "promoted: take the mark off the account (README, Whose the clone is), and set ADOPT_UNMARKED_CLONES to "
-            "true for one rotation.",
-        )
-    return NotOurs(
-        f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",
-        where=pair.secret_arn,
-        remedy="Rename or drop it if nobody uses it. If it is this secret's (made by another rotation function), "
-        "set ADOPT_UNMARKED_CLONES to true for one rotation.",
-    )

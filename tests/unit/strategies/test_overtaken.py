@@ -99,6 +99,50 @@ def test_a_single_users_step_that_is_late_looks_again(kind: str) -> None:
     assert stage.server.accounts["app"].password == stage.credential().password.reveal()
 
 
+@pytest.mark.parametrize("earlier", [0, 1], ids=["promotes the base", "promotes the clone"])
+def test_a_server_without_locks_gets_the_password_in_use_back(monkeypatch: pytest.MonkeyPatch, earlier: int) -> None:
+    """Another rotation came between the look and the change: what it has made current is set again."""
+    monkeypatch.setattr(MemorySession, "lock", lambda *_: False)
+    stage, token = staged("alternating-users")
+    for _ in range(earlier):
+        assert stage.play(token) is None
+        token = stage.store.rotate()
+    assert stage.play(token, [CREATE]) is None
+    stage.server.effect = when("level", "before", lambda: _overtake(stage))
+    assert isinstance(finish(stage, token, SET), RotationRefused)
+    assert stage.current_logs_in()
+    assert "came in between" in stage.notes.warned[-1]
+    stage.rotate()
+
+
+def test_a_server_without_locks_whose_user_in_use_is_another_one_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rotation was abandoned, and no other one has come: the idle user may have any password."""
+    monkeypatch.setattr(MemorySession, "lock", lambda *_: False)
+    stage, token = staged("alternating-users", CREATE)
+
+    def abandon() -> None:
+        stage.store.abandon()
+        stage.late += 2 * UNSEEN
+
+    stage.server.effect = when("level", "before", abandon)
+    assert isinstance(finish(stage, token, SET), RotationRefused)
+    assert stage.notes.warned == []
+    assert stage.current_logs_in()
+
+
+def test_a_step_that_takes_long_and_is_not_overtaken_goes_on() -> None:
+    """It looks at the labels once more, and that is all."""
+    stage, token = staged("alternating-users", CREATE)
+    stage.server.effect = when("level", "before", lambda: setattr(stage, "late", stage.late + 2 * UNSEEN))
+    assert finish(stage, token, SET) is None
+    assert stage.play(token) is None
+
+
+def _overtake(stage: MemoryStage) -> None:
+    begin_anew(stage)
+    stage.late += 2 * UNSEEN
+
+
 def test_a_server_without_marks_is_asked_for_nothing_when_the_step_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """MySQL before 8.0.21 keeps no mark that could tell of another rotation; the labels do."""
     monkeypatch.setattr(MemorySession, "mark_of", lambda *_: None)
