@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rotation.model import Password, Provenance, Secret
     from rotation.ports import RetainingSession, Session
 
-UNSEEN: Final = 2.0
+UNSEEN: Final = 5.0
 """
 Seconds after which a step looks at the labels again, under the lock.
 
