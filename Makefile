@@ -127,7 +127,7 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 	[ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
 # The parts of `make crash`, three at a time: one needs a processor, the others wait for their servers. Longest first.
-CRASH_PARTS := aurora wire memory walks engines
+CRASH_PARTS := wire engines walks memory aurora
 CRASH_memory := tests/crash/test_memory.py tests/crash/test_walks.py tests/unit/test_bad_input.py tests/unit/test_answers.py
 CRASH_aurora := $(wildcard tests/crash/test_aurora*.py)
 CRASH_wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py

@@ -23,6 +23,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Begin to count."""
     config.stash[TALLY] = Tally()
+    if config.getoption("--tally", None):
+        config.pluginmanager.register(AtOnce(config))
+
+
+class AtOnce:
+    """Shows a failure where it happens: pytest shows them at the end, which is an hour away in `make crash`."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Know what writes."""
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write down what failed, and how."""
+        writer: TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and writer:
+            writer.write_line("")
+            writer.section(report.nodeid)
+            writer.write_line(report.longreprtext)
+            writer.flush()
 
 
 @pytest.fixture
