@@ -10,7 +10,7 @@ from rotation.model import Credential, Stage
 from rotation.passwords import policy_for
 from rotation.strategies import strategy_for
 from rotation.strategies.access import require_own_name
-from rotation.strategies.labels import require_no_rotation
+from rotation.strategies.labels import require_no_rotation, require_not_overtaken
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
@@ -37,6 +37,8 @@ def create(delivery: Delivery) -> None:
     username, provenance = strategy.propose(delivery, current)
     value = secret_format.render(current, Credential(username, _new_password(delivery, current)), provenance)
     stored = delivery.store.stage_pending(delivery.token, value)
+    if stored:
+        require_not_overtaken(delivery)
     delivery.observer.note(
         "Stored the new credential as AWSPENDING" if stored else "Kept the credential that AWSPENDING holds already",
         strategy=strategy.name,

@@ -17,6 +17,7 @@ from rotation.errors import (
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
 from rotation.strategies import access, repair
 from rotation.strategies.labels import (
+    UNSEEN,
     changed_meanwhile,
     give_up,
     made_from,
@@ -26,7 +27,7 @@ from rotation.strategies.labels import (
     require_unmoved,
     still_pending,
 )
-from rotation.strategies.single_user import UNSEEN, SingleUser, lock_name
+from rotation.strategies.single_user import SingleUser, lock_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

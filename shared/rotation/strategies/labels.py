@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _RECORD: Final = frozenset({"base", "from", "to"})
 """What createSecret itself writes into ``rotation``."""
 
+UNSEEN: Final = 5.0
+"""
+Seconds after which a step looks at the labels again, under the lock.
+
+That long ago it read AWSCURRENT, and meanwhile somebody may have abandoned it, and another rotation have come and
+gone: each is a person's command, and four invocations.
+"""
+
 
 def promote(delivery: Delivery, replacing: str) -> None:
     """
@@ -154,6 +162,28 @@ def still_pending(delivery: Delivery) -> bool:
             retryable=True,
         )
     return state is VersionState.PENDING
+
+
+def require_not_overtaken(delivery: Delivery) -> None:
+    """
+    Look at AWSCURRENT again after the pending value was stored, where that took long.
+
+    Raises RotationRefused where it is another version by now, once AWSPENDING is off our own. The step may have put
+    it back there after somebody abandoned the rotation and the next one came whole: the service knows nothing of this
+    one then, and would begin no other.
+    """
+    if delivery.deadline.elapsed() < UNSEEN:
+        return
+    versions = delivery.store.describe()
+    if versions.state_of(delivery.token) is VersionState.PENDING and (
+        versions.holding(Stage.CURRENT) != delivery.current.version
+    ):
+        delivery.store.unstage(delivery.token)
+        raise RotationRefused(
+            "Another version became AWSCURRENT while createSecret was at work",
+            where=f"version {delivery.token}",
+            remedy="AWSPENDING was taken off this version, which nothing used. Start a new rotation with RotateSecret.",
+        )
 
 
 def require_rotation(versions: Versions) -> None:

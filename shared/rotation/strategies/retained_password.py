@@ -11,6 +11,7 @@ from rotation.errors import PasswordRejected
 from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
 from rotation.strategies import access, repair
 from rotation.strategies.labels import (
+    UNSEEN,
     changed_meanwhile,
     give_up,
     made_from,
@@ -20,7 +21,7 @@ from rotation.strategies.labels import (
     require_unmoved,
     still_pending,
 )
-from rotation.strategies.single_user import UNSEEN, SingleUser, lock_name
+from rotation.strategies.single_user import SingleUser, lock_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

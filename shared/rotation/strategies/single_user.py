@@ -11,7 +11,7 @@ from rotation.errors import GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
 from rotation.strategies import access, repair
 from rotation.strategies.cutover import cut_over
-from rotation.strategies.labels import changed_meanwhile, give_up, promote, still_pending
+from rotation.strategies.labels import UNSEEN, changed_meanwhile, give_up, promote, still_pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,14 +19,6 @@ if TYPE_CHECKING:
     from rotation.delivery import Delivery
     from rotation.model import Password, Provenance, Secret
     from rotation.ports import RetainingSession, Session
-
-UNSEEN: Final = 5.0
-"""
-Seconds after which a step looks at the labels again, under the lock.
-
-That long ago it read AWSCURRENT, and meanwhile somebody may have abandoned it, and another rotation have come and
-gone: each is a person's command, and four invocations.
-"""
 
 
 class SingleUser:

@@ -19,7 +19,7 @@ from rotation.errors import (
 )
 from rotation.model import Stage, Step
 from rotation.recovery import Recovery
-from rotation.strategies.single_user import UNSEEN
+from rotation.strategies.labels import UNSEEN
 from tests.support.interruptions import fail, when
 from tests.support.memory_engine import MemorySession
 from tests.support.stage import MemoryStage
@@ -80,6 +80,33 @@ def test_a_twin_that_gets_there_first_leaves_nothing_to_do(kind: str, step: Step
     assert stage.store.holder(Stage.PREVIOUS) == before
     assert stage.notes.recoveries == []
     assert stage.current_logs_in()
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_value_that_is_stored_late_leaves_the_next_rotation_free(kind: str, phase: str) -> None:
+    """The service knows nothing of an abandoned token that has AWSPENDING again, and begins no other rotation."""
+    stage, token = staged(kind)
+    fresh = []
+
+    def overtake() -> None:
+        fresh.append(begin_anew(stage))
+        stage.late += 2 * UNSEEN
+
+    stage.store.effect = when("stage_pending", phase, overtake)
+    assert isinstance(finish(stage, token, CREATE), RotationRefused) == (phase == "before")
+    assert stage.store.holder(Stage.CURRENT) == fresh[0]
+    assert stage.store.holder(Stage.PENDING) in {None, fresh[0]}
+    assert stage.current_logs_in()
+    stage.rotate()
+
+
+def test_a_value_that_is_stored_late_and_is_not_overtaken_stays() -> None:
+    """A slow service is no reason to give a rotation up."""
+    stage, token = staged("single-user")
+    stage.store.effect = when("stage_pending", "before", lambda: setattr(stage, "late", stage.late + 2 * UNSEEN))
+    assert finish(stage, token, CREATE) is None
+    assert stage.play(token) is None
 
 
 @pytest.mark.parametrize("kind", ["single-user", "single-user by admin"])
