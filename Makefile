@@ -34,10 +34,12 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
 
 SOURCES := shared functions tests
-COVERED := $(wildcard tests/unit tests/contract)
 # What only containers can show is not asked of plain processes.
 NEEDING_DOCKER := $(if $(filter containers,$(DATABASES)),,tests/containers)
-OTHERS := $(filter-out $(COVERED) $(NEEDING_DOCKER),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
+# The longest first, as they run side by side; COVERED are the tests of the library, which cover every branch of it.
+LONGEST := tests/e2e tests/crash
+COVERED := tests/unit tests/contract
+SUITES := $(LONGEST) $(filter-out $(LONGEST) $(NEEDING_DOCKER),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
 
 # The Python that has pip: in an activated environment made below, which has none, it is the one behind it.
 HOST = $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
@@ -88,19 +90,20 @@ debug-session: environment .tools-sam ## The README's session with `sam local` a
 
 .PHONY: test
 test: environment .tools-ministack lint types validate build ## Everything: linters, types, template, build, all tests, coverage
-	@rm -f .cache/aws-calls
-	@echo "==> tests of the library, which cover every branch of it"
-	@$(RUN) pytest -q --cov --cov-report=term --cov-fail-under=100 $(COVERED)
-	@echo "==> tests of everything else: $(OTHERS), side by side; each shows its results when it ends"
-	@$(MAKE) --no-print-directory -j2 --output-sync=target $(OTHERS)
+	@rm -f .cache/aws-calls .coverage .coverage.*
+	@echo "==> tests: $(SUITES), two at a time; each shows its results when it ends"
+	@$(MAKE) --no-print-directory -j2 --output-sync=target $(SUITES)
+	@echo "==> branches of the library that its tests cover"
+	@$(RUN) coverage combine -q
+	@$(RUN) coverage report --fail-under=100
 	@echo "==> AWS calls that the library made in all tests, and what the roles grant"
 	@$(RUN) tests.support.calls
 
 # They wait for servers most of the time.
-.PHONY: $(OTHERS)
-$(OTHERS):
+.PHONY: $(SUITES)
+$(SUITES):
 	@echo "==> $@"
-	@$(RUN) pytest -q $@
+	@COVERAGE_FILE=.coverage.$(notdir $@) $(RUN) pytest -q $(if $(filter $@,$(COVERED)),--cov --cov-report=) $@
 
 .PHONY: containers
 containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
