@@ -85,8 +85,17 @@ def test_an_event(event: object) -> None:
         assert "CANARY" not in repr(parsed)
 
 
+def misunderstood(event: dict[str, str]) -> bool:
+    """Say whether the event is none: a name of a step is among the texts that Hypothesis takes from the sources."""
+    try:
+        Event.parse(event)
+    except InvalidEvent:
+        return True
+    return False
+
+
 @many
-@given(event=st.dictionaries(st.sampled_from(["Step", "SecretId", "ClientRequestToken"]), texts))
+@given(event=st.dictionaries(st.sampled_from(["Step", "SecretId", "ClientRequestToken"]), texts).filter(misunderstood))
 def test_an_event_in_the_log(event: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """The handler writes whole lines of JSON, and nothing that came in."""
     handler = Handler(lambda _: MemoryEngine(MemoryServer()), {})
