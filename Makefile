@@ -139,7 +139,7 @@ CRASH_engines := $(filter-out $(CRASH_memory) $(CRASH_aurora) $(CRASH_wire) $(CR
 PLAYED := .cache/crash
 
 .PHONY: crash
-crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes about two hours, prints a table
+crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes an hour and a half on two processors, prints a table
 	@rm -rf $(PLAYED); mkdir -p $(PLAYED)
 	@echo "==> every rotation, cut at every effect: $(CRASH_PARTS), each shown when it ends; until then see $(PLAYED)/*.log"
 	@status=0; $(MAKE) --no-print-directory --keep-going -j3 $(CRASH_PARTS:%=crash-%) || status=$$?; \
