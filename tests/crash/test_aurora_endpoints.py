@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.lab.theatre import Application, Theatre
-    from tests.support.secretsmanager.rotation import RotationResult
+    from tests.support.secretsmanager.rotation import RotationResult, StepResult
     from tests.support.tls import Authority
 
 OF_READER, OF_INSTANCE, OF_WRITER, OF_PROXY = (
@@ -92,13 +92,23 @@ def forget(theatre: Theatre) -> None:
 
 
 def rotate(application: Application, *, cold: bool = False) -> tuple[RotationResult, int, int, int]:
-    """Rotate in a warm function, or one that is new in each step; gives what was asked, and logins with a password."""
+    """
+    Rotate in a warm function, or one that is new in each step; gives what was asked, and logins with a password.
+
+    Between two steps what the first one wrote is replicated: on a busy machine a reader may take longer than a step.
+    """
     theatre = application.theatre
     scene, user = scene_of(theatre), application.secret()["username"].removesuffix("_clone")
     scene.cluster.catch_up()
     forget(theatre)
     asked, marks = len(scene.asked), [server.mark() for server in scene.cluster.servers]
-    result = application.rotate(lambda _: forget(theatre) if cold else None)
+
+    def between(_: StepResult) -> None:
+        scene.cluster.catch_up()
+        if cold:
+            forget(theatre)
+
+    result = application.rotate(between)
     logs = [server.logins(mark) for server, mark in zip(scene.cluster.servers, marks, strict=True)]
     ours = [log.of(user, f"{user}_clone", ADMIN) for log in logs]
     accepted, refused = (sum(len(getattr(log, kind)) for log in ours) for kind in ("accepted", "refused"))
