@@ -21,7 +21,7 @@ _RECORD: Final = frozenset({"base", "from", "to"})
 
 UNSEEN: Final = 5.0
 """
-Seconds after which a step looks at the labels again, under the lock.
+Seconds after which a step looks at the labels again, under the lock where it holds one.
 
 That long ago it read AWSCURRENT, and meanwhile somebody may have abandoned it, and another rotation have come and
 gone: each is a person's command, and four invocations.
