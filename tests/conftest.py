@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab import runtime
-from tests.support import header, postgresql
-from tests.support.tls import Authority
+from tests.support.servers import header, postgresql
+from tests.support.servers.tls import Authority
 
 pytest_plugins = [
     "tests.lab.fixtures",
-    "tests.support.calls",
-    "tests.support.mysql_fixtures",
-    "tests.support.posts",
-    "tests.support.leaks",
+    "tests.support.template.calls",
+    "tests.lab.stages.mysql_fixtures",
+    "tests.lab.stages.behind_a_proxy",
+    "tests.lab.leaks",
 ]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.postgresql_address import Postgres
+    from tests.support.servers.postgresql_address import Postgres
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

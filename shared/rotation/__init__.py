@@ -1,1 +1,6 @@
-"""The rotation state machine for database credentials."""
+"""
+The rotation state machine for database credentials.
+
+The root holds the vocabulary (``model``, ``errors``, ``ports``, ``deadline``) and the machine. Each folder is a room;
+its first lines say what lives there. docs/design.md has the map.
+"""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rotation import secret_format
+from rotation.credentials import secret_format
 from rotation.errors import VersionNotFound
 from rotation.model import Stage
 

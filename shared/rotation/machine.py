@@ -33,7 +33,7 @@ from rotation import steps
 from rotation.delivery import AlreadyCurrent
 from rotation.errors import RotationRefused, VersionNotFound
 from rotation.model import Stage, Step, VersionState
-from rotation.strategies.labels import require_rotation
+from rotation.strategies.pending_version import require_rotation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

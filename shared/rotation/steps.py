@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotation import secret_format
+from rotation.credentials import secret_format
+from rotation.credentials.password_policy import policy_for
 from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
-from rotation.passwords import policy_for
 from rotation.strategies import strategy_for
-from rotation.strategies.access import require_own_name
-from rotation.strategies.labels import require_no_rotation, require_not_overtaken
+from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken
+from rotation.strategies.proxies import require_own_name
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery

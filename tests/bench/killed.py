@@ -22,7 +22,7 @@ from unittest import mock
 from botocore.client import BaseClient
 
 from tests.lab.theatre import Context
-from tests.support.cuts import Scissors
+from tests.support.crashes.cuts import Scissors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ class Killing(Scissors):
 
 def ours(name: str, engine: str) -> tuple[Callable[[Any, Any], Any], Callable[[Scissors], Any]]:
     """Give a function of this suite, and what cuts its effects."""
-    effects = importlib.import_module("tests.support.effects")
+    effects = importlib.import_module("tests.support.crashes.effects")
     handler: Any = runpy.run_path(str(ROOT / "functions" / name / "app.py"))["lambda_handler"]
     assert handler._secrets_manager  # noqa: SLF001 made once, and not in each fork
     return handler, effects.CUTTING[engine]

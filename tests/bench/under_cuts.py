@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from tests.bench.killed import BUNDLE, ROOT
 from tests.lab.theatre import ADMIN, Application, Theatre, emulated
-from tests.support.cuts import Cut
-from tests.support.secretsmanager.rotation import NothingToRetry, RotationPlayer
-from tests.support.tls import Authority
+from tests.support.crashes.cuts import Cut
+from tests.support.emulators.secretsmanager.rotation import NothingToRetry, RotationPlayer
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.secretsmanager.rotation import RotationResult
+    from tests.support.emulators.secretsmanager.rotation import RotationResult
 
 SAMPLES: Final = {
     "mysql": ("RDSMySQL", "pymysql"),

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import docker
 import pytest
 
-from tests.support import choice, containers, leftovers, process
-from tests.support.postgresql import PostgresServer
+from tests.support.servers import choice, containers, leftovers, process
+from tests.support.servers.postgresql import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 ROOT: Final = Path(__file__).parents[2]
 SECONDS: Final = 20.0

@@ -9,14 +9,15 @@ import docker
 import pytest
 from docker.errors import ImageNotFound
 
-from tests.support import choice, containers, registry, servers
-from tests.support.postgresql import PostgresServer
+from tests.support import servers
+from tests.support.servers import choice, containers, registry
+from tests.support.servers.postgresql import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture

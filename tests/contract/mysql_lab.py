@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.engines.mysql.connection import quoted
-from tests.dialect.mysql.stage import DATABASE, Stage, unique
-from tests.support import wire
+from tests.lab.stages.mysql import DATABASE, Stage, unique
+from tests.support.network import proxy as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

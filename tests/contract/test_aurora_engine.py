@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from rotation.engines.aurora import Aurora
+from rotation.engines.aurora.engine import Aurora
 from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
 from tests.contract.test_mysql_engine import TestMySQL as MySQLCases
 from tests.contract.test_postgresql_engine import PostgresLab, PostgresWire
-from tests.dialect.postgresql.stage import Stage as PostgresStage
-from tests.support import wire
+from tests.lab.stages.postgresql import Stage as PostgresStage
+from tests.support.network import proxy as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rotation.model import Address
     from rotation.ports import MemberSession
     from tests.contract.engine_contract import EngineLab
-    from tests.dialect.mysql.stage import Stage as MySQLStage
-    from tests.support.postgresql_address import Postgres
+    from tests.lab.stages.mysql import Stage as MySQLStage
+    from tests.support.servers.postgresql_address import Postgres
 
 
 class _PostgresStage(PostgresStage):

@@ -12,15 +12,16 @@ import pytest
 from rotation.errors import AuthenticationFailed, PermissionDenied, Unreachable
 from rotation.model import Deadline, Mark
 from tests.contract.engine_contract import ARN, EngineContract, NetworkContract
-from tests.dialect.documentdb.stage import ROLES, Stage, unique
-from tests.support import addresses, wire
+from tests.lab.stages.documentdb import ROLES, Stage, unique
+from tests.support.network import proxy as wire
+from tests.support.servers import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rotation.model import Address, Credential, Password
     from tests.contract.engine_contract import EngineLab, NetworkLab
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 class MongoLab:

@@ -9,7 +9,7 @@ import pytest
 
 from rotation.model import Address, Credential, Password
 from tests.contract.engine_contract import ClosingContract, EngineContract
-from tests.support.memory_engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer
+from tests.support.memory.engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer
 
 
 class MemoryLab:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.store_contract import FIRST, StoreContract
-from tests.support.memory_store import MemoryStore
+from tests.support.memory.store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.contract.engine_contract import EngineLab
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 README = Path(__file__).parents[2] / "README.md"
 SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
-from tests.dialect.postgresql.stage import Stage, unique
-from tests.support import wire
+from tests.lab.stages.postgresql import Stage, unique
+from tests.support.network import proxy as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Address, Credential, Password
-    from tests.support.postgresql_address import Postgres
+    from tests.support.servers.postgresql_address import Postgres
 
 LOG_SECONDS = 5.0
 

@@ -13,18 +13,18 @@ import pytest
 from rotation.errors import GuardViolation
 from rotation.model import Credential, Ownership, Password
 from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
-from tests.dialect.redshift.stage import Stage, unique
-from tests.support import wire
-from tests.support.redshift.server import RedshiftServer
-from tests.support.redshift.watch import watched
-from tests.support.redshift.words import quoted
+from tests.lab.stages.redshift import Stage, unique
+from tests.support.emulators.redshift.server import RedshiftServer
+from tests.support.emulators.redshift.watch import watched
+from tests.support.emulators.redshift.words import quoted
+from tests.support.network import proxy as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Address
     from tests.contract.engine_contract import EngineLab, NetworkLab
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 class RedshiftLab:

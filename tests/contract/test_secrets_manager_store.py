@@ -10,7 +10,7 @@ import pytest
 
 from rotation.stores.secrets_manager import SecretsManagerStore
 from tests.contract.store_contract import FIRST, StoreContract
-from tests.support.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.tally import Tally
+from tests.support.crashes.tally import Tally
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -17,7 +17,7 @@ TALLY = pytest.StashKey[Tally]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the table be of several runs."""
-    parser.addoption("--tally", type=Path, help="where to write down what was counted, for tests.support.tally")
+    parser.addoption("--tally", type=Path, help="where to write down what was counted, for tests.support.crashes.tally")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,15 +19,15 @@ import pytest
 
 from rotation.errors import NotOurs
 from tests.lab.client import Rejected
-from tests.support.aurora.failing import kill, lose, new_application, play, scene_of, switch_over, theatre
+from tests.lab.cutting.failover import kill, lose, new_application, play, scene_of, switch_over, theatre
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.lab.theatre import Application, Theatre
-    from tests.support.secretsmanager.rotation import StepResult
-    from tests.support.tally import Tally
-    from tests.support.tls import Authority
+    from tests.support.crashes.tally import Tally
+    from tests.support.emulators.secretsmanager.rotation import StepResult
+    from tests.support.servers.tls import Authority
 
 SOME = {
     ("aurora-postgresql", "alternating-users"): 9,

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pytest
 
 from rotation.errors import GuardViolation
+from tests.lab.cutting.failover import new_application, scene_of, theatre
 from tests.lab.theatre import ADMIN
-from tests.support import wire
-from tests.support.aurora.failing import new_application, scene_of, theatre
-from tests.support.aurora.names import ALIASES, CLUSTER, CUSTOM, GLOBAL, INSTANCES, PROXY, READER, WRITER
+from tests.support.emulators.aurora.names import ALIASES, CLUSTER, CUSTOM, GLOBAL, INSTANCES, PROXY, READER, WRITER
+from tests.support.network import proxy as wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.lab.theatre import Application, Theatre
-    from tests.support.secretsmanager.rotation import RotationResult, StepResult
-    from tests.support.tls import Authority
+    from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
+    from tests.support.servers.tls import Authority
 
 OF_READER, OF_INSTANCE, OF_WRITER, OF_PROXY = (
     f"{name}.example.com" for name in ("reader", "instance", "writer", "proxied")

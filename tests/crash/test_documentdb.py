@@ -14,15 +14,15 @@ import pytest
 from rotation.engines.documentdb.connection import Connection
 from rotation.engines.documentdb.login import Login
 from tests.lab import documentdb
+from tests.lab.cutting.schedules import ROTATIONS, cases, kill_everywhere
 from tests.lab.theatre import Theatre, emulated
-from tests.support.cuts import cutting
-from tests.support.schedules import ROTATIONS, cases, kill_everywhere
+from tests.support.crashes.cuts import cutting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tally import Tally
-    from tests.support.tls import Authority
+    from tests.support.crashes.tally import Tally
+    from tests.support.servers.tls import Authority
 
 EFFECTS = ((Login, "_log_in"), (Connection, "run"))
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from rotation.errors import EngineError
 from rotation.model import Deadline
-from tests.support.posts import NIGHTLY
+from tests.lab.stages.behind_a_proxy import NIGHTLY
 
 if TYPE_CHECKING:
     from rotation.model import Address, Credential
-    from tests.support.posts import Post
+    from tests.lab.stages.behind_a_proxy import Post
 
 SECONDS: Final = 0.7
 """What a login may take; altered lengths make it wait for all of that."""

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from rotation.errors import AuthenticationFailed, EngineError
+from tests.lab.connection_limits import CROWDS
+from tests.lab.cutting.sights import sight_of_application
+from tests.lab.stages.behind_a_proxy import NIGHTLY
 from tests.lab.theatre import Application, Theatre, emulated
-from tests.support.crowds import CROWDS
-from tests.support.invariants import require_kept
-from tests.support.posts import NIGHTLY
-from tests.support.secretsmanager.rotation import STEPS, RotationPlayer
-from tests.support.warm import Vitals, WarmFunction
-from tests.support.watching import sight_of_application
+from tests.lab.warm import Vitals, WarmFunction
+from tests.support.crashes.invariants import require_kept
+from tests.support.emulators.secretsmanager.rotation import STEPS, RotationPlayer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.support.crowds import Crowd
-    from tests.support.secretsmanager.rotation import StepResult
-    from tests.support.tls import Authority
+    from tests.lab.connection_limits import Crowd
+    from tests.support.emulators.secretsmanager.rotation import StepResult
+    from tests.support.servers.tls import Authority
 
 SECRETS: Final = 1_000 if NIGHTLY else 50
 PROCESSES: Final = 50 if NIGHTLY else 6

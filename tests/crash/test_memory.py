@@ -10,14 +10,14 @@ import pytest
 from rotation.model import Mark
 from rotation.settings import Settings
 from rotation.strategies import cutover
-from tests.support.memory_cuts import MOST, NEXT, STAGES, How, Play, Shears
-from tests.support.stage import ADMIN_ARN
-from tests.support.strangers import BY_HAND, WAYS, abandoned, retried
+from tests.support.crashes.other_people import BY_HAND, WAYS, abandoned, retried
+from tests.support.memory.cuts import MOST, NEXT, STAGES, How, Play, Shears
+from tests.support.memory.stage import ADMIN_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.support.tally import Tally
+    from tests.support.crashes.tally import Tally
 
 ENGINE = "memory"
 LEAST = 8

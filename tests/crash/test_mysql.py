@@ -12,12 +12,12 @@ import pytest
 
 from rotation.engines.mysql import MySQL
 from rotation.engines.mysql.connection import Connection
-from tests.support.cuts import cutting
-from tests.support.schedules import cases, kill_everywhere
+from tests.lab.cutting.schedules import cases, kill_everywhere
+from tests.support.crashes.cuts import cutting
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
-    from tests.support.tally import Tally
+    from tests.support.crashes.tally import Tally
 
 EFFECTS = ((MySQL, "_log_in"), (Connection, "run"))
 PLAYS = [

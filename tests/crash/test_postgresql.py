@@ -13,12 +13,12 @@ import pytest
 
 from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.postgresql.connection import Connection
-from tests.support.cuts import cutting
-from tests.support.schedules import ROTATIONS, cases, kill_everywhere
+from tests.lab.cutting.schedules import ROTATIONS, cases, kill_everywhere
+from tests.support.crashes.cuts import cutting
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
-    from tests.support.tally import Tally
+    from tests.support.crashes.tally import Tally
 
 EFFECTS = ((PostgreSQL, "_log_in"), (Connection, "run"))
 

@@ -14,15 +14,15 @@ import pytest
 
 from rotation.engines.redshift.connection import Connection, log_in
 from tests.lab import redshift
+from tests.lab.cutting.schedules import ROTATIONS, cases, kill_everywhere
 from tests.lab.theatre import Theatre, emulated
-from tests.support.cuts import Scissors, cutting
-from tests.support.schedules import ROTATIONS, cases, kill_everywhere
+from tests.support.crashes.cuts import Scissors, cutting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tally import Tally
-    from tests.support.tls import Authority
+    from tests.support.crashes.tally import Tally
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture(scope="module")

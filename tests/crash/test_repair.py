@@ -13,9 +13,9 @@ from unittest import mock
 import pytest
 
 from rotation.errors import NoWorkingCredential
-from tests.support.invariants import require_kept
-from tests.support.meddling import attempt
-from tests.support.watching import sight_of_application
+from tests.lab.cutting.other_people import attempt
+from tests.lab.cutting.sights import sight_of_application
+from tests.support.crashes.invariants import require_kept
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.cuts import Cut, Scissors
-from tests.support.effects import CUTTING
-from tests.support.invariants import require_kept
-from tests.support.meddling import WAYS
-from tests.support.schedules import MOST
-from tests.support.watching import sight_of_application
+from tests.lab.cutting.other_people import WAYS
+from tests.lab.cutting.schedules import MOST
+from tests.lab.cutting.sights import sight_of_application
+from tests.support.crashes.cuts import Cut, Scissors
+from tests.support.crashes.effects import CUTTING
+from tests.support.crashes.invariants import require_kept
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
-    from tests.support.tally import Tally
+    from tests.support.crashes.tally import Tally
 
 EVERY: Final = 4
 """Of so many cuts one is played with each way, and another one with the next."""

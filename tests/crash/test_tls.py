@@ -13,8 +13,8 @@ import pytest
 
 from rotation.errors import EngineError, TlsFailed
 from rotation.model import Deadline
-from tests.support.stranger import Stranger, greeting_of, showing
-from tests.support.tls import Authority, self_signed
+from tests.support.network.man_in_the_middle import Stranger, greeting_of, showing
+from tests.support.servers.tls import Authority, self_signed
 
 if TYPE_CHECKING:
     import ssl
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rotation.model import Credential
-    from tests.support.posts import Post
+    from tests.lab.stages.behind_a_proxy import Post
 
 HOST: Final = "localhost"
 SECONDS: Final = 5.0

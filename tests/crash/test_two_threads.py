@@ -12,11 +12,11 @@ import pytest
 
 from rotation.errors import RotationError, RotationRefused
 from tests.lab import mariadb, mysql, postgresql
-from tests.support.invariants import require_kept
-from tests.support.posts import NIGHTLY
-from tests.support.secretsmanager.errors import ServiceError
-from tests.support.secretsmanager.rotation import STEPS, RotationPlayer
-from tests.support.watching import sight_of_application, watching
+from tests.lab.cutting.sights import sight_of_application, watching
+from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.support.crashes.invariants import require_kept
+from tests.support.emulators.secretsmanager.errors import ServiceError
+from tests.support.emulators.secretsmanager.rotation import STEPS, RotationPlayer
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre

@@ -28,11 +28,11 @@ from rotation import machine
 from rotation.errors import RotationError, StoreDenied, StoreUnavailable, Unreachable, VersionNotFound
 from rotation.model import Stage, Step
 from rotation.strategies import cutover
-from tests.support import memory_engine
-from tests.support.invariants import require_kept
-from tests.support.posts import NIGHTLY
-from tests.support.stage import MemoryStage
-from tests.support.watching import sight_of, watched
+from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.support.crashes.invariants import require_kept
+from tests.support.crashes.recorder import sight_of, watched
+from tests.support.memory import engine as memory_engine
+from tests.support.memory.stage import MemoryStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

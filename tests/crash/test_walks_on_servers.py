@@ -28,21 +28,21 @@ from hypothesis.stateful import (
 )
 
 from rotation.errors import RotationError
-from rotation.strategies import alternating_users, labels
-from tests.support.cuts import Cut, Scissors
-from tests.support.effects import CUTTING
-from tests.support.invariants import require_kept
-from tests.support.meddling import abandon, complete
-from tests.support.posts import NIGHTLY
-from tests.support.secretsmanager.rotation import STEPS
-from tests.support.watching import sight_of_application, watching
+from rotation.strategies import alternating_users, pending_version
+from tests.lab.cutting.other_people import abandon, complete
+from tests.lab.cutting.sights import sight_of_application, watching
+from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.support.crashes.cuts import Cut, Scissors
+from tests.support.crashes.effects import CUTTING
+from tests.support.crashes.invariants import require_kept
+from tests.support.emulators.secretsmanager.rotation import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
     from tests.lab.theatre import Application, Theatre
-    from tests.support.invariants import Sight
+    from tests.support.crashes.invariants import Sight
 
 KINDS: Final = (
     ("postgresql", "alternating-users"),
@@ -279,8 +279,8 @@ def test_whatever_happens_on_a_real_server_nothing_is_lost(
     walk: type[Walk] = type("Walk", (Walk,), {"theatre": theatre, "engine": engine, "strategy": strategy})
     phases = [Phase.generate, *([Phase.shrink] if NIGHTLY else [])]
     quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=phases)
-    unseen = 0.0 if engine in WITHOUT_LOCKS else labels.UNSEEN
+    unseen = 0.0 if engine in WITHOUT_LOCKS else pending_version.UNSEEN
     # createSecret always looks again: an invocation that is overtaken takes longer than this stage does.
-    with mock.patch.object(labels, "UNSEEN", 0.0), mock.patch.object(alternating_users, "UNSEEN", unseen):
+    with mock.patch.object(pending_version, "UNSEEN", 0.0), mock.patch.object(alternating_users, "UNSEEN", unseen):
         while walk.taken < ENOUGH:
             run_state_machine_as_test(walk, settings=settings(quiet, max_examples=5, stateful_step_count=LONG))

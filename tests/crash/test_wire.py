@@ -15,17 +15,17 @@ import pytest
 from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, NoWorkingCredential
 from rotation.model import Credential, Deadline
 from rotation.strategies import cutover
+from tests.lab.stages.behind_a_proxy import NIGHTLY
 from tests.lab.theatre import TIMEOUT
-from tests.support import wire
-from tests.support.posts import NIGHTLY
-from tests.support.wire import Mode
+from tests.support.network import proxy as wire
+from tests.support.network.proxy import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.lab.stages.behind_a_proxy import Post
     from tests.lab.theatre import Application
-    from tests.support.posts import Post
-    from tests.support.secretsmanager.rotation import StepResult
+    from tests.support.emulators.secretsmanager.rotation import StepResult
 
 PATIENCE: Final = 5.0
 """Seconds for what is not made to wait."""

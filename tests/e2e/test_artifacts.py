@@ -15,7 +15,7 @@ import pytest
 from tests.lab import runtime
 from tests.lab.deployed import FUNCTIONS
 from tests.support import interpreter
-from tests.support.cloudformation import load
+from tests.support.template.cloudformation import load
 
 LAYER: Final = "SharedLayer"
 BUDGETS: Final = {

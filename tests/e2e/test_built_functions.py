@@ -16,7 +16,7 @@ from tests.lab.theatre import emulated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 STAGES = [(engine, module) for function in FUNCTIONS for engine, module in stages_of(function)]
 numbers = itertools.count()

@@ -12,13 +12,13 @@ import pytest
 
 from tests.lab.deployed import FUNCTIONS, stages_of
 from tests.lab.theatre import ADMIN, Scene
-from tests.support.ministack import Account, DeniedOrFailed, account, build
+from tests.support.emulators.ministack import Account, DeniedOrFailed, account, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 ENGINES: Final = FUNCTIONS
 """The functions, each under the name of its folder; the first of its stages is played."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.theatre import Application
-    from tests.support.mongodb import MongoServer
-    from tests.support.tls import Authority
+    from tests.support.servers.mongodb import MongoServer
+    from tests.support.servers.tls import Authority
 
 STRATEGIES = documentdb.STRATEGIES
 COSTS = {"alternating-users": (9, 3), "single-user": (9, 3), "single-user-by-admin": (11, 4)}

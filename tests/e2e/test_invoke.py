@@ -17,7 +17,7 @@ from tests.lab.runtime import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 README = (ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
 TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.entrypoint import MARGIN
+from rotation.entrypoints.secrets_manager import MARGIN
 from rotation.strategies.cutover import TIME_NEEDED
 from tests.lab import postgresql
+from tests.lab.cutting.sights import sight_of_application
 from tests.lab.deployed import DeployedTheatre
 from tests.lab.theatre import emulated
-from tests.support.invariants import require_kept
-from tests.support.secretsmanager.errors import ConnectionCut
-from tests.support.watching import sight_of_application
+from tests.support.crashes.invariants import require_kept
+from tests.support.emulators.secretsmanager.errors import ConnectionCut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.theatre import Application
-    from tests.support.secretsmanager.faults import Phase
-    from tests.support.tls import Authority
+    from tests.support.emulators.secretsmanager.faults import Phase
+    from tests.support.servers.tls import Authority
 
 TIMEOUT = 6
 """Seconds of an invocation: enough for a pair's change, and less than the function waits for the label's move."""

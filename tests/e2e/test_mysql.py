@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from rotation.engines.mysql.session import MySQLSession
-from tests.support.cuts import Cut, Scissors, cutting
+from tests.support.crashes.cuts import Cut, Scissors, cutting
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
-    from tests.support.secretsmanager.rotation import StepResult
+    from tests.support.emulators.secretsmanager.rotation import StepResult
 
 COSTS = {
     ("mysql", "retained-password"): (8, 3),

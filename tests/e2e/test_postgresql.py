@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.report import cutover_windows
-from tests.support.rds import describing
+from tests.support.emulators.rds import describing
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre

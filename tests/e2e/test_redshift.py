@@ -12,13 +12,13 @@ from rotation.engines.redshift.session import RedshiftSession
 from rotation.errors import RotationRefused
 from tests.lab import redshift
 from tests.lab.theatre import Theatre, emulated
-from tests.support.redshift.server import RedshiftServer
+from tests.support.emulators.redshift.server import RedshiftServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.theatre import Application
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 COSTS = {"alternating-users": (9, 3), "single-user": (9, 3), "single-user-by-admin": (11, 4)}
 """Calls and logins (design, "The calls")."""

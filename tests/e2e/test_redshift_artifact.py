@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.redshift.server import DATABASE, RedshiftServer
+from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
 if TYPE_CHECKING:
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 ROOT: Final = Path(__file__).parents[2]
 SITE: Final = Path(sysconfig.get_path("purelib"))

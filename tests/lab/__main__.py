@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from tests.lab.report import Findings, Screen, cutover_windows
 from tests.lab.theatre import Application, Theatre, emulated
-from tests.support import choice
-from tests.support.tls import Authority
+from tests.support.servers import choice
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.support.secretsmanager.rotation import RotationResult, StepResult
+    from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
 
 ENGINES = ("postgresql", "mysql", "mariadb", "aurora-postgresql", "aurora-mysql", "documentdb", "redshift")
 SERVERS = {

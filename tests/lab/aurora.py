@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tests.lab.client import Rejected
-from tests.support.aurora.api import describing
-from tests.support.aurora.names import WRITER, resolving
+from tests.support.emulators.aurora.api import describing
+from tests.support.emulators.aurora.names import WRITER, resolving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tests.support.aurora.cluster import AuroraCluster
+    from tests.support.emulators.aurora.cluster import AuroraCluster
 
 FUNCTION: Final = "aurora"
 PATIENCE: Final = 60.0

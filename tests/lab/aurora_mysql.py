@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.lab import aurora, mysql
 from tests.lab.aurora import ClusterScene
 from tests.lab.mysql import MySQLScene
-from tests.support.aurora.mysql import MySQLCluster
+from tests.support.emulators.aurora.mysql import MySQLCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.lab.theatre import Scene
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 FUNCTION: Final = aurora.FUNCTION
 STRATEGIES: Final = mysql.STRATEGIES

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.lab import aurora, postgresql
 from tests.lab.aurora import ClusterScene
 from tests.lab.postgresql import PostgresScene
-from tests.support.aurora.postgresql import PostgresCluster
+from tests.support.emulators.aurora.postgresql import PostgresCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tests.lab.theatre import Scene
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 FUNCTION: Final = aurora.FUNCTION
 STRATEGIES: Final = postgresql.STRATEGIES

@@ -3,7 +3,7 @@
 
 A database in a container and the function in SAM's meet on one Docker network. The emulated Secrets Manager listens
 at that network's gateway, which is this machine: a firewall that keeps containers from it ends the session at its
-first step. Whatever ends the session, containers and network go (tests.support.leftovers).
+first step. Whatever ends the session, containers and network go (tests.support.servers.leftovers).
 """
 
 # ruff: noqa: S603 (the programs and their arguments are ours)
@@ -28,10 +28,10 @@ from botocore.config import Config
 from tests.lab import lambda_image, postgresql, runtime
 from tests.lab.report import Screen
 from tests.lab.theatre import REGION, Theatre
-from tests.support import choice, containers, images, leftovers, process
-from tests.support.postgresql_address import SUPERUSER, Postgres
-from tests.support.secretsmanager.invocation import InvocationFailed
-from tests.support.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.invocation import InvocationFailed
+from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.servers import choice, containers, images, leftovers, process
+from tests.support.servers.postgresql_address import SUPERUSER, Postgres
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

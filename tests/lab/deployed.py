@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tests.lab.theatre import Scene
-    from tests.support.secretsmanager.server import EmulatedSecretsManager
-    from tests.support.tls import Authority
+    from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+    from tests.support.servers.tls import Authority
 
 FUNCTIONS: Final = tuple(sorted(app.parent.name for app in Path(ROOT / "functions").glob("*/app.py")))
 """All functions, by the names of their folders."""

@@ -10,12 +10,12 @@ from pymongo.errors import OperationFailure
 
 from tests.lab.client import Rejected
 from tests.lab.theatre import Scene
-from tests.support.mongodb import MongoServer
+from tests.support.servers.mongodb import MongoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 DATABASE: Final = "shop"
 FUNCTION: Final = "documentdb"

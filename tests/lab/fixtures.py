@@ -12,7 +12,7 @@ from tests.lab.theatre import Theatre, emulated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
 from tests.lab.theatre import REGION, emulated
-from tests.support.secretsmanager.invocation import InvocationFailed
-from tests.support.secretsmanager.rotation import STEPS
-from tests.support.secretsmanager.state import ACCOUNT
-from tests.support.tls import Authority
+from tests.support.emulators.secretsmanager.invocation import InvocationFailed
+from tests.support.emulators.secretsmanager.rotation import STEPS
+from tests.support.emulators.secretsmanager.state import ACCOUNT
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

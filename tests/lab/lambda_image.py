@@ -16,7 +16,8 @@ from typing import Final
 import docker
 
 from tests.lab import runtime
-from tests.support import debian, images, interpreter
+from tests.support import debian, interpreter
+from tests.support.servers import images
 
 NAME: Final = f"public.ecr.aws/lambda/python:{interpreter.LAMBDA}-x86_64"
 """The tag with the processor is the one that SAM looks for."""

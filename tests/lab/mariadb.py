@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from tests.lab import mysql
 from tests.lab.mysql import FUNCTION, log_in
-from tests.support.mariadb import MariaDBServer
+from tests.support.servers.mariadb import MariaDBServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.theatre import Scene
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 __all__ = ["FUNCTION", "STRATEGIES", "log_in", "provide"]
 

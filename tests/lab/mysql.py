@@ -10,12 +10,12 @@ import pymysql
 
 from tests.lab.client import Rejected
 from tests.lab.theatre import Scene
-from tests.support.mysql import MySQLServer
+from tests.support.servers.mysql import MySQLServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 DATABASE: Final = "shop"
 FUNCTION: Final = "mysql"

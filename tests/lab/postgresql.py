@@ -10,14 +10,14 @@ from psycopg2 import sql
 
 from tests.lab.client import Rejected
 from tests.lab.theatre import Scene
-from tests.support import postgresql
-from tests.support.aurora.names import ADDRESSES
+from tests.support.emulators.aurora.names import ADDRESSES
+from tests.support.servers import postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.postgresql_address import Postgres
-    from tests.support.tls import Authority
+    from tests.support.servers.postgresql_address import Postgres
+    from tests.support.servers.tls import Authority
 
 DATABASE: Final = "shop"
 FUNCTION: Final = "postgresql"

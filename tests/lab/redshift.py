@@ -12,12 +12,12 @@ from redshift_connector.error import InterfaceError
 
 from tests.lab.client import Rejected
 from tests.lab.theatre import Scene
-from tests.support.redshift.server import DATABASE, RedshiftServer
+from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 FUNCTION: Final = "redshift"
 STRATEGIES: Final = ("alternating-users", "single-user", "single-user-by-admin")

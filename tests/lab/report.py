@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.lab.client import Seen
-    from tests.support.secretsmanager.rotation import RotationResult, StepResult
+    from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
 
 
 @dataclass

@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.support import interpreter, process
-from tests.support.secretsmanager.invocation import InvokeUrl
+from tests.support import interpreter
+from tests.support.emulators.secretsmanager.invocation import InvokeUrl
+from tests.support.servers import process
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

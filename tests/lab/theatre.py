@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from unittest import mock
 
 from tests.lab.client import Rejected, Seen
-from tests.support.secretsmanager.rotation import RotationPlayer
-from tests.support.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.rotation import RotationPlayer
+from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
-    from tests.support.secretsmanager.rotation import RotationResult, StepResult
+    from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"

@@ -1,8 +1,8 @@
 """
 The Python that the built functions run on here: of Lambda's version, where one can be had.
 
-``python -m tests.support.interpreter 3.13`` prints the path of one, or nothing. Needs the standard library only,
-since the build asks it too: bytecode is of use to Lambda if the runtime's own minor version wrote it.
+``python -m tests.support.interpreter 3.13`` prints the path of one, or nothing. Needs the standard library
+only, since the build asks it too: bytecode is of use to Lambda if the runtime's own minor version wrote it.
 """
 
 # ruff: noqa: S603 (the programs and their arguments are ours)

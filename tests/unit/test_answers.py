@@ -14,21 +14,15 @@ from botocore.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotation.clusters import RdsClusters
 from rotation.errors import GuardViolation, RotationError, StoreError, StoreUnavailable
 from rotation.machine import advance
 from rotation.model import Address, Deadline, Stage, Step
 from rotation.stores.secrets_manager import SecretsManagerStore
-from rotation.topology import (
-    CLUSTER_TAG,
-    INSTANCE_TAG,
-    NAMESPACE_TAG,
-    REDSHIFT_TAG,
-    FirstOf,
-    RdsTopology,
-    RedshiftTopology,
-)
-from tests.support.stage import MemoryStage
+from rotation.topology import FirstOf, RedshiftTopology
+from rotation.topology.clusters import RdsClusters
+from rotation.topology.rds import CLUSTER_TAG, INSTANCE_TAG, RdsTopology
+from rotation.topology.redshift import NAMESPACE_TAG, REDSHIFT_TAG
+from tests.support.memory.stage import MemoryStage
 from tests.unit.test_bad_input import CANARY, many, scalars, secrets, shown, texts, values
 
 if TYPE_CHECKING:

@@ -7,16 +7,18 @@ import importlib
 import re
 import statistics
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path("shared/rotation")
 LIBRARY: Final = sorted(ROOT.rglob("*.py"))
+TESTS: Final = sorted(Path("tests").rglob("*.py"))
 FUNCTIONS: Final = sorted(Path("functions").rglob("*.py"))
 
 VALUES: Final = frozenset({"rotation.model", "rotation.errors", "rotation.deadline"})
@@ -26,12 +28,9 @@ DRIVERS: Final = frozenset({"psycopg2", "pymysql", "pymongo", "bson", "redshift_
 
 CORE: Final = frozenset(
     {
+        "rotation.credentials",
         "rotation.delivery",
-        "rotation.following",
         "rotation.machine",
-        "rotation.passwords",
-        "rotation.recovery",
-        "rotation.secret_format",
         "rotation.settings",
         "rotation.steps",
         "rotation.strategies",
@@ -41,14 +40,24 @@ CORE: Final = frozenset(
 
 OUTSIDE: Final = {
     "rotation.answers": frozenset(),
-    "rotation.topology": PORTS | {"rotation.answers"},
-    "rotation.clusters": PORTS | {"rotation.answers", "rotation.topology", "rotation.resolution"},
+    "rotation.topology": PORTS | {"rotation.answers", "rotation.topology"},
     "rotation.stores": PORTS | {"rotation.stores", "rotation.answers"},
-    "rotation.engines": PORTS | {"rotation.engines", "rotation.resolution"},
-    "rotation.resolution": VALUES,
-    "rotation.telemetry": PORTS,
+    "rotation.engines": PORTS | {"rotation.engines", "rotation.topology.names"},
+    "rotation.entrypoints.telemetry": PORTS,
 }
 """What stands around the core, and what of the library it may know."""
+
+WIRING: Final = frozenset({"rotation.entrypoints.secrets_manager"})
+"""Where all parts are put together."""
+
+EARLIER: Final = frozenset({"rotation.entrypoint", "rotation.secret_format"})
+"""Earlier names of modules, which import their present ones."""
+
+FLOORS: Final = {
+    "tests.support": frozenset({"tests.support"}),
+    "tests.lab": frozenset({"tests.support", "tests.lab"}),
+}
+"""The rooms of the tests that others build on, and what of the tests they may know."""
 
 FILE_LINES: Final = 300
 FUNCTION_LINES: Final = 40
@@ -144,11 +153,69 @@ def test_the_core_is_made_of_the_standard_library() -> None:
         assert roots(path) & foreign == set(), path
 
 
+def circle(edges: Mapping[str, set[str]]) -> list[str]:
+    """Return modules that import each other in a circle, if there are any."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_a_circle_is_found() -> None:
+    """The rules below can fail."""
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) != []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_the_library_has_no_circle_of_imports() -> None:
+    """Not for types either; a folder's own first lines may import what is in it."""
+    assert circle({module_of(path): own(path) - {module_of(path)} for path in LIBRARY}) == []
+
+
+def test_the_tests_have_no_circle_of_imports() -> None:
+    """Neither have the tests and what they stand on."""
+    edges = {module_in_tests(path): imported_of_tests(path) for path in TESTS}
+    assert circle(edges) == []
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_what_tests_stand_on_knows_no_test(floor: str) -> None:
+    """The lab may use what supports the tests, never the reverse, and neither knows a test."""
+    for path in TESTS:
+        if within(module_in_tests(path), frozenset({floor})):
+            strangers = {name for name in imported_of_tests(path) if not within(name, FLOORS[floor])}
+            assert strangers == set(), path
+
+
+def module_in_tests(path: Path) -> str:
+    """Name the module that a file of the tests is."""
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_of_tests(path: Path) -> set[str]:
+    """Return the modules of the tests that a file imports, for types as well."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if is_test_module(name) else node.module for name in names}
+    return {name for name in found if name.split(".")[0] == "tests"} - {module_in_tests(path)}
+
+
+def is_test_module(name: str) -> bool:
+    """Say whether a name is a module of the tests."""
+    place = Path(*name.split("."))
+    return place.with_suffix(".py").exists() or place.is_dir()
+
+
 def test_every_module_has_its_place() -> None:
     """A new module is put into one of the groups here before it imports anything."""
-    known = PORTS | CORE | OUTSIDE.keys() | {"rotation", "rotation.entrypoint"}
-    groups = frozenset(known - {"rotation"})
-    strangers = [path for path in LIBRARY if module_of(path) != "rotation" and not within(module_of(path), groups)]
+    rooms = {"rotation", "rotation.entrypoints"}
+    groups = PORTS | CORE | OUTSIDE.keys() | WIRING | EARLIER
+    strangers = [path for path in LIBRARY if module_of(path) not in rooms and not within(module_of(path), groups)]
     assert strangers == []
 
 
@@ -181,7 +248,7 @@ def test_a_function_is_wiring() -> None:
     """A function imports an engine and the entry point, and does nothing else."""
     assert FUNCTIONS
     for path in FUNCTIONS:
-        assert all(within(name, frozenset({"rotation.engines", "rotation.entrypoint"})) for name in imports(path)), path
+        assert all(within(name, WIRING | {"rotation.engines"}) for name in imports(path)), path
         assert len(path.read_text().splitlines()) < 15, path
 
 

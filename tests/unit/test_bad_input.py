@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rotation import secret_format
-from rotation.entrypoint import Event, Handler
+from rotation.credentials import secret_format
+from rotation.credentials.password_policy import policy_for
+from rotation.entrypoints.secrets_manager import Event, Handler
 from rotation.errors import InvalidEvent, InvalidSecret, InvalidSettings, RotationError
 from rotation.model import Stage, Step, StoredVersion
-from rotation.passwords import policy_for
 from rotation.settings import Settings
-from tests.support.memory_engine import MemoryEngine, MemoryServer
-from tests.support.stage import ADMIN_ARN, MemoryStage
+from tests.support.memory.engine import MemoryEngine, MemoryServer
+from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
 pytestmark = pytest.mark.unsearched  # passwords are any texts here
 

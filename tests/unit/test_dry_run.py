@@ -20,9 +20,9 @@ from rotation.errors import (
 )
 from rotation.model import Mark, PasswordRules, Stage, Step
 from rotation.settings import Settings
-from tests.support.interruptions import fail
-from tests.support.memory_engine import Account
-from tests.support.stage import MemoryStage
+from tests.support.memory.engine import Account
+from tests.support.memory.interruptions import fail
+from tests.support.memory.stage import MemoryStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

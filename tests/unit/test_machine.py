@@ -12,13 +12,13 @@ from rotation import machine
 from rotation.errors import RotationRefused, StoreUnavailable, VersionNotFound
 from rotation.machine import REMEDIES, TRANSITIONS
 from rotation.model import Deadline, Stage, Step, Versions, VersionState
-from tests.support.interruptions import fail
-from tests.support.stage import MemoryStage
+from tests.support.memory.interruptions import fail
+from tests.support.memory.stage import MemoryStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.memory_store import MemoryStore
+    from tests.support.memory.store import MemoryStore
 
 
 def staged(stage: MemoryStage) -> str:

@@ -20,13 +20,16 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from rotation import errors, machine, passwords, secret_format
-from rotation.engines.aurora import Aurora
+from rotation import errors, machine
+from rotation.credentials import password_policy as passwords
+from rotation.credentials import secret_format
+from rotation.engines.aurora.engine import Aurora
 from rotation.engines.documentdb import DocumentDB
 from rotation.engines.mysql import MySQL
 from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.redshift import Redshift
-from rotation.entrypoint import Event
+from rotation.entrypoints.secrets_manager import Event
+from rotation.entrypoints.telemetry import NAMESPACE, Telemetry
 from rotation.model import (
     CLONE_SUFFIX,
     LAST_REFUSED,
@@ -37,25 +40,23 @@ from rotation.model import (
     StoredVersion,
     StrategyName,
 )
-from rotation.recovery import Recovery
 from rotation.settings import Settings
 from rotation.strategies import strategy_for
-from rotation.telemetry import NAMESPACE, Telemetry
-from tests.dialect.documentdb import stage as documentdb
-from tests.dialect.mysql import stage as mysql_stage
-from tests.dialect.redshift import stage as redshift
+from rotation.strategies.recovery import Recovery
 from tests.lab.__main__ import ENGINES as LAB
 from tests.lab.__main__ import arguments
+from tests.lab.stages import documentdb, redshift
+from tests.lab.stages import mysql as mysql_stage
 from tests.support import picture
-from tests.support.mongodb import MongoServer
-from tests.support.redshift.server import RedshiftServer
+from tests.support.emulators.redshift.server import RedshiftServer
+from tests.support.servers.mongodb import MongoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Traits
-    from tests.support.postgresql_address import Postgres
-    from tests.support.tls import Authority
+    from tests.support.servers.postgresql_address import Postgres
+    from tests.support.servers.tls import Authority
 
 ROOT = Path(__file__).parents[2]
 README = picture.README.read_text("utf-8")

@@ -10,8 +10,8 @@ from rotation import steps
 from rotation.errors import InvalidSecret, InvalidSettings, StoreError, VersionNotFound
 from rotation.model import PasswordRules, Stage, Step, StrategyName
 from rotation.settings import Settings
-from tests.support.interruptions import fail
-from tests.support.stage import ADMIN_ARN, FIRST, MemoryStage
+from tests.support.memory.interruptions import fail
+from tests.support.memory.stage import ADMIN_ARN, FIRST, MemoryStage
 
 
 def pending_of(stage: MemoryStage) -> dict[str, object]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from rotation.errors import GuardViolation, InvalidSettings
 from rotation.model import StrategyName
-from rotation.strategies.access import require_database
 from rotation.strategies.alternating_users import AlternatingUsers
+from rotation.strategies.proxies import require_database
 from rotation.strategies.retained_password import RetainedPassword
 from rotation.strategies.single_user import SingleUser
 

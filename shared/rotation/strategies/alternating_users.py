@@ -15,8 +15,8 @@ from rotation.errors import (
     VersionNotFound,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.strategies import access, repair
-from rotation.strategies.labels import (
+from rotation.strategies import admins, logins, repair
+from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
     give_up,
@@ -48,7 +48,7 @@ class AlternatingUsers:
 
     def propose(self, delivery: Delivery, current: Secret) -> tuple[str, Provenance | None]:
         """Name the other user of the pair, and record what later steps need to know of it."""
-        access.require_admin_allowed(delivery, current)
+        admins.require_admin_allowed(delivery, current)
         base = base_of(delivery, current)
         limit = delivery.engine.traits.name_bytes(current.engine)
         if len((base + CLONE_SUFFIX).encode()) > limit:
@@ -64,11 +64,11 @@ class AlternatingUsers:
         """Prove AWSCURRENT where the admin will act, then let the admin bring the idle user level."""
         current, pending = delivery.current, delivery.pending
         pair = _pair(delivery, pending)
-        admin = access.read_admin(delivery, current)
+        admin = admins.read_admin(delivery, current)
         violation = changed_meanwhile(delivery, of_a_pair=True)
         candidates = [current] if violation else _candidates(delivery, pair)
         try:
-            entry = access.first_accepted(delivery, candidates, admin)
+            entry = logins.first_accepted(delivery, candidates, admin)
         except NoWorkingCredential as error:
             if violation or moved_meanwhile(delivery):
                 raise
@@ -82,12 +82,12 @@ class AlternatingUsers:
                 return
             if violation := violation or moved_meanwhile(delivery):
                 give_up(delivery, violation)
-        with access.open_admin(delivery, admin) as session:
+        with admins.open_admin(delivery, admin) as session:
             self._prepare(delivery, session, pair, admin, proven=entry.secret is current)
 
     def _repair(self, delivery: Delivery, pair: Pair, admin: Secret) -> None:
         """Let the admin give the idle user, if it is marked as ours, the pending password without any other proof."""
-        with access.open_admin(delivery, admin) as session:
+        with admins.open_admin(delivery, admin) as session:
             session.lock(lock_name(pair.base))
             if still_pending(delivery):
                 self._require_marked(session, pair)
@@ -115,9 +115,9 @@ class AlternatingUsers:
         """Do all that setSecret would, but for the effect."""
         idle, provenance = self.propose(delivery, current)
         pair = Pair(current.arn, (provenance and provenance.base) or idle, idle, delivery.token, current.version)
-        admin = access.read_admin(delivery, current)
-        access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
-        with access.open_admin(delivery, admin) as session:
+        admin = admins.read_admin(delivery, current)
+        logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        with admins.open_admin(delivery, admin) as session:
             self._require_ours(delivery, session, pair, admin)
             return session.level(pair, password, rehearse=True)
 
@@ -128,13 +128,13 @@ class AlternatingUsers:
             return SingleUser().revoke(delivery, previous, end_sessions=end_sessions)
         pair = Pair(current.arn, base_of(delivery, current), previous.username, previous.version)
         _require_in_pair(pair, current)
-        admin = access.read_admin(delivery, current)
-        access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
-        with access.open_admin(delivery, admin) as session:
+        admin = admins.read_admin(delivery, current)
+        logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        with admins.open_admin(delivery, admin) as session:
             session.lock(lock_name(pair.base))
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:
-                raise access.not_ours(pair, ownership)
+                raise admins.not_ours(pair, ownership)
             require_unmoved(delivery)
             if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
                 return 0  # that password is refused already, whoever's the account is
@@ -156,7 +156,7 @@ class AlternatingUsers:
         try:
             changes = session.level(pair, delivery.pending.credential.password)
         except PasswordRejected as error:
-            if not access.accepts(delivery, delivery.pending, admin):  # a policy may refuse what is set already
+            if not logins.accepts(delivery, delivery.pending, admin):  # a policy may refuse what is set already
                 give_up(delivery, error)
             return
         self._require_unovertaken(delivery, session, pair)
@@ -185,7 +185,7 @@ class AlternatingUsers:
     @staticmethod
     def _require_marked(session: Session, pair: Pair) -> None:
         if (ownership := session.ownership(pair)) is not Ownership.OURS:
-            raise access.not_ours(pair, ownership)
+            raise admins.not_ours(pair, ownership)
 
     @staticmethod
     def _overtaken(delivery: Delivery, session: Session, pair: Pair) -> bool:
@@ -210,7 +210,7 @@ class AlternatingUsers:
         ):
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
-        raise access.not_ours(pair, ownership)
+        raise admins.not_ours(pair, ownership)
 
 
 def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
@@ -243,7 +243,7 @@ def base_of(delivery: Delivery, current: Secret) -> str:
         return current.username
     if _previous_username(delivery) == stem:
         return stem
-    with access.open_admin(delivery, access.read_admin(delivery, current)) as session:
+    with admins.open_admin(delivery, admins.read_admin(delivery, current)) as session:
         mark = session.mark_of(current.username)
     return stem if mark is not None and (mark.secret_arn, mark.base) == (current.arn, stem) else current.username
 
@@ -286,4 +286,4 @@ def _holds_its_password(delivery: Delivery, pair: Pair, admin: Secret) -> bool:
     previous = _previous(delivery)
     if previous is None or previous.username != pair.idle:
         return False
-    return access.accepts(delivery, previous, admin)
+    return logins.accepts(delivery, previous, admin)

@@ -19,8 +19,8 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Stage
-from rotation.strategies import access
-from rotation.strategies.labels import give_up, promote
+from rotation.strategies import logins
+from rotation.strategies.pending_version import give_up, promote
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
@@ -75,7 +75,7 @@ def require_time(delivery: Delivery) -> None:
 def _require_effect(delivery: Delivery, error: Unreachable, admin: Secret | None) -> None:
     """See which password logs in where the answer to the change was lost; raise the error unless it is the new one."""
     try:
-        entry = access.first_accepted(delivery, [delivery.current, delivery.pending], admin)
+        entry = logins.first_accepted(delivery, [delivery.current, delivery.pending], admin)
     except RotationError:
         raise error from None
     entry.session.__exit__(None, None, None)
@@ -91,7 +91,7 @@ def _prove(delivery: Delivery) -> None:
     """
     patience = delivery.deadline.within(max(1.0, delivery.deadline.remaining() - TIME_TO_UNDO))
     try:
-        access.prove(delivery, delivery.pending, patience=patience)
+        logins.prove(delivery, delivery.pending, patience=patience)
     except AccountUnusable as error:
         if not error.password_accepted:
             raise

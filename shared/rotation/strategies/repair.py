@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotation.errors import NotOurs, NoWorkingCredential
-from rotation.recovery import Recovery
-from rotation.strategies import access
-from rotation.strategies.labels import still_pending
+from rotation.strategies import admins, logins
+from rotation.strategies.pending_version import still_pending
+from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from rotation.ports import Session
 
 
-def enter(delivery: Delivery, candidates: Iterable[Secret], admin: Secret | None) -> access.Accepted | None:
+def enter(delivery: Delivery, candidates: Iterable[Secret], admin: Secret | None) -> logins.Accepted | None:
     """
     Log in with the first candidate that is accepted; None where none is, and the admin may set the pending password.
 
-    Raises what ``access.first_accepted`` does where the admin may not.
+    Raises what ``logins.first_accepted`` does where the admin may not.
     """
     if admin is None:
-        return access.first_accepted(delivery, candidates)
+        return logins.first_accepted(delivery, candidates)
     if delivery.settings.repair_by_admin:
         candidates = _sparing(delivery, candidates, admin)
     try:
-        return access.first_accepted(delivery, candidates, admin)
+        return logins.first_accepted(delivery, candidates, admin)
     except NoWorkingCredential as error:
         require_allowed(delivery, error)
         if _is_marked(delivery, admin):
@@ -82,13 +82,13 @@ def tell(delivery: Delivery) -> None:
 def _sparing(delivery: Delivery, candidates: Iterable[Secret], admin: Secret) -> Iterator[Secret]:
     """Leave the last login that may be refused to the proof of what the admin sets, where it may set it."""
     for candidate in candidates:
-        if delivery.refusals == access.MOST_REFUSALS - 1 and _is_marked(delivery, admin):
+        if delivery.refusals == logins.MOST_REFUSALS - 1 and _is_marked(delivery, admin):
             return
         yield candidate
 
 
 def _is_marked(delivery: Delivery, admin: Secret) -> bool:
-    with access.open_admin(delivery, admin) as session:
+    with admins.open_admin(delivery, admin) as session:
         return _names(delivery, session)
 
 

@@ -6,11 +6,10 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from rotation import recovery
 from rotation.errors import PasswordRejected
 from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
-from rotation.strategies import access, repair
-from rotation.strategies.labels import (
+from rotation.strategies import admins, logins, recovery, repair
+from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
     give_up,
@@ -55,16 +54,16 @@ class RetainedPassword:
             _ALONE.set(delivery)
             return
         current, pending = delivery.current, delivery.pending
-        admin = access.read_admin(delivery, current) if current.admin_arn is not None else None
+        admin = admins.read_admin(delivery, current) if current.admin_arn is not None else None
         violation = changed_meanwhile(delivery)
-        marked = partial(access.marked_version, delivery, admin)
+        marked = partial(admins.marked_version, delivery, admin)
         candidates = [current] if violation else recovery.candidates(delivery, marked)
         hindered = violation or replaced_meanwhile(delivery)
         with ExitStack() as stack:
-            enter = access.first_accepted if hindered else repair.enter
+            enter = logins.first_accepted if hindered else repair.enter
             entry = enter(delivery, candidates, admin)
             if entry is None:
-                self._repair(delivery, stack.enter_context(access.open_admin(delivery, cast("Secret", admin))), admin)
+                self._repair(delivery, stack.enter_context(admins.open_admin(delivery, cast("Secret", admin))), admin)
                 return
             session = stack.enter_context(entry.session)
             if entry.secret is pending:
@@ -75,7 +74,7 @@ class RetainedPassword:
             if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
-                self._retain_by_admin(delivery, stack.enter_context(access.open_admin(delivery, admin)), admin)
+                self._retain_by_admin(delivery, stack.enter_context(admins.open_admin(delivery, admin)), admin)
             elif not session.lock(lock_name(current.username)) or still_pending(delivery):
                 self._retain(delivery, session)
 
@@ -91,7 +90,7 @@ class RetainedPassword:
         if _is_late(delivery):
             _ALONE.finish(delivery)
             return
-        access.prove(delivery, delivery.pending)
+        logins.prove(delivery, delivery.pending)
         promote_proven(delivery, made_from(delivery) or delivery.current.version)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
@@ -119,10 +118,10 @@ class RetainedPassword:
     def _changer(delivery: Delivery, current: Secret) -> Session:
         """Log in as the user itself; where the secret names an admin, as the admin, once AWSCURRENT is proven there."""
         if current.admin_arn is None:
-            return access.first_accepted(delivery, [current]).session
-        admin = access.read_admin(delivery, current)
-        access.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
-        return access.open_admin(delivery, admin)
+            return logins.first_accepted(delivery, [current]).session
+        admin = admins.read_admin(delivery, current)
+        logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        return admins.open_admin(delivery, admin)
 
     def _repair(self, delivery: Delivery, session: Session, admin: Secret | None) -> None:
         """Let the admin bring AWSCURRENT back to life, and set the pending password beside it."""
@@ -137,8 +136,8 @@ class RetainedPassword:
         waited = session.lock(lock_name(username))
         mark = session.mark_of(username)
         version = mark.version if mark else None
-        if version == delivery.token and access.accepts(delivery, pending, admin):
-            access.prove(delivery, current, admin)
+        if version == delivery.token and logins.accepts(delivery, pending, admin):
+            logins.prove(delivery, current, admin)
             return
         expected = version == current.version or (version is None and delivery.deadline.elapsed() < UNSEEN)
         if (waited or not expected) and not still_pending(delivery):
@@ -162,7 +161,7 @@ class RetainedPassword:
         except PasswordRejected as error:
             give_up(delivery, error)
         # the last look: whatever happened, clients of AWSCURRENT are let in
-        access.prove(delivery, current, admin)
+        logins.prove(delivery, current, admin)
         delivery.observer.note("The user has the new password beside the old one", username=current.username)
         return True
 
@@ -176,7 +175,7 @@ class RetainedPassword:
         that retains nothing leaves the second as it is.
         """
         pending = delivery.pending
-        if access.accepts(delivery, pending) or not still_pending(delivery):
+        if logins.accepts(delivery, pending) or not still_pending(delivery):
             return
         session.set_password(pending.username, pending.credential.password)
         delivery.observer.warn(

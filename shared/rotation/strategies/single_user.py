@@ -6,12 +6,11 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from rotation import recovery
 from rotation.errors import GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
-from rotation.strategies import access, repair
+from rotation.strategies import admins, logins, recovery, repair
 from rotation.strategies.cutover import cut_over
-from rotation.strategies.labels import UNSEEN, changed_meanwhile, give_up, promote, still_pending
+from rotation.strategies.pending_version import UNSEEN, changed_meanwhile, give_up, promote, still_pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +32,7 @@ class SingleUser:
     def propose(self, delivery: Delivery, current: Secret) -> tuple[str, Provenance | None]:
         """Keep the user."""
         if current.admin_arn is not None:
-            access.require_admin_allowed(delivery, current)
+            admins.require_admin_allowed(delivery, current)
         return current.username, None
 
     def set(self, delivery: Delivery) -> None:
@@ -45,12 +44,12 @@ class SingleUser:
         pending = delivery.pending
         admin = self._admin(delivery, delivery.current)
         if admin is not None and changed_meanwhile(delivery) is None:
-            with access.open_admin(delivery, admin) as session:
+            with admins.open_admin(delivery, admin) as session:
                 session.guard_target(pending.username, allow_privileged=delivery.settings.allow_privileged_targets)
                 self._rehearse(delivery, session, pending)
-            access.require_way(delivery, delivery.current, admin)
+            logins.require_way(delivery, delivery.current, admin)
             return
-        entry = access.first_accepted(delivery, self._candidates(delivery, admin), admin)
+        entry = logins.first_accepted(delivery, self._candidates(delivery, admin), admin)
         with entry.session as session:
             if entry.secret is pending:
                 promote(delivery, delivery.current.version)
@@ -74,8 +73,8 @@ class SingleUser:
             if (waited or delivery.deadline.elapsed() > UNSEEN) and not still_pending(delivery):
                 return
             if admin is not None:
-                access.require_way(delivery, current, admin)
-                session = stack.enter_context(access.open_admin(delivery, admin))
+                logins.require_way(delivery, current, admin)
+                session = stack.enter_context(admins.open_admin(delivery, admin))
                 session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
             cut_over(delivery, session, admin)
             self._end_retained(delivery, session)
@@ -85,10 +84,10 @@ class SingleUser:
         admin = self._admin(delivery, current)
         changer = f"admin {admin.username}" if admin else "user itself"
         with ExitStack() as stack:
-            session = stack.enter_context(access.first_accepted(delivery, [current], admin).session)
+            session = stack.enter_context(logins.first_accepted(delivery, [current], admin).session)
             if admin is not None:
-                access.require_way(delivery, current, admin)
-                session = stack.enter_context(access.open_admin(delivery, admin))
+                logins.require_way(delivery, current, admin)
+                session = stack.enter_context(admins.open_admin(delivery, admin))
                 session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
             session.rehearse_password(current.username, password)
         return [f"change the password of {current.username} (by the {changer}), in finishSecret"]
@@ -102,13 +101,13 @@ class SingleUser:
                 where=previous.arn,
                 remedy="Change or drop that user by hand; the function will not touch it.",
             )
-        with access.first_accepted(delivery, [current]).session as session:
+        with logins.first_accepted(delivery, [current]).session as session:
             self._require_refused(delivery, previous)
             return session.end_sessions(current.username) if end_sessions else 0
 
     @staticmethod
     def _admin(delivery: Delivery, current: Secret) -> Secret | None:
-        return access.read_admin(delivery, current) if current.admin_arn is not None else None
+        return admins.read_admin(delivery, current) if current.admin_arn is not None else None
 
     @staticmethod
     def _rehearse(delivery: Delivery, session: Session, pending: Secret) -> None:
@@ -120,7 +119,7 @@ class SingleUser:
     @staticmethod
     def _repair(delivery: Delivery, stack: ExitStack, admin: Secret) -> None:
         """Let the admin set a password that nobody knows any more, as briefly before the label as ever."""
-        session = stack.enter_context(access.open_admin(delivery, admin))
+        session = stack.enter_context(admins.open_admin(delivery, admin))
         if repair.begin(delivery, session, lock_name(delivery.current.username)):
             cut_over(delivery, session, admin)
             repair.tell(delivery)
@@ -142,12 +141,12 @@ class SingleUser:
         violation = changed_meanwhile(delivery)
         if violation is not None:
             give_up(delivery, violation)
-        marked = partial(access.marked_version, delivery, admin)
+        marked = partial(admins.marked_version, delivery, admin)
         return recovery.candidates(delivery, marked)
 
     @staticmethod
     def _require_refused(delivery: Delivery, previous: Secret) -> None:
-        if not access.accepts(delivery, previous):
+        if not logins.accepts(delivery, previous):
             return
         raise GuardViolation(
             "The server still accepts AWSPREVIOUS's password",

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dialect.documentdb.stage import Stage
-from tests.support import addresses
+from tests.lab.stages.documentdb import Stage
+from tests.support.servers import addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.mongodb import MongoServer
-    from tests.support.tls import Authority
+    from tests.support.servers.mongodb import MongoServer
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture(scope="session")

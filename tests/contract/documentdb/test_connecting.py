@@ -22,15 +22,15 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Credential, Deadline, Password
-from tests.dialect.documentdb.stage import unique
-from tests.support import wire
-from tests.support.mongodb import MongoServer, fail_next
-from tests.support.tls import Authority
+from tests.lab.stages.documentdb import unique
+from tests.support.network import proxy as wire
+from tests.support.servers.mongodb import MongoServer, fail_next
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.dialect.documentdb.stage import Stage
+    from tests.lab.stages.documentdb import Stage
 
 
 def failure(

@@ -8,10 +8,10 @@ import pytest
 
 from rotation.engines.documentdb.faults import CODES
 from rotation.errors import RotationError
-from tests.support.mongodb import fail_next
+from tests.support.servers.mongodb import fail_next
 
 if TYPE_CHECKING:
-    from tests.dialect.documentdb.stage import Stage
+    from tests.lab.stages.documentdb import Stage
 
 CLOSING = {303}
 """MongoDB itself ends the connection with this one; DocumentDB means something else by it."""

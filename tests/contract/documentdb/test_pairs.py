@@ -14,12 +14,12 @@ from bson.int64 import Int64
 from rotation.engines.documentdb.accounts import LAST_SERIAL
 from rotation.errors import AccessMismatch, AuthenticationFailed, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Mark, Ownership, Pair
-from tests.dialect.documentdb.stage import ARN, ROLES, pair_of, unique
-from tests.support.mongodb import fail_next
+from tests.lab.stages.documentdb import ARN, ROLES, pair_of, unique
+from tests.support.servers.mongodb import fail_next
 
 if TYPE_CHECKING:
     from rotation.model import Credential
-    from tests.dialect.documentdb.stage import Stage
+    from tests.lab.stages.documentdb import Stage
 
 
 def prepared(stage: Stage, *roles: object, **fields: Any) -> tuple[Credential, Credential, Credential]:  # noqa: ANN401

@@ -19,12 +19,12 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Credential, Password
-from tests.dialect.documentdb.stage import unique
-from tests.support import wire
-from tests.support.mongodb import fail_next
+from tests.lab.stages.documentdb import unique
+from tests.support.network import proxy as wire
+from tests.support.servers.mongodb import fail_next
 
 if TYPE_CHECKING:
-    from tests.dialect.documentdb.stage import Stage
+    from tests.lab.stages.documentdb import Stage
 
 
 def test_a_user_with_the_right_changes_its_own_password_and_takes_it_back(stage: Stage) -> None:

@@ -10,13 +10,13 @@ import pytest
 from rotation.engines.documentdb import login
 from rotation.errors import RotationError, Unreachable
 from rotation.model import Credential, Deadline, Password
-from tests.dialect.documentdb.stage import Stage, pair_of
-from tests.support.mongodb import MongoReplicaSet, MongoServer, fail_next
+from tests.lab.stages.documentdb import Stage, pair_of
+from tests.support.servers.mongodb import MongoReplicaSet, MongoServer, fail_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture(scope="module")

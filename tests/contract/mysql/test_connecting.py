@@ -16,13 +16,13 @@ from rotation.engines.mysql import MySQL, engine
 from rotation.engines.tls import diagnose
 from rotation.errors import AccountUnusable, StatementFailed, TlsFailed, Unreachable
 from rotation.model import Address, Credential, Deadline, Password
-from tests.support import wire
-from tests.support.tls import Authority
+from tests.support.network import proxy as wire
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 WHO: Final = Credential("app", Password("hunter2-hunter2"))
 GREETING: Final = (

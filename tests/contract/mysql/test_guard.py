@@ -8,12 +8,12 @@ import pytest
 
 from rotation.engines.mysql.guard import matches
 from rotation.errors import GuardViolation
-from tests.dialect.mysql.stage import unique
+from tests.lab.stages.mysql import unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 ON_BOTH = [
     "UPDATE ON *.*",

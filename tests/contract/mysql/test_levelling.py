@@ -10,12 +10,12 @@ import pytest
 from rotation.engines.mysql import pair as pairs
 from rotation.engines.mysql.connection import Connection
 from rotation.errors import AccessMismatch, StatementFailed
-from tests.dialect.mysql.stage import DATABASE, pair_of, unique
+from tests.lab.stages.mysql import DATABASE, pair_of, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 
 @pytest.fixture

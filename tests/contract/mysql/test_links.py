@@ -9,10 +9,10 @@ import pytest
 
 from rotation.engines.mysql.passwords import native_hash
 from rotation.model import Credential, Ownership, Pair
-from tests.dialect.mysql.stage import pair_of
+from tests.lab.stages.mysql import pair_of
 
 if TYPE_CHECKING:
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 
 class Rotated(NamedTuple):

@@ -9,12 +9,12 @@ import pytest
 from rotation.engines.mysql.connection import quoted
 from rotation.errors import AccessMismatch, GuardViolation, NotOurs
 from rotation.model import Ownership
-from tests.dialect.mysql.stage import ARN, DATABASE, pair_of, unique
+from tests.lab.stages.mysql import ARN, DATABASE, pair_of, unique
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 
 def rights(stage: Stage, name: str, host: str = "%") -> set[str]:

@@ -10,12 +10,12 @@ import pytest
 
 from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied, StatementFailed
 from rotation.model import Mark
-from tests.dialect.mysql.stage import ARN, unique
+from tests.lab.stages.mysql import ARN, unique
 
 if TYPE_CHECKING:
     from rotation.engines.mysql.session import MySQLSession
     from rotation.model import Credential, Password
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 
 def retain(session: MySQLSession, user: Credential, new: Password, *, version: str = "v2", known: str = "v1") -> bool:

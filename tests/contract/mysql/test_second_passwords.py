@@ -9,13 +9,13 @@ import pytest
 
 from rotation.engines.mysql import passwords
 from rotation.errors import PasswordRejected
-from tests.dialect.mysql.stage import pair_of
+from tests.lab.stages.mysql import pair_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Credential, Password
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 
 def retained(mysql: Stage, user: Credential, by_hand: Password) -> None:

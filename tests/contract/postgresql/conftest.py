@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dialect.postgresql.stage import Stage
+from tests.lab.stages.postgresql import Stage
 
 if TYPE_CHECKING:
-    from tests.support.postgresql_address import Postgres
+    from tests.support.servers.postgresql_address import Postgres
 
 
 @pytest.fixture(scope="session")

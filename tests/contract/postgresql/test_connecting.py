@@ -21,14 +21,14 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Credential, Deadline, Password
-from tests.dialect.postgresql.stage import unique
-from tests.support import wire
-from tests.support.tls import Authority
+from tests.lab.stages.postgresql import unique
+from tests.support.network import proxy as wire
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.dialect.postgresql.stage import Stage
+    from tests.lab.stages.postgresql import Stage
 
 
 def failure(stage: Stage, who: Credential, address: Address | None = None, seconds: float = 5) -> RotationError:

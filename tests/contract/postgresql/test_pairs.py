@@ -9,13 +9,13 @@ import pytest
 
 from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Ownership, Pair
-from tests.dialect.postgresql.stage import pair_of, unique
+from tests.lab.stages.postgresql import pair_of, unique
 
 if TYPE_CHECKING:
     from psycopg2 import sql
 
     from rotation.model import Credential
-    from tests.dialect.postgresql.stage import Stage
+    from tests.lab.stages.postgresql import Stage
 
 
 def prepared(stage: Stage, options: str = "") -> tuple[Credential, Credential, Credential]:

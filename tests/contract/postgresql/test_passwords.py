@@ -18,15 +18,15 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Deadline, Password
-from tests.dialect.postgresql.stage import Stage as PostgresStage
-from tests.dialect.postgresql.stage import unique
-from tests.support import wire
-from tests.support.postgresql import PostgresServer
+from tests.lab.stages.postgresql import Stage as PostgresStage
+from tests.lab.stages.postgresql import unique
+from tests.support.network import proxy as wire
+from tests.support.servers.postgresql import PostgresServer
 
 if TYPE_CHECKING:
     from rotation.model import Credential
-    from tests.dialect.postgresql.stage import Stage
-    from tests.support.tls import Authority
+    from tests.lab.stages.postgresql import Stage
+    from tests.support.servers.tls import Authority
 
 
 def refused(stage: Stage, who: Credential) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import psycopg2
 import pytest
 
-from rotation.engines.postgresql.roles import with_mark
+from rotation.engines.postgresql.accounts import with_mark
 from rotation.errors import GuardViolation, PermissionDenied, StatementFailed, Unreachable
 from rotation.model import Mark
-from tests.dialect.postgresql.stage import ARN, unique
+from tests.lab.stages.postgresql import ARN, unique
 
 if TYPE_CHECKING:
     from rotation.model import Credential
-    from tests.dialect.postgresql.stage import Stage
+    from tests.lab.stages.postgresql import Stage
 
 README = Path(__file__).parents[3] / "README.md"
 SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"

@@ -26,17 +26,17 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Credential, Deadline, Password
-from tests.dialect.redshift.stage import unique
-from tests.support import wire
-from tests.support.redshift.server import RedshiftServer
-from tests.support.redshift.wire import error, message
-from tests.support.tls import Authority
+from tests.lab.stages.redshift import unique
+from tests.support.emulators.redshift.server import RedshiftServer
+from tests.support.emulators.redshift.wire import error, message
+from tests.support.network import proxy as wire
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 WHO = Credential("app", Password("Abcdefg1-of-app"))
 

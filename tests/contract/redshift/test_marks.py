@@ -13,10 +13,10 @@ from rotation.engines.redshift import marks
 from rotation.engines.redshift.text import identifier
 from rotation.errors import StatementFailed
 from rotation.model import Ownership
-from tests.dialect.redshift.stage import LEVELLING, pair_of, promoting_base, unique
+from tests.lab.stages.redshift import LEVELLING, pair_of, promoting_base, unique
 
 if TYPE_CHECKING:
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 
 def marks_of(stage: Stage, name: str) -> list[str]:

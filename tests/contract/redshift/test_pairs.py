@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.engines.redshift import pair as pairs
-from rotation.engines.redshift.users import Change
+from rotation.engines.redshift.accounts import Change
 from rotation.errors import AccessMismatch, AuthenticationFailed, PermissionDenied, StatementFailed
 from rotation.model import Ownership
-from tests.dialect.redshift.stage import LEVELLING, pair_of, promoting_base, unique
+from tests.lab.stages.redshift import LEVELLING, pair_of, promoting_base, unique
 
 if TYPE_CHECKING:
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 
 def test_a_missing_clone_is_created_and_logs_in(stage: Stage) -> None:

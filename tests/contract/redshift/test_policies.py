@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.errors import AccessMismatch
-from tests.dialect.redshift.stage import LEVELLING, promoting_base, unique
+from tests.lab.stages.redshift import LEVELLING, promoting_base, unique
 
 if TYPE_CHECKING:
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 
 def attached(stage: Stage, user: str) -> list[tuple[object, ...]]:

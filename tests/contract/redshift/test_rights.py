@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dialect.redshift.stage import pair_of, unique
+from tests.lab.stages.redshift import pair_of, unique
 
 if TYPE_CHECKING:
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 THINGS = {
     "table": ("SELECT", "TABLE {0}.t"),

@@ -21,14 +21,14 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Deadline, Ownership, Password
-from tests.dialect.redshift.stage import unique
-from tests.support import wire
+from tests.lab.stages.redshift import unique
+from tests.support.network import proxy as wire
 
 if TYPE_CHECKING:
     from rotation.engines.redshift.connection import Connection
     from rotation.engines.redshift.session import RedshiftSession
     from rotation.model import Credential
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 
 def inner(session: RedshiftSession) -> Connection:

@@ -13,11 +13,11 @@ from pymongo.errors import OperationFailure
 from rotation.engines.documentdb.accounts import LAST_SERIAL
 from rotation.errors import StatementFailed
 from rotation.model import Ownership, Password
-from tests.dialect.documentdb.stage import pair_of
-from tests.support.mongodb import REPLICATION
+from tests.lab.stages.documentdb import pair_of
+from tests.support.servers.mongodb import REPLICATION
 
 if TYPE_CHECKING:
-    from tests.dialect.documentdb.stage import Stage
+    from tests.lab.stages.documentdb import Stage
 
 
 def test_no_password_stands_in_the_log_at_high_verbosity(stage: Stage) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from rotation.engines.mysql.passwords import native_hash
 from rotation.errors import PasswordRejected, StatementFailed
-from tests.dialect.mysql.stage import DATABASE, pair_of
+from tests.lab.stages.mysql import DATABASE, pair_of
 
 if TYPE_CHECKING:
     from rotation.model import Credential
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 OWN = "ALTER USER CURRENT_USER() IDENTIFIED BY"
 

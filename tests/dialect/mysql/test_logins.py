@@ -13,7 +13,7 @@ from rotation.model import Deadline, Password
 
 if TYPE_CHECKING:
     from rotation.model import Credential
-    from tests.dialect.mysql.stage import Stage
+    from tests.lab.stages.mysql import Stage
 
 
 def refused(stage: Stage, who: Credential, database: str = "") -> EngineError:

@@ -11,9 +11,9 @@ import pytest
 from rotation.engines.mysql import engine
 from rotation.engines.mysql.wire import PlainSocket
 from rotation.errors import AccountUnusable, EngineError, GuardViolation, PermissionDenied, StatementFailed, Unreachable
-from tests.dialect.mysql.stage import Stage, unique
-from tests.support.mariadb import MariaDBServer
-from tests.support.mysql import MySQLServer
+from tests.lab.stages.mysql import Stage, unique
+from tests.support.servers.mariadb import MariaDBServer
+from tests.support.servers.mysql import MySQLServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pymysql
 
     from rotation.model import Credential, Deadline
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 ELSEWHERE: Final = "127.0.0.77"
 """An address of this machine that servers do not take for their own."""

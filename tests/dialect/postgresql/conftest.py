@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dialect.postgresql.stage import Stage
+from tests.lab.stages.postgresql import Stage
 from tests.support import servers
-from tests.support.postgresql import PostgresServer
+from tests.support.servers.postgresql import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture(scope="session", params=[17, 15])

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.model import Credential, Password
-from tests.dialect.postgresql.stage import pair_of
+from tests.lab.stages.postgresql import pair_of
 
 if TYPE_CHECKING:
-    from tests.dialect.postgresql.stage import Stage
+    from tests.lab.stages.postgresql import Stage
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 

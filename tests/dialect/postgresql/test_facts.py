@@ -12,11 +12,11 @@ import pytest
 
 from rotation.errors import AccessMismatch, AccountUnusable, AuthenticationFailed, StatementFailed
 from rotation.model import Password
-from tests.dialect.postgresql.stage import pair_of, unique
+from tests.lab.stages.postgresql import pair_of, unique
 
 if TYPE_CHECKING:
     from rotation.model import Credential
-    from tests.dialect.postgresql.stage import Stage
+    from tests.lab.stages.postgresql import Stage
 
 
 def owner_login(stage: Stage) -> tuple[Credential, str]:

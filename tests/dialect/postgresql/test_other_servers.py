@@ -15,14 +15,15 @@ from rotation.engines.postgresql.faults import CLASSES, SQLSTATES, translate
 from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, StatementFailed, TlsFailed, Unreachable
 from rotation.model import Address, Credential, Deadline, Password
 from tests.dialect.postgresql.make_translations import translations
-from tests.dialect.postgresql.stage import Stage, pair_of, unique
-from tests.support import servers, wire
-from tests.support.postgresql import PostgresServer
+from tests.lab.stages.postgresql import Stage, pair_of, unique
+from tests.support import servers
+from tests.support.network import proxy as wire
+from tests.support.servers.postgresql import PostgresServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 def test_a_server_that_speaks_german_is_understood(authority: Authority) -> None:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dialect.redshift.stage import Stage
-from tests.support.redshift.server import RedshiftServer
-from tests.support.redshift.watch import watched
+from tests.lab.stages.redshift import Stage
+from tests.support.emulators.redshift.server import RedshiftServer
+from tests.support.emulators.redshift.watch import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.support.tls import Authority
+    from tests.support.servers.tls import Authority
 
 
 @pytest.fixture(scope="session")

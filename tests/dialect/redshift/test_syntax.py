@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from rotation.engines.redshift.accounts import Flags, User, levelling
 from rotation.engines.redshift.owned import Thing
 from rotation.engines.redshift.rights import ITSELF, Right, grant, revoke, revoke_option
-from rotation.engines.redshift.users import Flags, User, levelling
 from rotation.model import Password
-from tests.dialect.redshift.stage import pair_of, promoting_base
-from tests.support.redshift.syntax import FORMS, is_known, matching
-from tests.support.redshift.watch import watched
+from tests.lab.stages.redshift import pair_of, promoting_base
+from tests.support.emulators.redshift.syntax import FORMS, is_known, matching
+from tests.support.emulators.redshift.watch import watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.dialect.redshift.stage import Stage
+    from tests.lab.stages.redshift import Stage
 
 RIGHTS: Final = (
     Right("GROUP", ("readers",), "", ""),

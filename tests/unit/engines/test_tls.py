@@ -15,7 +15,7 @@ from rotation.engines import tls
 from rotation.engines.tls import TlsFault, authorities, diagnose
 from rotation.errors import InvalidSettings
 from rotation.model import Deadline
-from tests.support.tls import Authority
+from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

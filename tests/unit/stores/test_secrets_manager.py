@@ -12,8 +12,8 @@ from botocore.exceptions import NoCredentialsError
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage
 from rotation.stores.secrets_manager import PROBE_LABEL, SecretsManagerStore
-from tests.support.secretsmanager.errors import ServiceError
-from tests.support.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.errors import ServiceError
+from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,9 +21,9 @@ from rotation.errors import (
 )
 from rotation.model import Limits, Stage, Step
 from rotation.settings import Settings
-from tests.support.interruptions import contested, fail, when
-from tests.support.memory_engine import ADMIN, HOST, Account, MemoryEngine, MemorySession
-from tests.support.stage import ADMIN_ARN, FIRST, MemoryStage, Nowhere
+from tests.support.memory.engine import ADMIN, HOST, Account, MemoryEngine, MemorySession
+from tests.support.memory.interruptions import contested, fail, when
+from tests.support.memory.stage import ADMIN_ARN, FIRST, MemoryStage, Nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,12 +21,12 @@ from rotation.errors import (
 )
 from rotation.model import Stage, Step
 from rotation.strategies.cutover import LOOKS
-from tests.support.interruptions import fail, together, when
-from tests.support.stage import FIRST, MemoryStage
+from tests.support.memory.interruptions import fail, together, when
+from tests.support.memory.stage import FIRST, MemoryStage
 
 if TYPE_CHECKING:
     from rotation.model import Versions
-    from tests.support.interruptions import Effect
+    from tests.support.memory.interruptions import Effect
 
 ENGINE = "memory"
 UNANSWERED = StoreUnavailable("no answer")

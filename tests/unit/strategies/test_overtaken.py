@@ -18,11 +18,11 @@ from rotation.errors import (
     VersionNotFound,
 )
 from rotation.model import Stage, Step
-from rotation.recovery import Recovery
-from rotation.strategies.labels import UNSEEN
-from tests.support.interruptions import fail, when
-from tests.support.memory_engine import MemorySession
-from tests.support.stage import MemoryStage
+from rotation.strategies.pending_version import UNSEEN
+from rotation.strategies.recovery import Recovery
+from tests.support.memory.engine import MemorySession
+from tests.support.memory.interruptions import fail, when
+from tests.support.memory.stage import MemoryStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,9 @@ import pytest
 from rotation.errors import AccountUnusable, GuardViolation, NotOurs, Unreachable
 from rotation.model import Mark, Stage, Step
 from rotation.settings import Settings
-from tests.support.interruptions import fail
-from tests.support.memory_engine import HOST, Account
-from tests.support.stage import ADMIN_ARN, MemoryStage
+from tests.support.memory.engine import HOST, Account
+from tests.support.memory.interruptions import fail
+from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
 if TYPE_CHECKING:
     from rotation.errors import RotationError

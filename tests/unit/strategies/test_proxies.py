@@ -12,9 +12,9 @@ from rotation.errors import GuardViolation
 from rotation.model import Stage
 from rotation.settings import Settings
 from rotation.steps import dry_run
-from rotation.strategies.access import require_own_name
-from tests.support.memory_engine import ADMIN, HOST
-from tests.support.stage import ADMIN_ARN, MemoryStage
+from rotation.strategies.proxies import require_own_name
+from tests.support.memory.engine import ADMIN, HOST
+from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
 if TYPE_CHECKING:
     from rotation.model import Deadline

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rotation.errors import AuthenticationFailed
-from rotation.strategies import access
-from tests.support.interruptions import fail
-from tests.support.stage import MemoryStage
+from rotation.strategies import admins, logins
+from tests.support.memory.interruptions import fail
+from tests.support.memory.stage import MemoryStage
 
 
 def twice() -> AuthenticationFailed:
@@ -22,7 +22,7 @@ def test_of_a_credential_that_is_looked_at() -> None:
     stage = MemoryStage()
     delivery = stage.delivery("token")
     stage.server.effect = fail("connect", "before", twice())
-    assert not access.accepts(delivery, delivery.current)
+    assert not logins.accepts(delivery, delivery.current)
     assert delivery.refusals == 2
     assert delivery.refused == {delivery.current.version}
 
@@ -31,8 +31,8 @@ def test_of_the_admin() -> None:
     """Whose secret is then read once more."""
     stage = MemoryStage(admin=True)
     delivery = stage.delivery("token")
-    admin = access.read_admin(delivery, delivery.current)
+    admin = admins.read_admin(delivery, delivery.current)
     stage.server.effect = fail("connect", "before", twice())
     with pytest.raises(AuthenticationFailed):
-        access.open_admin(delivery, admin)
+        admins.open_admin(delivery, admin)
     assert delivery.refusals == 2

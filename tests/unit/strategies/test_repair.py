@@ -16,13 +16,13 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import LAST_REFUSED, Mark, Stage, Step
-from rotation.recovery import Recovery
 from rotation.settings import Settings
-from rotation.strategies.access import MOST_REFUSALS
-from tests.support.interruptions import fail
-from tests.support.memory_cuts import STAGES
-from tests.support.memory_engine import HOST, MemorySession
-from tests.support.stage import ADMIN_ARN, MemoryStage
+from rotation.strategies.logins import MOST_REFUSALS
+from rotation.strategies.recovery import Recovery
+from tests.support.memory.cuts import STAGES
+from tests.support.memory.engine import HOST, MemorySession
+from tests.support.memory.interruptions import fail
+from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
 NAMES = ("single-user by admin", "alternating-users", "retained-password by admin")
 ALONE = ("single-user by admin", "retained-password by admin")

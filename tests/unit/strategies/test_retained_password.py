@@ -12,11 +12,11 @@ from rotation.model import LATE_CUTOVER, Mark, Stage, Step, StrategyName
 from rotation.settings import Settings
 from rotation.steps import revoke_previous
 from rotation.strategies import strategy_for
-from tests.support.interruptions import contested, when
-from tests.support.stage import FIRST, MemoryStage
+from tests.support.memory.interruptions import contested, when
+from tests.support.memory.stage import FIRST, MemoryStage
 
 if TYPE_CHECKING:
-    from tests.support.memory_engine import Account
+    from tests.support.memory.engine import Account
 
 BY_ADMIN = {"strategy": "retained-password"}
 

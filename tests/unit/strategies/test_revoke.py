@@ -9,9 +9,9 @@ import pytest
 from rotation import steps
 from rotation.errors import GuardViolation, NotOurs, RotationError, RotationRefused
 from rotation.model import Deadline, Mark, Stage, Step
-from tests.support.interruptions import when
-from tests.support.memory_engine import Account
-from tests.support.stage import MemoryStage
+from tests.support.memory.engine import Account
+from tests.support.memory.interruptions import when
+from tests.support.memory.stage import MemoryStage
 
 SINGLE = {"rotation": {"strategy": "single-user"}}
 

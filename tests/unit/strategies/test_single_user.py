@@ -23,9 +23,9 @@ from rotation.machine import advance
 from rotation.model import Deadline, Stage, Step
 from rotation.settings import Settings
 from rotation.strategies.cutover import TIME_NEEDED
-from tests.support.interruptions import contested, fail, when
-from tests.support.memory_engine import ADMIN, Account
-from tests.support.stage import ADMIN_ARN, FIRST, MemoryStage
+from tests.support.memory.engine import ADMIN, Account
+from tests.support.memory.interruptions import contested, fail, when
+from tests.support.memory.stage import ADMIN_ARN, FIRST, MemoryStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -32,7 +32,7 @@ from rotation.engines.documentdb.faults import (
     translate,
 )
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
-from rotation.resolution import resolve
+from rotation.topology.names import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from rotation.engines.mysql.session import MySQLSession
 from rotation.engines.mysql.wire import dial, verifying
 from rotation.errors import TlsFailed, Unreachable
 from rotation.model import Limits, Traits
-from rotation.resolution import resolve
+from rotation.topology.names import resolve
 
 if TYPE_CHECKING:
     import socket

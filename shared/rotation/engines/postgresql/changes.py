@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg2 import sql
 
-from rotation.engines.postgresql.roles import MEMBERSHIP_OPTIONS, with_mark
+from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS, with_mark
 from rotation.model import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rotation.engines.postgresql.roles import Role, Settings
+    from rotation.engines.postgresql.accounts import Role, Settings
     from rotation.model import Pair
 
 _QUOTED_LISTS: Final = frozenset(

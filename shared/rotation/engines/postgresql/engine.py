@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 import psycopg2
 
 from rotation.engines import tls
+from rotation.engines.postgresql.accounts import fitting
 from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import ENGINE, LATE
 from rotation.engines.postgresql.refusals import UNRESOLVED, decode, refusal
-from rotation.engines.postgresql.roles import fitting
 from rotation.engines.postgresql.session import PostgreSQLSession
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
 from rotation.model import Limits, Traits
-from rotation.resolution import resolve
+from rotation.topology.names import resolve
 
 if TYPE_CHECKING:
     import socket

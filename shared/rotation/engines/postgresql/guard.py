@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.postgresql.accounts import fitting
 from rotation.engines.postgresql.faults import ENGINE
-from rotation.engines.postgresql.roles import fitting
 from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:

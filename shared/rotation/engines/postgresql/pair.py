@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.postgresql.accounts import parse_mark, read_comment, read_role, read_settings
 from rotation.engines.postgresql.changes import (
     Need,
     create,
@@ -15,16 +16,15 @@ from rotation.engines.postgresql.changes import (
 )
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.passwords import missing_grant, set_verifier, verifier
-from rotation.engines.postgresql.roles import parse_mark, read_comment, read_role, read_settings
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rotation.engines.postgresql.accounts import Role
     from rotation.engines.postgresql.changes import Change
     from rotation.engines.postgresql.connection import Connection
-    from rotation.engines.postgresql.roles import Role
     from rotation.model import Mark, Pair, Password
 
 IMPOSSIBLE: Final = "not possible: "

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import psycopg2
 from psycopg2 import extensions, sql
 
+from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS, fitting
 from rotation.engines.postgresql.changes import quoted
 from rotation.engines.postgresql.faults import ENGINE
-from rotation.engines.postgresql.roles import MEMBERSHIP_OPTIONS, fitting
 from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:

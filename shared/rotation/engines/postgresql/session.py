@@ -6,12 +6,12 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import pair as pairs
+from rotation.engines.postgresql.accounts import parse_mark, read_comment
 from rotation.engines.postgresql.changes import quoted
 from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.guard import guard, require_usable
 from rotation.engines.postgresql.passwords import change, verifier
-from rotation.engines.postgresql.roles import parse_mark, read_comment
 from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 

@@ -22,7 +22,7 @@ from rotation.engines import tls
 from rotation.engines.redshift.driver import FOLDER
 from rotation.engines.redshift.faults import ENGINE, LATE, REFUSED, UNRESOLVED
 from rotation.errors import EngineError, TlsFailed, Unreachable
-from rotation.resolution import resolve
+from rotation.topology.names import resolve
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift import elsewhere, marks
+from rotation.engines.redshift.accounts import Change, User, levelling, lost_on_base, read_flags, read_user
 from rotation.engines.redshift.owned import Thing, implied, read_owned
 from rotation.engines.redshift.passwords import explained, hashed, set_hash
 from rotation.engines.redshift.policies import read_policies, readable
 from rotation.engines.redshift.rights import Rights, grant, read_groups, read_rights, revoke, revoke_option
 from rotation.engines.redshift.text import folded, identifier
-from rotation.engines.redshift.users import Change, User, levelling, lost_on_base, read_flags, read_user
 from rotation.errors import AccessMismatch, PermissionDenied, StatementFailed
 from rotation.model import Ownership
 

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
+from rotation.engines.redshift.accounts import Flags, User, levelling
 from rotation.engines.redshift.passwords import hashed
 from rotation.engines.redshift.text import folded, identifier, literal, name_list
-from rotation.engines.redshift.users import Flags, User, levelling
 from rotation.errors import GuardViolation
 from rotation.model import Password
 

@@ -1,0 +1,120 @@
+"""The admin: which secret may be one, how it logs in, and what it may not touch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rotation.credentials import secret_format
+from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs
+from rotation.model import CLONE_SUFFIX, Ownership
+from rotation.strategies import logins
+from rotation.strategies.proxies import require_database, require_own_name
+
+if TYPE_CHECKING:
+    from rotation.delivery import Delivery
+    from rotation.model import Pair, Secret
+    from rotation.ports import Session
+
+
+def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
+    """Ask the server, through the admin, for which of the secret's versions it was last given a password."""
+    if admin is None:
+        return None
+    with open_admin(delivery, admin) as session:
+        mark = session.mark_of(delivery.current.username)
+    return mark.version if mark is not None and mark.secret_arn == delivery.current.arn else None
+
+
+def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
+    """Give the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
+    arn = secret.admin_arn or ""
+    _require_listed(delivery, secret, arn)
+    return arn
+
+
+def _require_listed(delivery: Delivery, secret: Secret, arn: str) -> None:
+    if arn == secret.arn:
+        raise GuardViolation(
+            'The secret\'s "masterarn" names the secret itself',
+            where=secret.arn,
+            remedy="Name the secret of a user that may manage users.",
+        )
+    if not delivery.settings.admits_admin(arn):
+        raise GuardViolation(
+            'The secret\'s "masterarn" is not among the admin secrets that this function may use',
+            where=secret.arn,
+            remedy="Add its ARN to ADMIN_SECRET_ARNS (the parameter AdminSecretArns of the stack), or correct it.",
+        )
+
+
+def read_admin(delivery: Delivery, secret: Secret) -> Secret:
+    """Read the admin secret that the secret names. Raises GuardViolation where it may not be used for this user."""
+    admin = _read(delivery, require_admin_allowed(delivery, secret))
+    _require_listed(delivery, secret, admin.arn)  # a name without its suffix may be another secret's
+    stem = secret.username.removesuffix(CLONE_SUFFIX)
+    if admin.username in {secret.username, stem, stem + CLONE_SUFFIX}:
+        raise GuardViolation(
+            "The user that would be changed is the admin itself",
+            where=secret.arn,
+            remedy="Rotate an admin's own secret with the strategy single-user and no masterarn.",
+        )
+    return admin
+
+
+def open_admin(delivery: Delivery, admin: Secret) -> Session:
+    """
+    Log in as the admin, at the admin secret's own address and under its own TLS setting.
+
+    A refused login reads the admin secret once more: it may just have been rotated. Another address in it does not
+    count, since AWSCURRENT was not proven there.
+    """
+    try:
+        return logins.enter(delivery, admin.address, admin)
+    except AuthenticationFailed as refusal:
+        delivery.refusals += refusal.logins
+        fresh = _read(delivery, admin.arn)
+        if (
+            delivery.refusals >= logins.MOST_REFUSALS
+            or fresh.credential == admin.credential
+            or fresh.address != admin.address
+        ):
+            raise AuthenticationFailed(
+                "The server refused the admin's credential",
+                engine=refusal.engine,
+                code=refusal.code,
+                where=str(admin.address),
+                remedy=f"Correct the admin secret {admin.arn}; it holds a password that the server does not accept.",
+            ) from None
+    return logins.enter(delivery, fresh.address, fresh)
+
+
+def not_ours(pair: Pair, ownership: Ownership) -> NotOurs:
+    """Make the error that says why an account may not be changed, and what proves whose it is."""
+    if ownership is Ownership.FOREIGN:
+        return NotOurs(
+            f"The account {pair.idle} is marked as another secret's",
+            where=pair.secret_arn,
+            remedy="Correct the user in the secret. If that secret is gone, or is this one before its Region was "
+            "promoted: take the mark off the account (README, Whose the clone is), and set ADOPT_UNMARKED_CLONES to "
+            "true for one rotation.",
+        )
+    return NotOurs(
+        f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",
+        where=pair.secret_arn,
+        remedy="Rename or drop it if nobody uses it. If it is this secret's (made by another rotation function), "
+        "set ADOPT_UNMARKED_CLONES to true for one rotation.",
+    )
+
+
+def _read(delivery: Delivery, arn: str) -> Secret:
+    """Read an admin secret; one that RDS manages holds no host, which its tags and the control plane tell."""
+    admin = secret_format.parse(
+        delivery.store.read_admin(arn),
+        delivery.engine.traits,
+        lambda: delivery.topology.locate(delivery.store.tags_of(arn)),
+    )
+    require_database(admin)
+    require_own_name(delivery, admin)
+    users = delivery.current.address.auth_database or ""
+    return replace(admin, address=replace(admin.address, users_database=users))

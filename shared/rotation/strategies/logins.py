@@ -1,0 +1,141 @@
+"""Logins that fail none in a healthy rotation: which candidates are tried where, and in which order."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rotation.errors import AccountUnusable, AuthenticationFailed, NoWorkingCredential, StoreError
+from rotation.model import LAST_REFUSED, SEARCHING, Stage
+from rotation.strategies.recovery import Recovery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rotation.delivery import Delivery
+    from rotation.model import Address, Deadline, Secret
+    from rotation.ports import Session
+
+MOST_REFUSALS: Final = 4
+"""Refused logins in one invocation: servers lock accounts, and the service's retries multiply what is done here."""
+
+
+class Accepted(NamedTuple):
+    """A credential that the server accepted, and the session that came of it."""
+
+    secret: Secret
+    session: Session
+
+
+def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secret | None = None) -> Accepted:
+    """
+    Log in with the first candidate that the server accepts; at the admin's address where an admin is named.
+
+    A refusal that the server itself sent lets the next candidate be tried; failures of the network or of TLS end
+    the step. Raises NoWorkingCredential, or the first candidate's AccountUnusable, which says more.
+    """
+    refusals: list[tuple[Secret, AuthenticationFailed | AccountUnusable]] = []
+    for candidate in candidates:
+        try:
+            session = enter(delivery, place_of(candidate, admin), candidate)
+        except (AuthenticationFailed, AccountUnusable) as refusal:
+            refusals.append((candidate, refusal))
+            delivery.refused.add(candidate.version)
+            delivery.refusals += getattr(refusal, "logins", 1)
+            if delivery.refusals >= MOST_REFUSALS or _ends_the_search(refusal):
+                break
+        else:
+            if refusals:
+                delivery.observer.recovered(_by(candidate), version=candidate.version)
+            return Accepted(candidate, session)
+    _remember(delivery, *refusals[-1])
+    first = refusals[0][1]
+    if isinstance(first, AccountUnusable):
+        raise first
+    tried = ", ".join(candidate.version for candidate, _ in refusals)
+    error = NoWorkingCredential(
+        f"The server accepts none of the passwords that the secret holds for this user (versions {tried})",
+        where=str(place_of(refusals[0][0], admin)),
+        remedy="Somebody changed the password outside the secret, or dropped the user. Set the server's password "
+        "to AWSCURRENT's, or store the right one as AWSCURRENT; the next retry goes on by itself.",
+    )
+    error.for_passwords_alone = all(isinstance(refusal, AuthenticationFailed) for _, refusal in refusals)
+    raise error
+
+
+def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patience: Deadline | None = None) -> None:
+    """Log in as clients do, and out again; with less patience than the delivery has, where given."""
+    place = place_of(secret, admin)
+    delivery.engine.connect(place, secret.credential, patience or delivery.deadline).__exit__(None, None, None)
+
+
+def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> bool:
+    """
+    Say whether the server accepts the secret's password, be it that it refuses the login for another reason after it.
+
+    Raises AccountUnusable where the refusal tells nothing of the password, and the EngineErrors of no answer.
+    """
+    try:
+        prove(delivery, secret, admin)
+    except AuthenticationFailed as refusal:
+        delivery.refused.add(secret.version)
+        delivery.refusals += refusal.logins
+        return False
+    except AccountUnusable as refusal:
+        if not refusal.password_accepted:
+            raise
+    return True
+
+
+def require_way(delivery: Delivery, secret: Secret, admin: Secret | None) -> None:
+    """
+    See that the server answers where clients log in, if that is elsewhere than where the admin acts.
+
+    The new password will be proven there, while the old one is refused: a way that is closed is found before that.
+    """
+    if place_of(secret, admin) != secret.address and secret.version not in delivery.refused:
+        accepts(delivery, secret)
+
+
+def place_of(secret: Secret, admin: Secret | None) -> Address:
+    """
+    Say where a credential is to be proven: where the admin will act, if an admin will act.
+
+    A server's word about itself decides nothing, so AWSCURRENT is proven on the very server that the admin changes.
+    """
+    if admin is None:
+        return secret.address
+    place = admin.address
+    return replace(secret.address, host=place.host, port=place.port, cluster=place.cluster)
+
+
+def enter(delivery: Delivery, address: Address, secret: Secret) -> Session:
+    """Log in for a change; a proof goes where clients go instead."""
+    place = delivery.for_changes(address, delivery.deadline)
+    return delivery.engine.connect(place, secret.credential, delivery.deadline)
+
+
+def _remember(delivery: Delivery, candidate: Secret, refusal: AuthenticationFailed | AccountUnusable) -> None:
+    """
+    Label the last version that was refused where it is an old one, so that a retry begins with those after it.
+
+    The pending version is labelled, too: the label of another version's search says nothing of what is right now.
+    """
+    if candidate.stages.isdisjoint(Stage) and isinstance(refusal, AuthenticationFailed):
+        with suppress(StoreError):  # the next retry then tries the same versions again
+            delivery.store.label(candidate.version, LAST_REFUSED, None)
+            if SEARCHING not in delivery.pending.stages:
+                delivery.store.label(delivery.token, SEARCHING, None)
+
+
+def _by(candidate: Secret) -> Recovery:
+    """Say what kind of version logged in after AWSCURRENT was refused."""
+    if Stage.PENDING in candidate.stages:
+        return Recovery.PENDING
+    return Recovery.PREVIOUS if Stage.PREVIOUS in candidate.stages else Recovery.UNLABELLED
+
+
+def _ends_the_search(refusal: AuthenticationFailed | AccountUnusable) -> bool:
+    """Say whether more attempts are pointless (the password is right) or harmful (the account is locked)."""
+    return isinstance(refusal, AccountUnusable) and (refusal.password_accepted or refusal.locked)

@@ -1,0 +1,190 @@
+"""AWS on the loopback interface, with IAM enforced: ministack, to which `sam deploy` deploys the template.
+
+What it does not do as AWS does, so that no test relies on it: RotateSecret calls no function and promotes at once,
+PutSecretValue overwrites, KMS is not enforced, the condition key secretsmanager:resource/AllowRotationLambdaArn is
+absent (a stack that is deployed here limits its secrets by name), VPCs and reserved concurrency are only noted.
+"""
+
+# ruff: noqa: S603 (the programs and their arguments are ours)
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+from tests.support.servers.process import ServerProcess, free_port, new_folder
+from tests.support.template.cloudformation import REGION, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
+BUCKET: Final = "artifacts"
+_SAM: Final = ROOT / ".tools/sam/bin/sam"
+_MINISTACK: Final = ROOT / ".tools/ministack/bin/ministack"
+_START_SECONDS: Final = 60
+# The server knows its own key ids as root.
+_ROOT_KEYS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+
+
+class DeniedOrFailed(Exception):
+    """An invocation of a function that ended with an error; the text is what Lambda answered."""
+
+
+class Account:
+    """An account of its own, with root's clients and the stack that is deployed into it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """Know where the server is, and where files may stand."""
+        self.url, self.folder = url, folder
+        self.outputs: dict[str, str] = {}
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 boto3 makes its clients' classes at run time
+        """Give a client of root's."""
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        settings = Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={})
+        make: Any = boto3.client  # the stubs know each service by its literal name
+        return make(service, endpoint_url=self.url, region_name=REGION, config=settings, **keys)
+
+    def deploy(self, build: Path, parameters: Mapping[str, str], stack: str = "secret-rotation") -> None:
+        """`sam deploy` what was built, and read the stack's outputs."""
+        self.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        chosen = [f"{name}={value}" for name, value in parameters.items()]
+        command: list[str | Path] = [_SAM, "deploy", "--template-file", build / "template.yaml", "--stack-name", stack]
+        command += ["--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
+        done = subprocess.run(
+            [*command, "--parameter-overrides", *chosen],
+            env={**_clean_environment(self.folder), **_ROOT_KEYS, "AWS_ENDPOINT_URL": self.url},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (made,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        self.outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+
+    def create_secret(self, name: str, value: Mapping[str, Any]) -> str:
+        """Store a secret, and give its ARN."""
+        secret = self.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(value))
+        return str(secret["ARN"])
+
+    def value(self, arn: str) -> dict[str, Any]:
+        """Read AWSCURRENT as a client does."""
+        answer = self.client("secretsmanager").get_secret_value(SecretId=arn, VersionStage="AWSCURRENT")
+        return dict(json.loads(answer["SecretString"]))
+
+    def attach(self, arn: str, function: str) -> None:
+        """Make the function the secret's."""
+        self.client("secretsmanager").rotate_secret(
+            SecretId=arn, RotationLambdaARN=function, RotationRules={"AutomaticallyAfterDays": 30}
+        )
+
+    def rotate(self, arn: str, function: str) -> str:
+        """Do what the service does, since the server's own RotateSecret does not: a token, and the four steps."""
+        token = str(uuid.uuid4())
+        # AWS stages a version without a value; this server has none without.
+        self.client("secretsmanager").put_secret_value(
+            SecretId=arn, ClientRequestToken=token, SecretString="{}", VersionStages=["AWSPENDING"]
+        )
+        for step in STEPS:
+            self.invoke(function, {"Step": step, "SecretId": arn, "ClientRequestToken": token})
+        return token
+
+    def invoke(self, function: str, event: Mapping[str, Any]) -> None:
+        """Invoke a function. Raises DeniedOrFailed with what it answered."""
+        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        text = answer["Payload"].read().decode()
+        if "FunctionError" in answer or "errorMessage" in text:
+            raise DeniedOrFailed(text)
+
+    @contextmanager
+    def without(self, role: str, action: str) -> Iterator[None]:
+        """Take an action out of every statement of a role for a while."""
+        iam = self.client("iam")
+        policy = iam.get_role_policy(RoleName=role, PolicyName="rotation")["PolicyDocument"]
+        less = json.loads(json.dumps(policy))
+        for statement in less["Statement"]:
+            statement["Action"] = [it for it in _listed(statement["Action"]) if it != action]
+        less["Statement"] = [it for it in less["Statement"] if it["Action"]]
+        assert less != policy
+        iam.put_role_policy(RoleName=role, PolicyName="rotation", PolicyDocument=json.dumps(less))
+        try:
+            yield
+        finally:
+            iam.put_role_policy(RoleName=role, PolicyName="rotation", PolicyDocument=json.dumps(policy))
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
+    return value if isinstance(value, list) else [value]
+
+
+def build() -> Path:
+    """Build all functions and the layer for the Python and the processor at hand, as `sam build` lays them out."""
+    folder = new_folder("build")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    command: list[str | Path] = [
+        _SAM,
+        "build",
+        "--build-dir",
+        folder,
+        "--parallel",
+        "--parameter-overrides",
+        "Arch=x86_64",
+    ]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "ARCH": "x86_64", "LAMBDA_PYTHON": version, "PYTHON": sys.executable},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@contextmanager
+def account() -> Iterator[Account]:
+    """Start the server, give an account, and stop the server."""
+    port, folder = free_port(), new_folder("ministack")
+    settings = {
+        **_clean_environment(folder),
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "false",
+        "DOCKER_HOST": "unix:///nowhere",
+        "LOG_LEVEL": "WARNING",
+    }
+    server = ServerProcess([_MINISTACK], settings, folder / "log", run_as={})
+    try:
+        url = f"http://localhost:{port}"
+        _wait(url, server)
+        yield Account(url, folder)
+    finally:
+        server.stop()
+
+
+def _clean_environment(folder: Path) -> dict[str, str]:
+    """Nothing of the caller's AWS settings, which the server would pass on to every function."""
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "SAM_CLI_TELEMETRY": "0"}
+
+
+def _wait(url: str, server: ServerProcess) -> None:
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end and server.alive:
+        with suppress(OSError), urllib.request.urlopen(f"{url}/_ministack/health", timeout=2):  # noqa: S310 ours
+            return
+        time.sleep(0.1)
+    raise RuntimeError("ministack did not start")

@@ -1,0 +1,173 @@
+"""The operations that make, describe, change, list and delete secrets."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tests.support.emulators.secretsmanager import errors
+from tests.support.emulators.secretsmanager.model import Request, Response, Secret
+from tests.support.emulators.secretsmanager.selection import page, select
+from tests.support.emulators.secretsmanager.values import store, value_in
+
+if TYPE_CHECKING:
+    from tests.support.emulators.secretsmanager.state import State
+
+# API reference, CreateSecret: "ASCII letters, numbers, and the following characters: /_+=.@-".
+NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")
+SHORTEST_WINDOW, LONGEST_WINDOW = 7, 30
+
+
+def create_secret(state: State, request: Request) -> Response:
+    """CreateSecret."""
+    name, value = request["Name"], value_in(request)
+    if not NAME.fullmatch(name):
+        message = (
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!"
+        )
+        raise errors.answer(message, code="ValidationException")
+    existing = state.find(name)
+    if existing is not None and existing.name == name:
+        return _repeated(existing, request)
+    now = state.clock()
+    secret = Secret(state.arn_for(name), name, now, now)
+    secret.description, secret.kms_key = request.get("Description", ""), request.get("KmsKeyId", "")
+    secret.tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+    state.secrets[secret.arn] = secret
+    if value is not None:
+        store(state, secret, request["ClientRequestToken"], value, None)
+    return _created(secret)
+
+
+def _created(secret: Secret) -> Response:
+    version = {"VersionId": next(iter(secret.versions))} if secret.versions else {}
+    return {"ARN": secret.arn, "Name": secret.name} | version
+
+
+def _repeated(secret: Secret, request: Request) -> Response:
+    """Answer a name that is taken; a repetition with the same token and value is a success."""
+    if secret.deletion is not None:
+        message = "You can't create this secret because a secret with this name is already scheduled for deletion."
+        raise errors.invalid_request(message)
+    version = secret.versions.get(request.get("ClientRequestToken", ""))
+    if version is None or version.value != value_in(request):
+        message = f"The operation failed because the secret {secret.name} already exists."
+        raise errors.resource_exists(message)
+    return {"ARN": secret.arn, "Name": secret.name, "VersionId": version.version_id}
+
+
+def describe_secret(state: State, request: Request) -> Response:
+    """DescribeSecret, of deleted secrets too: "only returns fields that have a value"."""
+    return _present(description(state.any(request["SecretId"]), "VersionIdsToStages"))
+
+
+def description(secret: Secret, versions_key: str) -> Response:
+    """Return all that is known about a secret except its values."""
+    rotation = secret.rotation
+    return {
+        "ARN": secret.arn,
+        "Name": secret.name,
+        "Description": secret.description,
+        "KmsKeyId": secret.kms_key,
+        "RotationEnabled": rotation.enabled,
+        "RotationLambdaARN": rotation.lambda_arn,
+        "RotationRules": rotation.rules,
+        "LastRotatedDate": _stamp(rotation.last_rotated),
+        "LastChangedDate": _stamp(secret.changed),
+        "LastAccessedDate": _stamp(secret.accessed),
+        "DeletedDate": _stamp(secret.deletion),
+        "NextRotationDate": _stamp(rotation.next_rotation),
+        "Tags": _tag_list(secret),
+        versions_key: secret.version_ids_to_stages(),
+        "CreatedDate": _stamp(secret.created),
+    }
+
+
+def _present(fields: Response) -> Response:
+    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
+
+
+def _stamp(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _tag_list(secret: Secret) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in secret.tags.items()]
+
+
+def list_secrets(state: State, request: Request) -> Response:
+    """ListSecrets: deleted ones only with IncludePlannedDeletion."""
+    with_deleted = request.get("IncludePlannedDeletion", False)
+    secrets = select(state, request.get("Filters", []), with_deleted=with_deleted)
+    if request.get("SortOrder", "desc") == "desc":
+        secrets.reverse()
+    entries = [_present(description(secret, "SecretVersionsToStages")) for secret in secrets]
+    return page("SecretList", entries, request)
+
+
+def update_secret(state: State, request: Request) -> Response:
+    """UpdateSecret: metadata, and a new AWSCURRENT version when there is a value."""
+    secret, value = state.live(request["SecretId"]), value_in(request)
+    response = {"ARN": secret.arn, "Name": secret.name}
+    if value is not None:
+        store(state, secret, request["ClientRequestToken"], value, None)
+        response["VersionId"] = request["ClientRequestToken"]
+    secret.description = request.get("Description", secret.description)
+    secret.kms_key = request.get("KmsKeyId", secret.kms_key)
+    secret.changed = state.clock()
+    return response
+
+
+def delete_secret(state: State, request: Request) -> Response:
+    """DeleteSecret: at once, or after a recovery window of 7 to 30 days."""
+    window, force = request.get("RecoveryWindowInDays"), request.get("ForceDeleteWithoutRecovery", False)
+    _check_window(window, force=force)
+    if force:
+        return _delete_at_once(state, request["SecretId"])
+    secret = state.live(request["SecretId"])
+    secret.deleted_at = state.clock()
+    secret.deletion = secret.deleted_at + timedelta(days=window or LONGEST_WINDOW)
+    return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": secret.deletion.timestamp()}
+
+
+def _check_window(window: int | None, *, force: bool) -> None:
+    if window is not None and force:
+        message = "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays."
+        raise errors.invalid_parameter(message)
+    if window is not None and not SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
+        message = "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive)."
+        raise errors.invalid_parameter(message)
+
+
+def _delete_at_once(state: State, secret_id: str) -> Response:
+    """Delete without a window; for a secret that does not exist no error either (API reference)."""
+    now = state.clock()
+    secret = state.find(secret_id)
+    if secret is None:
+        return {"ARN": state.arn_for(secret_id), "Name": secret_id, "DeletionDate": now.timestamp()}
+    del state.secrets[secret.arn]
+    return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": now.timestamp()}
+
+
+def restore_secret(state: State, request: Request) -> Response:
+    """RestoreSecret: removes the DeletedDate."""
+    secret = state.any(request["SecretId"])
+    secret.deletion = secret.deleted_at = None
+    return {"ARN": secret.arn, "Name": secret.name}
+
+
+def tag_resource(state: State, request: Request) -> Response:
+    """TagResource: "appends tags to the existing list of tags"."""
+    secret = state.live(request["SecretId"])
+    secret.tags |= {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    secret.changed = state.clock()
+    return {}
+
+
+def untag_resource(state: State, request: Request) -> Response:
+    """UntagResource: a key that is not there is no error."""
+    secret = state.live(request["SecretId"])
+    secret.tags = {key: value for key, value in secret.tags.items() if key not in request["TagKeys"]}
+    secret.changed = state.clock()
+    return {}

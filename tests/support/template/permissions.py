@@ -1,0 +1,164 @@
+"""What each function needs to be allowed, as calls that IAM decides on, and calls that it must refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, STACK, function_arn
+from tests.support.template.iam import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ATTACHED_TO: Final = "secretsmanager:resource/AllowRotationLambdaArn"
+TAG: Final = "aws:ResourceTag/RotationGroup"
+CALLER: Final = "lambda:SourceFunctionArn"
+"""The key of every call that a function's own code makes; what Lambda does with its role has none."""
+FUNCTIONS: Final = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
+
+READING: Final = frozenset({"DescribeSecret", "GetSecretValue"})
+WRITING: Final = frozenset({"ListSecretVersionIds", "PutSecretValue", "UpdateSecretVersionStage"})
+"""What a rotation calls of Secrets Manager; ListSecretVersionIds is for the recovery of a version without a label."""
+
+_RDS: Final = {"rds:DescribeDBClusters": "rds:cluster", "rds:DescribeDBInstances": "rds:db"}
+_REDSHIFT: Final = {
+    "redshift:DescribeClusters": "redshift:cluster",
+    "redshift-serverless:ListNamespaces": "redshift-serverless:namespace",
+    "redshift-serverless:ListWorkgroups": "redshift-serverless:workgroup",
+}
+LOOKUPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "aurora": {**_RDS, "rds:DescribeGlobalClusters": "rds:global-cluster"},  # where the writer is
+    "documentdb": {"rds:DescribeDBClusters": "rds:cluster"},  # it has no instances outside of clusters
+    "redshift": _REDSHIFT,
+}
+"""What finds the database of an admin secret that AWS manages, where it is not RDS's two."""
+
+NETWORK: Final = frozenset(
+    f"ec2:{action}"
+    for action in (
+        "AssignPrivateIpAddresses",
+        "CreateNetworkInterface",
+        "DeleteNetworkInterface",
+        "DescribeNetworkInterfaces",
+        "DescribeSubnets",
+        "UnassignPrivateIpAddresses",
+    )
+)
+"""What Lambda does with the role of a function in a VPC (Lambda developer guide, "Configuring VPC access")."""
+
+LOGGING: Final = frozenset({"logs:CreateLogStream", "logs:PutLogEvents"})
+"""What Lambda does with the role for the log; the group is there already."""
+
+ELSEWHERE: Final = "210987654321"
+SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/database-a1B2c3"
+ADMIN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/admin-d4E5f6"
+OTHER_ADMIN: Final = f"arn:aws:secretsmanager:{REGION}:{ELSEWHERE}:secret:shared/admin-g7H8i9"
+"""An admin secret that another account shares, with its key."""
+STRANGER: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:payroll/database-j1K2l3"
+KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c"
+OTHER_KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/4b5a6978"
+VIA: Final = f"secretsmanager.{REGION}.amazonaws.com"
+
+COMPLETE: Final[Mapping[str, str]] = {
+    "AdminSecretArns": f"{ADMIN},{OTHER_ADMIN}",
+    "KmsKeyArns": KEY,
+    "SubnetIds": "subnet-1",
+    "SecurityGroupIds": "sg-1",
+}
+"""Parameters under which a role has every statement but the denial that goes with names and tags."""
+
+MODES: Final[Mapping[str, Mapping[str, str]]] = {
+    "attachment": {},
+    "attachment and name": {"SecretNames": "orders/*"},
+    "attachment and tag": {"RotationGroup": "orders"},
+    "name": {"SecretsLimitedBy": "name-or-tag", "SecretNames": "orders/*"},
+    "tag": {"SecretsLimitedBy": "name-or-tag", "RotationGroup": "orders"},
+    "name and tag": {"SecretsLimitedBy": "name-or-tag", "SecretNames": "orders/*", "RotationGroup": "orders"},
+}
+"""The ways to say which secrets are meant."""
+
+
+def arn_of(function: str) -> str:
+    """Give the ARN of the function of a folder."""
+    return function_arn(f"{STACK}-{function}")
+
+
+def lookups(function: str) -> Mapping[str, str]:
+    """Give the calls that find a managed admin's database, each with the kind of what it is asked for."""
+    return LOOKUPS.get(function, _RDS)
+
+
+def on_secret(action: str, arn: str, attached: str = "", group: str = "") -> Request:
+    """Give a call on a secret that is attached to a function and tagged, or not."""
+    context = {ATTACHED_TO: attached, TAG: group}
+    return Request(f"secretsmanager:{action}", arn, {key: value for key, value in context.items() if value})
+
+
+def with_key(action: str, secret: str, via: str = VIA, key: str = KEY) -> Request:
+    """Give a call on a key, as Secrets Manager makes it for the caller."""
+    context = {"kms:ViaService": via, "kms:EncryptionContext:SecretARN": secret}
+    return Request(f"kms:{action}", key, {key: value for key, value in context.items() if value})
+
+
+def _log_of(function: str) -> str:
+    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-{function}:log-stream:any"
+
+
+def needed(function: str) -> Iterator[Request]:
+    """Give every call that rotations of every kind need, by the function and by Lambda for it."""
+    yield from (Request(action, _log_of(function)) for action in LOGGING)
+    yield from (Request(action, "*") for action in NETWORK)
+    for request in _by_its_code(function):
+        yield replace(request, context={**request.context, CALLER: arn_of(function)})
+
+
+def _by_its_code(function: str) -> Iterator[Request]:
+    # Secret and admin secret as they are in every mode: attached, and with the tag.
+    yield from (on_secret(action, SECRET, arn_of(function), "orders") for action in READING | WRITING)
+    yield from (on_secret(action, arn) for action in READING for arn in (ADMIN, OTHER_ADMIN))
+    for action, kind in lookups(function).items():
+        service, _, what = kind.partition(":")
+        region = "" if what.startswith("global") else REGION
+        yield Request(action, f"arn:aws:{service}:{region}:{ACCOUNT}:{what}:orders")
+    # Secrets Manager user guide, "Lambda rotation function execution role permissions".
+    yield from (with_key(action, SECRET) for action in ("Decrypt", "GenerateDataKey"))
+    yield Request("kms:DescribeKey", KEY, {"kms:ViaService": VIA})
+    yield from (with_key("Decrypt", arn) for arn in (ADMIN, OTHER_ADMIN))
+
+
+def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]:
+    """Give calls that no role may make, each a hair's breadth from one that it may."""
+    ours = arn_of(function)
+    for action in READING | WRITING:
+        if parameters.get("SecretsLimitedBy") != "name-or-tag":
+            yield on_secret(action, SECRET, group="orders")
+            yield on_secret(action, SECRET, arn_of("another"), "orders")
+        if "RotationGroup" in parameters:
+            yield on_secret(action, SECRET, ours)
+            yield on_secret(action, SECRET, ours, "payroll")
+        if "SecretNames" in parameters:
+            yield on_secret(action, STRANGER, ours, "orders")
+        yield on_secret(action, SECRET.replace(ACCOUNT, ELSEWHERE), ours, "orders")
+    # An admin secret is not attached to the function: neither its name nor its tag makes it one to rotate.
+    yield from (on_secret(action, arn, group="orders") for action in WRITING for arn in (ADMIN, OTHER_ADMIN))
+    yield from (on_secret(action, ADMIN, arn_of("another"), "orders") for action in WRITING)
+    for action in ("Decrypt", "GenerateDataKey"):
+        yield with_key(action, SECRET, via="")
+        yield with_key(action, SECRET, via="ssm.eu-west-1.amazonaws.com")
+        yield with_key(action, "")
+        yield with_key(action, SECRET.replace(ACCOUNT, ELSEWHERE))
+        if "SecretNames" in parameters:
+            yield with_key(action, STRANGER)
+    yield with_key("Decrypt", ADMIN, via="")
+    yield Request("kms:DescribeKey", KEY)
+    yield Request("kms:DescribeKey", OTHER_KEY, {"kms:ViaService": VIA})
+    yield from (with_key(action, SECRET, key=OTHER_KEY) for action in ("Decrypt", "GenerateDataKey"))
+    yield with_key("Decrypt", ADMIN, key=OTHER_KEY)
+    yield from (Request(action, _log_of("another")) for action in LOGGING)
+    for action, kind in lookups(function).items():
+        service, _, what = kind.partition(":")
+        if service != "redshift-serverless":  # its lists take no resource
+            yield Request(action, f"arn:aws:{service}:{REGION}:{ELSEWHERE}:{what}:orders")
+    # The code of a function has no business with the network; Lambda has.
+    yield from (Request(action, "*", {CALLER: ours}) for action in NETWORK)

@@ -1,0 +1,204 @@
+"""What the roles allow: all that is needed, nothing else, and each condition keeps something out."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.template.cloudformation import Stack
+from tests.support.template.iam import Request, Statement, allows, listed, statements
+from tests.support.template.permissions import (
+    ADMIN,
+    COMPLETE,
+    FUNCTIONS,
+    MODES,
+    READING,
+    SECRET,
+    WRITING,
+    arn_of,
+    forbidden,
+    needed,
+    on_secret,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Policy = list[Statement]
+
+SUBSETS: Mapping[str, Mapping[str, str]] = {
+    "no admin secrets": {"AdminSecretArns": ""},
+    "no keys of the customer's": {"KmsKeyArns": ""},
+    "no VPC": {"SubnetIds": "", "SecurityGroupIds": ""},
+}
+
+
+def policy_of(function: str, parameters: Mapping[str, str]) -> Policy:
+    """Give the statements of a function's role, resolved for parameters."""
+    role = Stack({**COMPLETE, **parameters}).resources[f"{function.capitalize()}Role"]
+    assert role["Properties"].get("ManagedPolicyArns", []) == []
+    return statements(role)
+
+
+def missing(policy: Policy, function: str) -> list[Request]:
+    """Give what is needed and not allowed."""
+    return [request for request in needed(function) if not allows(policy, request)]
+
+
+def surplus(policy: Policy, function: str, parameters: Mapping[str, str]) -> list[Request]:
+    """Give what is allowed though it is forbidden."""
+    return [request for request in forbidden(function, parameters) if allows(policy, request)]
+
+
+def idle(policy: Policy, function: str) -> list[tuple[str, str]]:
+    """Give the grants that nothing needs: without them nothing is missing."""
+    return [
+        (statement["Sid"], action)
+        for statement, action in grants(policy)
+        if not missing(without(policy, statement["Sid"], action), function)
+    ]
+
+
+def grants(policy: Policy) -> Iterator[tuple[Statement, str]]:
+    """Give every action of every statement that allows."""
+    for statement in policy:
+        if statement["Effect"] == "Allow":
+            yield from ((statement, action) for action in listed(statement["Action"]))
+
+
+def without(policy: Policy, sid: str, action: str) -> Policy:
+    """Give the policy with one action taken out of one statement."""
+    changed = copy.deepcopy(policy)
+    for statement in changed:
+        if statement["Sid"] == sid:
+            statement["Action"] = [it for it in listed(statement["Action"]) if it != action]
+    return changed
+
+
+def conditions(policy: Policy) -> Iterator[tuple[str, str, str]]:
+    """Name every condition of every statement: the statement, the operator, the key."""
+    for statement in policy:
+        for operator, keys in statement.get("Condition", {}).items():
+            yield from ((statement["Sid"], operator, key) for key in keys)
+
+
+def relaxed(policy: Policy, sid: str, operator: str, key: str) -> Policy:
+    """Give the policy with one condition taken out of one statement."""
+    changed = copy.deepcopy(policy)
+    for statement in changed:
+        if statement["Sid"] == sid:
+            del statement["Condition"][operator][key]
+    return changed
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_allows_what_is_needed_and_nothing_else(function: str, mode: str) -> None:
+    policy = policy_of(function, MODES[mode])
+    assert missing(policy, function) == []
+    assert idle(policy, function) == []
+    assert surplus(policy, function, MODES[mode]) == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_permission_taken_out_is_missed(function: str) -> None:
+    policy = policy_of(function, {})
+    for statement, action in grants(policy):
+        found = missing(without(policy, statement["Sid"], action), function)
+        assert {request.action for request in found} == {action}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_condition_taken_out_lets_something_in(function: str, mode: str) -> None:
+    policy = policy_of(function, MODES[mode])
+    for condition in conditions(policy):
+        if condition[0] in {"OnlyLambdaItselfConnects", "LeaveAdminSecretsOfOthersAlone"}:
+            continue  # a denial with a condition less denies more: the next test
+        assert surplus(relaxed(policy, *condition), function, MODES[mode]), condition
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_denial_keeps_something_out_and_nothing_else(function: str, mode: str) -> None:
+    policy = policy_of(function, MODES[mode])
+    for denial in (it for it in policy if it["Effect"] == "Deny"):
+        for action in listed(denial["Action"]):
+            less = without(policy, denial["Sid"], action)
+            assert action in {request.action for request in surplus(less, function, MODES[mode])}
+        (condition,) = (it for it in conditions([denial]))
+        attached = [on_secret(action, ADMIN, arn_of(function), "orders") for action in WRITING]
+        harder = relaxed(policy, *condition)
+        assert missing(harder, function) or any(not allows(harder, request) for request in attached)
+
+
+@pytest.mark.parametrize("added", ["secretsmanager:DeleteSecret", "secretsmanager:*", "rds:ModifyDBInstance"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_permission_too_many_is_found(function: str, added: str) -> None:
+    for place, _ in enumerate(policy_of(function, {})):
+        policy = policy_of(function, {})
+        if policy[place]["Effect"] == "Allow":
+            policy[place]["Action"] = [*listed(policy[place]["Action"]), added]
+            assert (policy[place]["Sid"], added) in idle(policy, function)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_resource_too_many_is_found(function: str, mode: str) -> None:
+    """Each statement speaks of something in particular, but for those that cannot."""
+    for place, statement in enumerate(policy_of(function, MODES[mode])):
+        if statement["Effect"] == "Allow" and statement["Resource"] != "*":
+            policy = policy_of(function, MODES[mode])
+            policy[place]["Resource"] = "*"
+            assert surplus(policy, function, MODES[mode]), statement["Sid"]
+
+
+@pytest.mark.parametrize("action", sorted(READING | WRITING))
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_denial_too_many_is_found(function: str, action: str) -> None:
+    """What is denied to the function's own code must be nothing that it does."""
+    policy = policy_of(function, {})
+    (denial,) = (it for it in policy if it["Sid"] == "OnlyLambdaItselfConnects")
+    denial["Action"] = [*denial["Action"], f"secretsmanager:{action}"]
+    assert {it.action for it in missing(policy, function)} == {f"secretsmanager:{action}"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_admin_secret_is_rotated_by_the_function_that_is_attached_to_it(function: str, mode: str) -> None:
+    policy = policy_of(function, MODES[mode])
+    for action in READING | WRITING:
+        assert allows(policy, on_secret(action, ADMIN, arn_of(function), "orders"))
+
+
+@pytest.mark.parametrize("subset", SUBSETS)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_a_parameter_leaves_out_is_not_granted(function: str, subset: str) -> None:
+    fewer = {sid for sid, _ in (_named(policy_of(function, SUBSETS[subset])))}
+    every = {sid for sid, _ in _named(policy_of(function, {}))}
+    managed = {sid for sid in every if sid.endswith("OfManagedAdminSecrets")}
+    assert managed or function == "aurora"
+    expected = {
+        "no admin secrets": {"ReadAdminSecrets", "UseKeysForAdminSecrets", *managed},
+        "no keys of the customer's": {"UseKeysForSecrets", "UseKeysForAdminSecrets", "DescribeKeysOfSecrets"},
+        "no VPC": {"ConnectToTheVpc", "OnlyLambdaItselfConnects"},
+    }
+    assert every - fewer == expected[subset]
+    assert fewer <= every
+
+
+def _named(policy: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for statement in policy:
+        yield statement["Sid"], statement["Effect"]
+
+
+def test_the_evaluation_refuses_what_nothing_speaks_of() -> None:
+    assert not allows([], on_secret("GetSecretValue", SECRET))
+
+
+def test_the_evaluation_knows_every_operator_that_it_meets() -> None:
+    strange = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"a": "b"}}}
+    with pytest.raises(KeyError):
+        allows([strange], on_secret("GetSecretValue", SECRET))
