@@ -20,13 +20,13 @@ _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
 
 def error_code(error: ClientError) -> str:
-    """Give an error's code if it has the form of one, so that it may be shown; else say that it has none."""
+    """Return an error's code if it has the form of one, so that it may be shown; else say that it has none."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return code if _CODE.fullmatch(code) else "no code"
 
 
 def text(answer: Mapping[str, Any], *path: str) -> str:
-    """Give the string that stands there, or nothing: in XML anything may be missing, or be there twice."""
+    """Return the string that stands there, or nothing: in XML anything may be missing, or be there twice."""
     found: Any = answer
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None

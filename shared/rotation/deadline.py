@@ -21,13 +21,13 @@ class Deadline:
         self._end = self._begun + seconds
 
     def elapsed(self) -> float:
-        """Give the seconds since it was set."""
+        """Return the seconds since it was set."""
         return self._clock() - self._begun
 
     def remaining(self) -> float:
-        """Give the seconds that are left, never below zero."""
+        """Return the seconds that are left, never below zero."""
         return max(0.0, self._end - self._clock())
 
     def within(self, seconds: float) -> Deadline:
-        """Give a deadline of at most so many seconds, and never later than this one."""
+        """Return a deadline of at most so many seconds, and never later than this one."""
         return Deadline(min(seconds, self.remaining()), self._clock)

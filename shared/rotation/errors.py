@@ -35,7 +35,7 @@ class RotationError(Exception):
             self.retryable = retryable
 
     def __str__(self) -> str:
-        """Say what happened, where, and what to do."""
+        """Return what happened, where, and what to do."""
         place = f" (at {self.where})" if self.where else ""
         advice = f" {self.remedy}" if self.remedy else ""
         return f"{self.what}{place}.{advice}"

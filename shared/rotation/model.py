@@ -77,7 +77,7 @@ class Password:
         Password.live.add(self)
 
     def reveal(self) -> str:
-        """Give the clear text, for the driver or the store."""
+        """Return the clear text, for the driver or the store."""
         return self._text
 
     def __eq__(self, other: object) -> bool:
@@ -173,11 +173,11 @@ class Traits:
     """Whether the servers stand in clusters of one writer and readers, and which is which may change at any time."""
 
     def of(self, engine: str) -> Traits:
-        """Give what is fixed about the engine of that name."""
+        """Return what is fixed about the engine of that name."""
         return self.editions.get(engine, self)
 
     def name_bytes(self, engine: str) -> int:
-        """Say how long a user name may be with the engine of that name."""
+        """Return how long a user name may be with the engine of that name."""
         edition = self.of(engine)
         return edition.longer_names.get(engine, edition.limits.name_bytes)
 
@@ -248,7 +248,7 @@ class Versions:
     rotation_enabled: bool = True
 
     def holding(self, stage: Stage) -> str | None:
-        """Give the id of the version that carries the label, if any does."""
+        """Return the id of the version that carries the label, if any does."""
         return next((version for version, stages in self.stages.items() if stage in stages), None)
 
     def state_of(self, token: str) -> VersionState:

@@ -78,11 +78,11 @@ class Session(Protocol):
         """Read whose the account is, as far as an unforgeable mark says so."""
 
     def ownership(self, pair: Pair) -> Ownership:
-        """Say whose the idle account of the pair is, by what the server keeps of it."""
+        """Return whose the idle account of the pair is, by what the server keeps of it."""
 
     def prepared_version(self, pair: Pair) -> str | None:
         """
-        Give the secret's version for which ``level`` last prepared either user of the pair, if a mark says so.
+        Return the secret's version for which ``level`` last prepared either user of the pair, if a mark says so.
 
         Read under the lock it tells whether another rotation came in between.
         """
@@ -134,7 +134,7 @@ class MemberSession(Session, Protocol):
     """A session with a server that may be one of a cluster. Its changes raise ReadOnlyServer at a reader."""
 
     def takes_changes(self) -> bool:
-        """Say whether the server is the one that takes changes, now."""
+        """Return whether the server is the one that takes changes, now."""
 
 
 class Engine(Protocol):
@@ -182,7 +182,7 @@ class SecretStore(Protocol):
         """Take AWSPENDING off the token's version; nothing happens where it is not there."""
 
     def unlabelled(self) -> Sequence[str]:
-        """Give the ids of the versions without a label (but ours) that can still be read, newest first."""
+        """Return the ids of the versions without a label (but ours) that can still be read, newest first."""
 
     def check_labels(self, version: str) -> None:
         """Prove the right to move labels by adding a label of our own to the version and taking it off."""
@@ -210,7 +210,7 @@ class Clusters(Protocol):
 
     def writer_of(self, address: Address, deadline: Deadline) -> Address | None:
         """
-        Give where the writer of the address's cluster is; None where the control plane knows no such address.
+        Return where the writer of the address's cluster is; None where the control plane knows no such address.
 
         Raises GuardViolation where that cluster has no writer here, and StoreError with the permission or the
         endpoint that is missing where the control plane cannot be asked.

@@ -60,7 +60,7 @@ class Settings:
 
     def admits_admin(self, arn: str) -> bool:
         """
-        Say whether the admin secret is on the list.
+        Return whether the admin secret is on the list.
 
         An entry may end in ``-??????``, as in IAM policies, or lack the suffix that Secrets Manager adds to a name.
         """

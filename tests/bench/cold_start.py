@@ -66,7 +66,7 @@ class Start(NamedTuple):
 
 
 def used_by_children() -> float:
-    """Give the seconds of processor time of all processes that were started here and have ended."""
+    """Return the seconds of processor time of all processes that were started here and have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

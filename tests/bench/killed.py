@@ -59,7 +59,7 @@ class Killing(Scissors):
 
 
 def ours(name: str, engine: str) -> tuple[Callable[[Any, Any], Any], Callable[[Scissors], Any]]:
-    """Give a function of this suite, and what cuts its effects."""
+    """Return a function of this suite, and what cuts its effects."""
     effects = importlib.import_module("tests.support.crashes.effects")
     handler: Any = runpy.run_path(str(ROOT / "functions" / name / "app.py"))["lambda_handler"]
     assert handler._secrets_manager  # noqa: SLF001 made once, and not in each fork
@@ -68,7 +68,7 @@ def ours(name: str, engine: str) -> tuple[Callable[[Any, Any], Any], Callable[[S
 
 def theirs(name: str, engine: str) -> tuple[Callable[[Any, Any], Any], Callable[[Scissors], Any]]:
     """
-    Give a sample of AWS's, and what cuts its effects.
+    Return a sample of AWS's, and what cuts its effects.
 
     It trusts the test's authority, where it names a file of Lambda's old image. On MySQL 9 it is spared the function
     PASSWORD(), which the server does not have: without that no sample for MySQL changes anything there.

@@ -204,7 +204,7 @@ class Side:
             return self._player.rotate(application.arn).succeeded
 
     def _keeps_access(self, application: Application) -> bool:
-        """Say whether the application can do all that it could at first, and its user must do all that it had to."""
+        """Return whether the application can do all that it could at first, and its user must do all that it had to."""
         scene, secret = self._theatre.scene, application.secret()
         try:
             scene.work({**secret, "dbname": scene.database})

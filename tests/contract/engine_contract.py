@@ -63,7 +63,7 @@ class EngineLab(Protocol):
         """A user that no application's secret should change."""
 
     def unique(self, stem: str = "app") -> str:
-        """Give a name that no user of the server has."""
+        """Return a name that no user of the server has."""
 
     def password(self) -> Password:
         """Make a password."""
@@ -79,7 +79,7 @@ class EngineLab(Protocol):
 
 
 def shown(error: BaseException) -> str:
-    """Give all that anybody could print of an error, with what stands behind it."""
+    """Return all that anybody could print of an error, with what stands behind it."""
     text = "".join(traceback.format_exception(error))
     chain = [error, error.__cause__, error.__context__]
     return text + "".join(f"{it} {it!r} {vars(it)}" for it in chain if it is not None)
@@ -94,7 +94,7 @@ class Acts:
         return lab.engine.connect(lab.address, who, Deadline(seconds))
 
     def accepts(self, lab: EngineLab, who: Credential) -> bool:
-        """Say whether a login is accepted; any other failure than a refusal is one of the test."""
+        """Return whether a login is accepted; any other failure than a refusal is one of the test."""
         try:
             with self.login(lab, who):
                 return True
@@ -103,7 +103,7 @@ class Acts:
 
     @staticmethod
     def pair(lab: EngineLab, base: str, *, promote: str = "clone", version: str = "version-1") -> Pair:
-        """Give a pair of which one is about to be promoted."""
+        """Return a pair of which one is about to be promoted."""
         assert lab.engine
         pair = Pair(ARN, base, base, version)
         return replace(pair, idle=pair.clone) if promote == "clone" else pair

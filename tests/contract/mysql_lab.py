@@ -37,7 +37,7 @@ class MySQLLab:
         self._stage.run(statement)
 
     def unique(self, stem: str = "app") -> str:
-        """Give a name that nobody has."""
+        """Return a name that nobody has."""
         return unique(stem)
 
     def password(self) -> Password:

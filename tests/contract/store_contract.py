@@ -56,7 +56,7 @@ class StoreLab(Protocol):
         """Create another secret and give its ARN."""
 
     def labels(self) -> Mapping[str, str]:
-        """Give every label and the version that carries it."""
+        """Return every label and the version that carries it."""
 
 
 class StoreContract:

@@ -46,7 +46,7 @@ class AtOnce:
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
-    """Give the run's only tally."""
+    """Return the run's only tally."""
     return request.config.stash[TALLY]
 
 

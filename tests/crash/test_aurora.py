@@ -44,25 +44,25 @@ SOME = {
 
 @pytest.fixture(scope="module")
 def clusters(authority: Authority) -> Iterator[Callable[[str], Theatre]]:
-    """Give a cluster of each edition that is asked for, and the function."""
+    """Return a cluster of each edition that is asked for, and the function."""
     with ExitStack() as stack:
         yield functools.cache(lambda edition: stack.enter_context(theatre(edition, authority)))
 
 
 @pytest.fixture
 def cluster(clusters: Callable[[str], Theatre], edition: str) -> Theatre:
-    """Give the cluster of this edition."""
+    """Return the cluster of this edition."""
     return clusters(edition)
 
 
 @pytest.fixture
 def every(request: pytest.FixtureRequest, edition: str, strategy: str) -> int:
-    """Say how far apart the points of this strategy are."""
+    """Return how far apart the points of this strategy are."""
     return 1 if request.config.getoption("--exhaustive") else SOME[edition, strategy]
 
 
 def series(*, whole: bool = False, edition: str = "") -> pytest.MarkDecorator:
-    """Give each strategy of each edition; those that `make test` leaves out, to `make crash` alone."""
+    """Return each strategy of each edition; those that `make test` leaves out, to `make crash` alone."""
     cases = [
         pytest.param(*case, marks=[pytest.mark.exhaustive] if whole or not apart else [], id="-".join(case))
         for case, apart in SOME.items()

@@ -67,7 +67,7 @@ MIXED: Final = (
 
 @pytest.fixture(scope="module")
 def postgresql(authority: Authority) -> Iterator[Theatre]:
-    """Give a cluster of PostgreSQL, and the function."""
+    """Return a cluster of PostgreSQL, and the function."""
     with theatre("aurora-postgresql", authority) as made:
         ALIASES.update({OF_READER: READER, OF_INSTANCE: INSTANCES[1], OF_WRITER: WRITER, OF_PROXY: PROXY})
         yield made

@@ -29,7 +29,7 @@ EFFECTS = ((Login, "_log_in"), (Connection, "run"))
 
 @pytest.fixture(scope="module")
 def theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give MongoDB, the emulated Secrets Manager, and the function between them."""
+    """Return MongoDB, the emulated Secrets Manager, and the function between them."""
     with documentdb.provide(authority) as scene, emulated() as emulator:
         yield Theatre(documentdb, scene, emulator)
 

@@ -49,7 +49,7 @@ EACH: Final = 3
 
 
 def bounds(rotations: int) -> Vitals:
-    """Give by how much a process may grow in so many rotations: less than an object in two, after the caches."""
+    """Return by how much a process may grow in so many rotations: less than an object in two, after the caches."""
     return Vitals(threads=0, files=0, blocks=1000 + rotations // 2, resident=1024 + rotations // 2)
 
 
@@ -88,14 +88,14 @@ def housed(engine: str, authority: Authority) -> Iterator[House]:
 
 @pytest.fixture(scope="module", params=CROWDS)
 def house(request: pytest.FixtureRequest, authority: Authority) -> Iterator[House]:
-    """Give each engine's."""
+    """Return each engine's."""
     with housed(request.param, authority) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def postgres_house(authority: Authority) -> Iterator[House]:
-    """Give PostgreSQL's."""
+    """Return PostgreSQL's."""
     with housed("postgresql", authority) as one:
         yield one
 
@@ -119,7 +119,7 @@ def rotate(house: House, function: WarmFunction, applications: list[Application]
 
 @contextlib.contextmanager
 def warm_function(house: House) -> Iterator[WarmFunction]:
-    """Give a function that has rotated a few."""
+    """Return a function that has rotated a few."""
     with WarmFunction(house.theatre) as function:
         rotate(house, function, house.applications(WARM_UP))
         yield function
@@ -127,7 +127,7 @@ def warm_function(house: House) -> Iterator[WarmFunction]:
 
 @pytest.fixture(scope="module")
 def function(postgres_house: House) -> Iterator[WarmFunction]:
-    """Give a warm function."""
+    """Return a warm function."""
     with warm_function(postgres_house) as function:
         yield function
 

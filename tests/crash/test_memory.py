@@ -33,7 +33,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _cases() -> Iterator[object]:
-    """Give each stage, cut, way, and what becomes of AWSPENDING; where it stays, less is played in `make test`."""
+    """Return each stage, cut, way, and what becomes of AWSPENDING; where it stays, less is played in `make test`."""
     plain = {"the service retries", "an operator starts anew"}
     for name, how, way in itertools.product(STAGES, How, WAYS):
         yield pytest.param(name, how, way, False, id=f"{name}-{how}-{way}")

@@ -36,7 +36,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(params=PLAYS, ids="-".join)
 def application(request: pytest.FixtureRequest) -> Application:
-    """Give a secret of each engine and strategy, rotated once."""
+    """Return a secret of each engine and strategy, rotated once."""
     engine, strategy = request.param
     theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
     made = theatre.application(f"twin_{next(_numbers)}", strategy)

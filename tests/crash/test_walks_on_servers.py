@@ -249,7 +249,7 @@ class Walk(RuleBasedStateMachine):
         return labels.get("AWSPENDING") in {None, labels["AWSCURRENT"]}
 
     def _forgotten(self) -> bool:
-        """Say whether the service would let nobody begin, and retry nothing itself."""
+        """Return whether the service would let nobody begin, and retry nothing itself."""
         return self.theatre.emulator.state.any(self.application.arn).running is None
 
     def _approach(self, step: str | None) -> None:

@@ -49,7 +49,7 @@ def _passing(post: Post) -> Iterator[None]:
 
 
 def spread(total: int, points: int) -> range:
-    """Give every byte's number in the nightly run, else a few of them."""
+    """Return every byte's number in the nightly run, else a few of them."""
     return range(0, total, 1 if NIGHTLY else max(1, total // points))
 
 
@@ -78,7 +78,7 @@ def unrefused(error: EngineError | None) -> EngineError | None:
 
 
 def accepted(post: Post, *candidates: Credential) -> list[Credential]:
-    """Say which of the credentials log in, past the proxy."""
+    """Return which of the credentials log in, past the proxy."""
     found = []
     for who in candidates:
         try:

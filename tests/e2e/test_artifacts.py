@@ -85,12 +85,12 @@ def build(request: pytest.FixtureRequest) -> Path:
 
 
 def folder_of(build: Path, name: str) -> Path:
-    """Give a function's folder, or the layer's."""
+    """Return a function's folder, or the layer's."""
     return build / (LAYER if name == LAYER else runtime.logical_id(name))
 
 
 def files(folder: Path) -> list[Path]:
-    """Give all files of a folder."""
+    """Return all files of a folder."""
     return [path for path in folder.rglob("*") if path.is_file()]
 
 

@@ -33,15 +33,15 @@ class Deployed(NamedTuple):
     admins: dict[str, str]
 
     def function(self, engine: str) -> str:
-        """Give the ARN of an engine's function, as the stack's outputs name it."""
+        """Return the ARN of an engine's function, as the stack's outputs name it."""
         return self.account.outputs[f"{engine.capitalize()}FunctionArn"]
 
     def role(self, engine: str) -> str:
-        """Give the name of its role."""
+        """Return the name of its role."""
         return self.account.outputs[f"{engine.capitalize()}RoleArn"].rpartition("/")[2]
 
     def place(self, engine: str) -> dict[str, Any]:
-        """Give what a secret says of where the database is."""
+        """Return what a secret says of where the database is."""
         scene = self.scenes[engine]
         return {"engine": scene.engine, "host": scene.host, "port": scene.port, "dbname": scene.database}
 

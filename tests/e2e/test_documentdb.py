@@ -28,7 +28,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="module", params=["removed", "kept"])
 def theatre(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Theatre]:
-    """Give the stage in both modes of the service."""
+    """Return the stage in both modes of the service."""
     with documentdb.provide(authority) as scene, emulated(request.param) as emulator:
         yield Theatre(documentdb, scene, emulator)
 
@@ -39,7 +39,7 @@ def application(theatre: Theatre, strategy: str) -> Application:
 
 
 def server_of(theatre: Theatre) -> MongoServer:
-    """Give the server behind the stage."""
+    """Return the server behind the stage."""
     scene = theatre.scene
     assert isinstance(scene, documentdb.MongoScene)
     return scene._server  # noqa: SLF001

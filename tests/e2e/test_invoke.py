@@ -26,7 +26,7 @@ SAM = [shlex.split(line) for line in README.splitlines() if line.startswith(".to
 
 
 def options(words: list[str]) -> list[str]:
-    """Give the options that `make` makes of its variables."""
+    """Return the options that `make` makes of its variables."""
     given = dict(word.split("=", 1) for word in words)
     return [part for name, value in given.items() for part in (f"--{name.lower()}", value)]
 

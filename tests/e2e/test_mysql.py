@@ -46,7 +46,7 @@ class Play(NamedTuple):
 
 @pytest.fixture(params=COSTS, ids="-".join)
 def play(request: pytest.FixtureRequest) -> Play:
-    """Give each strategy on each server."""
+    """Return each strategy on each server."""
     engine, strategy = request.param
     return Play(request.getfixturevalue(f"{engine}_theatre"), engine, strategy)
 

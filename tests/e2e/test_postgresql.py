@@ -27,7 +27,7 @@ def application(theatre: Theatre, strategy: str) -> Application:
 
 @pytest.fixture(params=["removed", "kept"])
 def theatre(request: pytest.FixtureRequest) -> Theatre:
-    """Give the stage in both modes of the service."""
+    """Return the stage in both modes of the service."""
     name = "postgresql_theatre" if request.param == "removed" else "postgresql_theatre_that_keeps_pending"
     stage: Theatre = request.getfixturevalue(name)
     return stage

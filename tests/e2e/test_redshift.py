@@ -28,7 +28,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give the stand-in, the emulated Secrets Manager, and the function between them."""
+    """Return the stand-in, the emulated Secrets Manager, and the function between them."""
     with redshift.provide(authority) as scene, emulated() as emulator:
         yield Theatre(redshift, scene, emulator)
 

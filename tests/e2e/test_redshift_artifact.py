@@ -50,7 +50,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def size(folder: Path, *, compiled: bool) -> float:
-    """Give the size of what a folder holds, in MB, with its bytecode or without."""
+    """Return the size of what a folder holds, in MB, with its bytecode or without."""
     files = (file for file in folder.rglob("*") if file.is_file())
     return sum(file.stat().st_size for file in files if compiled or file.suffix != ".pyc") / 1e6
 

@@ -68,7 +68,7 @@ class ClusterScene:
         return sum(len(one.accepted) for one in found), sum(len(one.refused) for one in found)
 
     def log_text(self, since: int = 0) -> str:
-        """Give both logs."""
+        """Return both logs."""
         marks = self._marks[since - 1] if since else [0, 0]
         return "".join(server.log_text(mark) for server, mark in zip(self.cluster.servers, marks, strict=True))
 

@@ -47,7 +47,7 @@ class Crowd(ABC):
     @property
     @abstractmethod
     def limits(self) -> Mapping[str, Callable[[Application], AbstractContextManager[None]]]:
-        """Give what reaches each limit while it is entered."""
+        """Return what reaches each limit while it is entered."""
 
     @abstractmethod
     def sessions(self) -> int:
@@ -73,7 +73,7 @@ class PostgresCrowd(Crowd):
 
     @property
     def limits(self) -> Mapping[str, Callable[[Application], AbstractContextManager[None]]]:
-        """Give what reaches each limit while it is entered."""
+        """Return what reaches each limit while it is entered."""
         return {"server": self._full, "database": self._full_database, "user": self._full_user}
 
     def sessions(self) -> int:
@@ -124,7 +124,7 @@ class MySQLCrowd(Crowd):
 
     @property
     def limits(self) -> Mapping[str, Callable[[Application], AbstractContextManager[None]]]:
-        """Give what reaches each limit while it is entered."""
+        """Return what reaches each limit while it is entered."""
         return {"server": self._full, "user": self._full_user}
 
     def sessions(self) -> int:
@@ -170,7 +170,7 @@ class MongoCrowd(Crowd):
 
     @property
     def limits(self) -> Mapping[str, Callable[[Application], AbstractContextManager[None]]]:
-        """Give what reaches each limit while it is entered."""
+        """Return what reaches each limit while it is entered."""
         return {"server": self._full}
 
     def sessions(self) -> int:
@@ -195,7 +195,7 @@ class MongoCrowd(Crowd):
 
     @staticmethod
     def _takes(connected: socket.socket) -> bool:
-        """Say whether the server waits for what is said; where it is full it hangs up."""
+        """Return whether the server waits for what is said; where it is full it hangs up."""
         connected.settimeout(0.02)
         try:
             return bool(connected.recv(1))

@@ -54,7 +54,7 @@ exec postgres -D /tmp/data -c listen_addresses='*' -c unix_socket_directories=
 
 
 def shown(command: str) -> list[str]:
-    """Give the words of the README's command that begins so."""
+    """Return the words of the README's command that begins so."""
     return next(shlex.split(line) for line in README.splitlines() if line.startswith(command))
 
 
@@ -100,7 +100,7 @@ def _labels() -> Iterator[str]:
 
 
 def gateway(network: str) -> str:
-    """Give this machine's address on a network."""
+    """Return this machine's address on a network."""
     return typed(["docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network])
 
 
@@ -149,7 +149,7 @@ class DebuggedTheatre(Theatre):
         self.handler(event, None)
 
     def command(self, beginning: str, step: str = "createSecret") -> list[str]:
-        """Give a command of the README, with what is ours in the place of its examples."""
+        """Return a command of the README, with what is ours in the place of its examples."""
         ours = {
             "events/createSecret.json": f"{self.folder}/{step}.json",
             "tests/lab/env-vars.json": f"{self.folder}/env-vars.json",
@@ -161,7 +161,7 @@ class DebuggedTheatre(Theatre):
         return [*words, "--skip-pull-image"] if lambda_image.is_stand_in() else words
 
     def account(self) -> dict[str, str]:
-        """Give the credentials, which SAM passes on to the function."""
+        """Return the credentials, which SAM passes on to the function."""
         return dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "function")
 
     def invoke_by_sam(self, event: Mapping[str, Any], _context: object) -> None:

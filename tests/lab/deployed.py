@@ -25,7 +25,7 @@ FUNCTIONS: Final = tuple(sorted(app.parent.name for app in Path(ROOT / "function
 
 
 def stages_of(function: str) -> Iterator[tuple[str, ModuleType]]:
-    """Give the stages that a function plays on, by the names of their engines."""
+    """Return the stages that a function plays on, by the names of their engines."""
     for engine in ENGINES:
         module = importlib.import_module(f"tests.lab.{engine.replace('-', '_')}")
         if function == module.FUNCTION:

@@ -75,11 +75,11 @@ class MongoScene(Scene):
         return accepted, len(logins) - accepted
 
     def mark(self) -> int:
-        """Give the present end of the server's log."""
+        """Return the present end of the server's log."""
         return self._server.mark()
 
     def log_text(self, since: int = 0) -> str:
-        """Give the server's log."""
+        """Return the server's log."""
         return self._server.log_text(since)
 
 

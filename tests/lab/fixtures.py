@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def postgresql_theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give PostgreSQL, the emulated Secrets Manager, and the function between them."""
+    """Return PostgreSQL, the emulated Secrets Manager, and the function between them."""
     with postgresql.provide(authority) as scene, emulated() as emulator:
         yield Theatre(postgresql, scene, emulator)
 
 
 @pytest.fixture(scope="session")
 def postgresql_theatre_that_keeps_pending(authority: Authority) -> Iterator[Theatre]:
-    """Give the same, where AWSPENDING stays on the version that becomes the current one."""
+    """Return the same, where AWSPENDING stays on the version that becomes the current one."""
     with postgresql.provide(authority) as scene, emulated("kept") as emulator:
         yield Theatre(postgresql, scene, emulator)
 
 
 @pytest.fixture(scope="session")
 def documentdb_theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give MongoDB, the emulated Secrets Manager, and the function between them."""
+    """Return MongoDB, the emulated Secrets Manager, and the function between them."""
     with documentdb.provide(authority) as scene, emulated() as emulator:
         yield Theatre(documentdb, scene, emulator)
 
 
 @pytest.fixture(scope="session")
 def redshift_theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give the stand-in for Redshift, the emulated Secrets Manager, and the function between them."""
+    """Return the stand-in for Redshift, the emulated Secrets Manager, and the function between them."""
     with redshift.provide(authority) as scene, emulated() as emulator:
         yield Theatre(redshift, scene, emulator)

@@ -64,7 +64,7 @@ def filled(event: Mapping[str, Any], real: Mapping[str, str]) -> dict[str, Any]:
 
 
 def before(step: str) -> tuple[str, ...]:
-    """Give the steps that the service sends before one; before a revocation, a whole rotation."""
+    """Return the steps that the service sends before one; before a revocation, a whole rotation."""
     return STEPS[: STEPS.index(step)] if step in STEPS else STEPS if step in EVENTS else ()
 
 

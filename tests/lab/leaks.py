@@ -90,7 +90,7 @@ class Ledger:
             shutil.move(log, self.folder / f"the log of server {folder.name} ({self.kept})")
 
     def forms(self) -> dict[str, str]:
-        """Give every form in which a password could stand, with the password."""
+        """Return every form in which a password could stand, with the password."""
         return {form: clear for clear in self.passwords for form in _forms(clear)}
 
     def found(self) -> list[str]:
@@ -115,7 +115,7 @@ class Ledger:
 
 
 def _forms(clear: str) -> Iterator[str]:
-    """Give a password as it is, as JSON writes it, and as SQL does."""
+    """Return a password as it is, as JSON writes it, and as SQL does."""
     forms = {clear, json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1], clear.replace("'", "''")}
     yield from (form for form in forms if form.isprintable())
 

@@ -103,11 +103,11 @@ class MySQLScene(Scene):
         return len(logins.accepted), len(logins.refused)
 
     def mark(self) -> int:
-        """Give the present end of the server's log."""
+        """Return the present end of the server's log."""
         return self._server.mark()
 
     def log_text(self, since: int = 0) -> str:
-        """Give the server's general log."""
+        """Return the server's general log."""
         return self._server.log_text(since)
 
 

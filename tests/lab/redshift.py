@@ -88,16 +88,16 @@ class RedshiftScene(Scene):
         return self._server.accepted(since), self._server.refused(since)
 
     def mark(self) -> int:
-        """Give the number of logins so far."""
+        """Return the number of logins so far."""
         return len(self._server.logins)
 
     def log_text(self, since: int = 0) -> str:  # noqa: ARG002 the marks here count logins
-        """Give the server's log, and all that clients said after their logins."""
+        """Return the server's log, and all that clients said after their logins."""
         return self._server.log_text()
 
 
 def hashed(password: str) -> str:
-    """Give the hash of a password that need not keep the rules for clear ones."""
+    """Return the hash of a password that need not keep the rules for clear ones."""
     salt = secrets.token_bytes(32)
     return f"'sha256|{hashlib.sha256(password.encode() + salt).hexdigest()}|{salt.hex()}'"
 

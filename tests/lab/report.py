@@ -120,7 +120,7 @@ def cutover_windows(log: str) -> list[float]:
 
 
 def _records(log: str) -> Iterator[dict[str, Any]]:
-    """Give the JSON records; where two deliveries wrote at once, several stand in a line."""
+    """Return the JSON records; where two deliveries wrote at once, several stand in a line."""
     decoder = json.JSONDecoder()
     for line in log.splitlines():
         rest = line

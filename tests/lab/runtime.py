@@ -46,7 +46,7 @@ exec "$@"
 
 
 def architecture() -> str:
-    """Give this machine's processor by Lambda's name."""
+    """Return this machine's processor by Lambda's name."""
     return ARCHITECTURES[platform.machine()]
 
 
@@ -70,7 +70,7 @@ def logical_id(function: str) -> str:
 
 @functools.cache
 def managed() -> Path:
-    """Give the folder of what Lambda's runtime holds beside Python: awslambdaric and boto3."""
+    """Return the folder of what Lambda's runtime holds beside Python: awslambdaric and boto3."""
     version = interpreter.of_lambda().version
     _make(".tools-runtime", f"ARCH={architecture()}", f"LAMBDA_PYTHON={version}")
     return ROOT / ".tools" / f"runtime-{architecture()}-{version}"
@@ -94,7 +94,7 @@ def _make(*arguments: str) -> None:
 
 @functools.cache
 def namespace() -> tuple[str, ...] | None:
-    """Give the command that makes a mount namespace, or None where there is none to be had."""
+    """Return the command that makes a mount namespace, or None where there is none to be had."""
     needed = (ROOT, process.workspace(), interpreter.of_lambda().program.resolve())
     if any(path.is_relative_to(folder) for path in needed for folder in ("/var", "/opt")) or not Path("/opt").is_dir():
         return None
@@ -111,7 +111,7 @@ def namespace() -> tuple[str, ...] | None:
 
 
 def report() -> str:
-    """Say what functions run on here, for the header of a test run."""
+    """Return what functions run on here, for the header of a test run."""
     places = "copies" if namespace() is None else "/var/task and /opt"
     return f"Lambda: {interpreter.of_lambda()}, {architecture()}, read-only {places}"
 
@@ -145,7 +145,7 @@ class LambdaRuntime:
         self._process.stop()
 
     def text(self, since: int = 0) -> str:
-        """Give what function and emulator wrote, from a length of the log on."""
+        """Return what function and emulator wrote, from a length of the log on."""
         return self.log.read_bytes()[since:].decode(errors="replace")
 
     def kill(self) -> None:
@@ -159,11 +159,11 @@ class LambdaRuntime:
             os.kill(child, signal.SIGSTOP)
 
     def process_ids(self) -> list[int]:
-        """Give the ids of the function's processes."""
+        """Return the ids of the function's processes."""
         return _children(self._process.pid)
 
     def folders(self) -> tuple[Path, Path]:
-        """Give the function's and the layer's folder, as the function's process sees them; it must run."""
+        """Return the function's and the layer's folder, as the function's process sees them; it must run."""
         if namespace() is None:
             return self._folder / logical_id(self._function), self._folder / "SharedLayer"
         seen = Path(f"/proc/{self.process_ids()[0]}/root")
@@ -185,7 +185,7 @@ class LambdaRuntime:
         return [*inside, "/bin/sh", "-c", MOUNTED, str(self._folder), task, layer, *emulator]
 
     def _variables(self) -> dict[str, str]:
-        """Give what Lambda sets, and what the stack does; nothing of this machine's own."""
+        """Return what Lambda sets, and what the stack does; nothing of this machine's own."""
         task, layer = Path("/var/task"), Path("/opt")
         if namespace() is None:
             task, layer = self._copied(ready() / logical_id(self._function)), self._copied(ready() / "SharedLayer")
@@ -218,7 +218,7 @@ def _emulator() -> Path:
 
 
 def _children(parent: int) -> list[int]:
-    """Give the processes whose parent this is (/proc/PID/stat: the fourth field)."""
+    """Return the processes whose parent this is (/proc/PID/stat: the fourth field)."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

@@ -76,18 +76,18 @@ class Scene(ABC):
 
     @abstractmethod
     def mark(self) -> int:
-        """Give the present end of the server's log."""
+        """Return the present end of the server's log."""
 
     @abstractmethod
     def log_text(self, since: int = 0) -> str:
-        """Give the server's log since a mark."""
+        """Return the server's log since a mark."""
 
     def fail_over(self) -> None:
         """Kill the server that takes changes, and let another one take over, where there is one."""
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
-        """Give what of the function's environment belongs to this database."""
+        """Return what of the function's environment belongs to this database."""
         return {}
 
 
@@ -102,7 +102,7 @@ class Context:
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give all of the time: each invocation is a new one."""
+        """Return all of the time: each invocation is a new one."""
         return int(self.seconds * 1000)
 
 
@@ -159,7 +159,7 @@ class Theatre:
         return handler
 
     def environment(self) -> dict[str, str]:
-        """Give what the stack and Lambda would set."""
+        """Return what the stack and Lambda would set."""
         return {
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "function",
@@ -179,7 +179,7 @@ class Theatre:
 
     @contextlib.contextmanager
     def player_for_threads(self) -> Iterator[RotationPlayer]:
-        """Give a player that many threads may use: what is the process's own is set up once for all of them."""
+        """Return a player that many threads may use: what is the process's own is set up once for all of them."""
         with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
             yield RotationPlayer(self.emulator, lambda event: self.handler(event, Context(self.seconds)))
 
@@ -251,7 +251,7 @@ class Application:
         self.theatre.emulator.execute("PutSecretValue", request)
 
     def is_accepted(self, secret: Mapping[str, Any]) -> bool:
-        """Say whether the server accepts a credential."""
+        """Return whether the server accepts a credential."""
         try:
             self.theatre.module.log_in(secret, str(self.theatre.scene.bundle))
         except Rejected:
@@ -267,7 +267,7 @@ class Application:
         self.theatre.invoke({"Step": "revokePrevious", "SecretId": self.arn, "EndSessions": end_sessions})
 
     def clients(self, cache: float = 0, pause: float = 0.002) -> ClientProcess:
-        """Give a client that keeps logging in while it is entered as a context."""
+        """Return a client that keeps logging in while it is entered as a context."""
         order = {
             "module": self.theatre.module.__name__,
             "secret": self.arn,

@@ -37,7 +37,7 @@ class Vitals:
     resident: int
 
     def grown_beyond(self, before: Vitals, bounds: Vitals) -> dict[str, int]:
-        """Give what has grown by more than its bound, and by how much."""
+        """Return what has grown by more than its bound, and by how much."""
         growth = {name: value - asdict(before)[name] for name, value in asdict(self).items()}
         return {name: more for name, more in growth.items() if more > asdict(bounds)[name]}
 

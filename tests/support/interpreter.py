@@ -41,18 +41,18 @@ class Interpreter:
     origin: str
 
     def __str__(self) -> str:
-        """Say which."""
+        """Return which."""
         return f"Python {self.version} ({self.origin})"
 
 
 @functools.cache
 def of_lambda() -> Interpreter:
-    """Give a Python of Lambda's version, else the one that runs: the functions are then built for that one."""
+    """Return a Python of Lambda's version, else the one that runs: the functions are then built for that one."""
     return of_version(LAMBDA) or _own()
 
 
 def of_version(version: str) -> Interpreter | None:
-    """Give the first Python of a minor version: the one that runs, one on PATH, Debian's."""
+    """Return the first Python of a minor version: the one that runs, one on PATH, Debian's."""
     for found in (_own(), *_on_path(version)):
         if found.version == version:
             return found
@@ -63,7 +63,7 @@ def of_version(version: str) -> Interpreter | None:
 
 
 def _own() -> Interpreter:
-    """Give the Python that runs; in a virtual environment the one behind it."""
+    """Return the Python that runs; in a virtual environment the one behind it."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return Interpreter(Path(getattr(sys, "_base_executable", sys.executable)), version, "the one of the tests")
 

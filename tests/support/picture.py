@@ -26,17 +26,17 @@ END: Final = "<!-- The end of the picture -->"
 
 
 def picture(transitions: Table) -> str:
-    """Give the diagram, and below it the table of every state and step."""
+    """Return the diagram, and below it the table of every state and step."""
     return "\n".join(("```mermaid", *_diagram(transitions), "```", "", *_table(transitions)))
 
 
 def drawn(text: str) -> str:
-    """Give what stands between the two marks in a text."""
+    """Return what stands between the two marks in a text."""
     return text.partition(BEGIN)[2].partition(END)[0].strip()
 
 
 def redrawn(text: str, transitions: Table) -> str:
-    """Give the text with the picture that the table makes."""
+    """Return the text with the picture that the table makes."""
     head, _, rest = text.partition(BEGIN)
     return f"{head}{BEGIN}\n\n{picture(transitions)}\n\n{END}{rest.partition(END)[2]}"
 

@@ -48,7 +48,7 @@ class Answer:
         return AWSResponse(request.url, self.status, HTTPHeaders(), self)
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        """Give the body, as urllib3's answer does."""
+        """Return the body, as urllib3's answer does."""
         yield self.body
 
 
@@ -61,7 +61,7 @@ def _answered(**asked: Any) -> Any:  # noqa: ANN401 botocore's
 
 @cache
 def client(service: str) -> Any:  # noqa: ANN401 botocore's
-    """Give the real client, with its own parsers, whose network is ``answer``."""
+    """Return the real client, with its own parsers, whose network is ``answer``."""
     config = Config(retries={"total_max_attempts": 1}, region_name="eu-west-1")
     made = botocore.session.Session().create_client(
         service, config=config, aws_access_key_id="function", aws_secret_access_key="function"
@@ -128,7 +128,7 @@ statuses = st.sampled_from([200, 200, 200, 302, 400, 403, 500, 503])
 
 
 def attempt(call: Callable[[], object]) -> object:
-    """Give what comes of it; a typed error is looked at, and any other one is a failure."""
+    """Return what comes of it; a typed error is looked at, and any other one is a failure."""
     try:
         return call()
     except RotationError as error:

@@ -75,7 +75,7 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> Iterator[str]:
-    """Give the modules that a file imports, for types as well."""
+    """Return the modules that a file imports, for types as well."""
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -86,28 +86,28 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def is_module(name: str) -> bool:
-    """Say whether a name is one of the library's modules."""
+    """Return whether a name is one of the library's modules."""
     place = Path("shared", *name.split("."))
     return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
 
 
 def within(name: str, groups: frozenset[str]) -> bool:
-    """Say whether a module is one of these, or inside of one."""
+    """Return whether a module is one of these, or inside of one."""
     return any(name == group or name.startswith(f"{group}.") for group in groups)
 
 
 def own(path: Path) -> set[str]:
-    """Give the modules of the library that a file imports."""
+    """Return the modules of the library that a file imports."""
     return {name for name in imports(path) if name.split(".")[0] == "rotation"}
 
 
 def roots(path: Path) -> set[str]:
-    """Give the packages that a file imports from."""
+    """Return the packages that a file imports from."""
     return {name.split(".")[0] for name in imports(path)}
 
 
 def files_of(*groups: str) -> list[Path]:
-    """Give the files of these modules."""
+    """Return the files of these modules."""
     found = [path for path in LIBRARY if within(module_of(path), frozenset(groups))]
     assert found
     return found
@@ -206,7 +206,7 @@ def imported_of_tests(path: Path) -> set[str]:
 
 
 def is_test_module(name: str) -> bool:
-    """Say whether a name is a module of the tests."""
+    """Return whether a name is a module of the tests."""
     place = Path(*name.split("."))
     return place.with_suffix(".py").exists() or place.is_dir()
 
@@ -260,7 +260,7 @@ def test_types_for_the_checker_are_not_imported_at_run_time() -> None:
 
 
 def compares_a_name(node: ast.AST) -> bool:
-    """Say whether something is decided by an engine's name."""
+    """Return whether something is decided by an engine's name."""
     if isinstance(node, ast.Compare):
         return any(is_engine_name(side) for side in (node.left, *node.comparators))
     return isinstance(node, ast.Match) and is_engine_name(node.subject)
@@ -297,7 +297,7 @@ def test_nothing_is_decided_by_an_engines_name() -> None:
 
 
 def functions() -> Iterator[tuple[Path, str, int]]:
-    """Give each function with its lines, without its docstring."""
+    """Return each function with its lines, without its docstring."""
     for path in [*LIBRARY, *FUNCTIONS]:
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

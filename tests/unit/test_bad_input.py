@@ -86,7 +86,7 @@ def test_an_event(event: object) -> None:
 
 
 def misunderstood(event: dict[str, str]) -> bool:
-    """Say whether the event is none: a name of a step is among the texts that Hypothesis takes from the sources."""
+    """Return whether the event is none: a name of a step is among the texts that Hypothesis takes from the sources."""
     try:
         Event.parse(event)
     except InvalidEvent:

@@ -36,7 +36,7 @@ STAGES: dict[str, Callable[[], MemoryStage]] = {
 
 
 def snapshot(stage: MemoryStage) -> tuple[object, ...]:
-    """Give all that a dry run must leave alone."""
+    """Return all that a dry run must leave alone."""
     accounts = {name: (it.password, set(it.rights), it.mark) for name, it in stage.server.accounts.items()}
     return dict(stage.store.values), {v: set(held) for v, held in stage.store.stages.items()}, accounts
 

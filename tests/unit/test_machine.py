@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def staged(stage: MemoryStage) -> str:
-    """Give a token whose pending value is stored."""
+    """Return a token whose pending value is stored."""
     token = stage.store.rotate()
     stage.step(Step.CREATE, token)
     return token
 
 
 def stray(stage: MemoryStage) -> str:
-    """Give the token of the rotation before the last one."""
+    """Return the token of the rotation before the last one."""
     token = stage.rotate()
     stage.rotate()
     return token
@@ -68,7 +68,7 @@ def state_of(store: MemoryStore, token: str) -> VersionState:
 
 
 def snapshot(stage: MemoryStage) -> tuple[object, ...]:
-    """Give all that a refused step must leave alone."""
+    """Return all that a refused step must leave alone."""
     stages = {version: set(held) for version, held in stage.store.stages.items() if held}
     return dict(stage.store.values), stages, stage.held_passwords(), set(stage.server.accounts)
 

@@ -99,35 +99,35 @@ PROOFS = sorted(set(re.findall(r"`(tests/\S+?\.py)::(\w+)`", PROSE)))
 
 
 def blocks(language: str, kind: str = "") -> list[str]:
-    """Give the texts of the blocks of a language, or of those of one kind."""
+    """Return the texts of the blocks of a language, or of those of one kind."""
     return [block.text for block in BLOCKS if block.language == language and kind in {"", block.kind}]
 
 
 def rows(heading: str) -> list[list[str]]:
-    """Give the cells of the table whose first line is ``heading``, without the two lines of its head."""
+    """Return the cells of the table whose first line is ``heading``, without the two lines of its head."""
     lines = PROSE.split(f"\n{heading}\n")[1].split("\n\n")[0].splitlines()[1:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def column(heading: str) -> list[str]:
-    """Give every name in code type in the first column of a table, in order."""
+    """Return every name in code type in the first column of a table, in order."""
     return [name for row in rows(heading) for name in re.findall(r"`([^`]+)`", row[0])]
 
 
 def commands() -> Iterator[list[str]]:
-    """Give each command of the shell blocks as its words."""
+    """Return each command of the shell blocks as its words."""
     for text in blocks("sh"):
         for line in text.replace("\\\n", " ").splitlines():
             yield shlex.split(line)
 
 
 def statements(kind: str) -> list[str]:
-    """Give the statements of an engine's SQL blocks, in order."""
+    """Return the statements of an engine's SQL blocks, in order."""
     return [one.strip() for text in blocks("sql", kind) for one in text.split(";") if one.strip()]
 
 
 def traits_of(name: str) -> Traits:
-    """Give the traits of the engine that takes the name, as it stands in a secret."""
+    """Return the traits of the engine that takes the name, as it stands in a secret."""
     return next(traits for traits in FUNCTIONS.values() if name in traits.names).of(name)
 
 
@@ -135,7 +135,7 @@ AWS = [words for words in commands() if words[0] == "aws"]
 
 
 def constants() -> Iterator[str]:
-    """Give every piece of text that stands in the library's code."""
+    """Return every piece of text that stands in the library's code."""
     for file in SHIPPED:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -143,7 +143,7 @@ def constants() -> Iterator[str]:
 
 
 def calls(name: str) -> Iterator[ast.Call]:
-    """Give every call of a method of that name in the library's code."""
+    """Return every call of a method of that name in the library's code."""
     for file in SHIPPED:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
@@ -170,7 +170,7 @@ class Recorder(dict[str, str]):
 
 
 def anchor(heading: str) -> str:
-    """Give the address that GitHub makes of a heading."""
+    """Return the address that GitHub makes of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -438,7 +438,7 @@ def test_an_example_of_a_message_is_one_that_the_code_writes(row: list[str]) -> 
 
 
 def metric_names(name: ast.expr) -> list[str]:
-    """Give the names that a metric may have; those that count an end are made from what ended."""
+    """Return the names that a metric may have; those that count an end are made from what ended."""
     if isinstance(name, ast.JoinedStr):
         ending = ast.literal_eval(name.values[-1])
         return [f"{subject}{ending}" for subject in ("Rotation", "Revocation")]

@@ -52,7 +52,7 @@ def test_an_empty_variable_is_absent(name: str) -> None:
 
 
 def switched(name: str, *, on: bool) -> Settings:
-    """Give the settings with one switch set."""
+    """Return the settings with one switch set."""
     changes: dict[str, Any] = {(SWITCHES | OWN_SWITCHES)[name]: on}
     if name in SWITCHES:
         return Settings(password=replace(PasswordRules(), **changes))

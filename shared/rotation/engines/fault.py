@@ -38,5 +38,5 @@ class Fault(NamedTuple):
 
 
 def by_class(faults: Mapping[type, Fault], error: BaseException) -> Fault:
-    """Give the fault of the error's nearest class. The table must hold what every error of the driver descends from."""
+    """Return the fault of the error's nearest class. The table holds what every error of the driver descends from."""
     return next(faults[kind] for kind in type(error).__mro__ if kind in faults)

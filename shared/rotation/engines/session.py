@@ -27,7 +27,7 @@ class ConnectedSession(Generic[ConnectionT]):
         self._connection = connection
 
     def __enter__(self) -> Self:
-        """Give the session."""
+        """Return the session."""
         return self
 
     def __exit__(

@@ -60,7 +60,7 @@ _BY_CODE: Final = {
 
 def authorities(bundle: Path | None) -> Path:
     """
-    Give the file of the authorities in force: the bundle if one is set, else Amazon's and the system's.
+    Return the file of the authorities in force: the bundle if one is set, else Amazon's and the system's.
 
     Raises InvalidSettings when it holds no certificate.
     """
@@ -88,7 +88,7 @@ def _combined() -> IO[bytes]:
 
 
 def system_authorities() -> bytes:
-    """Give the authorities that the system trusts, as PEM; nothing where it keeps none."""
+    """Return the authorities that the system trusts, as PEM; nothing where it keeps none."""
     configured = ssl.get_default_verify_paths().cafile
     places = (configured, *SYSTEM) if configured else SYSTEM
     return next((Path(place).read_bytes() for place in places if Path(place).is_file()), b"")
@@ -136,5 +136,5 @@ def _handshake(plain: socket.socket, host: str, trusted: Path, deadline: Deadlin
 
 
 def _left(deadline: Deadline) -> float:
-    """Give a socket's timeout in seconds; zero would mean not to wait at all."""
+    """Return a socket's timeout in seconds; zero would mean not to wait at all."""
     return max(deadline.remaining(), 0.001)

@@ -49,7 +49,7 @@ class LambdaContext(Protocol):
     """What is used of the context that Lambda passes to a handler."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Give what is left of the invocation, in milliseconds."""
+        """Return what is left of the invocation, in milliseconds."""
         ...
 
 

@@ -137,7 +137,7 @@ class Telemetry:
 
 
 def _defect(error: Exception) -> RotationError:
-    """Say where an error that nobody foresaw came from, and nothing of its text."""
+    """Return where an error that nobody foresaw came from, and nothing of its text."""
     frame = extract_tb(error.__traceback__)[-1]
     return RotationError(
         f"Unexpected {type(error).__name__}",

@@ -27,7 +27,7 @@ def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
 
 
 def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
-    """Give the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
+    """Return the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
     arn = secret.admin_arn or ""
     _require_listed(delivery, secret, arn)
     return arn

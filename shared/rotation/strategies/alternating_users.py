@@ -189,7 +189,7 @@ class AlternatingUsers:
 
     @staticmethod
     def _overtaken(delivery: Delivery, session: Session, pair: Pair) -> bool:
-        """Say whether another rotation may have come in between; only what is not there yet needs no record of it."""
+        """Return whether another rotation may have come in between; what is not there yet needs no record of it."""
         prepared = session.prepared_version(pair)
         if prepared is None:
             return session.ownership(pair) is not Ownership.ABSENT
@@ -215,7 +215,7 @@ class AlternatingUsers:
 
 def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
     """
-    Give what proves that the secret is about this pair: AWSCURRENT, else the pending value, set before.
+    Return what proves that the secret is about this pair: AWSCURRENT, else the pending value, set before.
 
     Where neither is accepted (somebody changed the password of the user in use), AWSPREVIOUS of the other user is;
     then the rotation goes on, if the account is marked as ours, and brings AWSCURRENT back to life.
@@ -229,7 +229,7 @@ def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
 
 def base_of(delivery: Delivery, current: Secret) -> str:
     """
-    Say which user of the pair is the base: as recorded, else as AWSPREVIOUS or the clone's mark tells.
+    Return which user of the pair is the base: as recorded, else as AWSPREVIOUS or the clone's mark tells.
 
     A name that merely ends in ``_clone`` is a base like any other. Raises GuardViolation where the record does
     not fit the user.

@@ -127,7 +127,7 @@ def _follow_current(delivery: Delivery, changer: Session, error: RotationError, 
 
 
 def _current_now(delivery: Delivery) -> Secret:
-    """Give the version that AWSCURRENT is on; ours of before where it has come to be about another account."""
+    """Return the version that AWSCURRENT is on; ours of before where it has come to be about another account."""
     holder = delivery.store.describe().holding(Stage.CURRENT)
     for known in (delivery.pending, delivery.current):
         if known.version == holder:

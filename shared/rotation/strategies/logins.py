@@ -72,7 +72,7 @@ def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patie
 
 def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> bool:
     """
-    Say whether the server accepts the secret's password, be it that it refuses the login for another reason after it.
+    Return whether the server accepts the secret's password, even if it then refuses the login for another reason.
 
     Raises AccountUnusable where the refusal tells nothing of the password, and the EngineErrors of no answer.
     """
@@ -100,7 +100,7 @@ def require_way(delivery: Delivery, secret: Secret, admin: Secret | None) -> Non
 
 def place_of(secret: Secret, admin: Secret | None) -> Address:
     """
-    Say where a credential is to be proven: where the admin will act, if an admin will act.
+    Return where a credential is to be proven: where the admin will act, if an admin will act.
 
     A server's word about itself decides nothing, so AWSCURRENT is proven on the very server that the admin changes.
     """
@@ -130,12 +130,12 @@ def _remember(delivery: Delivery, candidate: Secret, refusal: AuthenticationFail
 
 
 def _by(candidate: Secret) -> Recovery:
-    """Say what kind of version logged in after AWSCURRENT was refused."""
+    """Return what kind of version logged in after AWSCURRENT was refused."""
     if Stage.PENDING in candidate.stages:
         return Recovery.PENDING
     return Recovery.PREVIOUS if Stage.PREVIOUS in candidate.stages else Recovery.UNLABELLED
 
 
 def _ends_the_search(refusal: AuthenticationFailed | AccountUnusable) -> bool:
-    """Say whether more attempts are pointless (the password is right) or harmful (the account is locked)."""
+    """Return whether more attempts are pointless (the password is right) or harmful (the account is locked)."""
     return isinstance(refusal, AccountUnusable) and (refusal.password_accepted or refusal.locked)

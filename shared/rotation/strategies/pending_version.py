@@ -66,7 +66,7 @@ def promote_proven(delivery: Delivery, replacing: str) -> None:
 
 
 def made_from(delivery: Delivery) -> str | None:
-    """Give the version that the pending value was made from, where it records that for this very token."""
+    """Return the version that the pending value was made from, where it records that for this very token."""
     overrides = delivery.pending.overrides
     return overrides.made_from if overrides.made_for == delivery.token else None
 
@@ -98,7 +98,7 @@ def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
 
 def changed_meanwhile(delivery: Delivery, *, of_a_pair: bool = False) -> GuardViolation | None:
     """
-    Say whether somebody replaced AWSCURRENT with another content since the pending value was made from it.
+    Return whether somebody replaced AWSCURRENT with another content since the pending value was made from it.
 
     Only a pair's pending value may be about another user than AWSCURRENT.
     """
@@ -114,7 +114,7 @@ def changed_meanwhile(delivery: Delivery, *, of_a_pair: bool = False) -> GuardVi
 
 def moved_meanwhile(delivery: Delivery) -> GuardViolation | None:
     """
-    Say whether AWSCURRENT was moved to another version since (back to AWSPREVIOUS, as an operator does).
+    Return whether AWSCURRENT was moved to another version since (back to AWSPREVIOUS, as an operator does).
 
     A pair's pending value is then about the very user that is in use, or can never replace what is current.
     """
@@ -129,7 +129,7 @@ def moved_meanwhile(delivery: Delivery) -> GuardViolation | None:
 
 
 def replaced_meanwhile(delivery: Delivery) -> GuardViolation | None:
-    """Say whether AWSCURRENT is another version since, so that the move from the recorded one can never succeed."""
+    """Return whether AWSCURRENT is another version since, so that the move from the recorded one can never succeed."""
     if made_from(delivery) in {None, delivery.current.version}:
         return None
     return GuardViolation(
@@ -226,7 +226,7 @@ def _changed(pending: Secret, current: Secret, besides: Collection[str]) -> set[
 
 
 def _carried(secret: Secret) -> dict[str, object]:
-    """Give what createSecret carries over from the current value to the pending one."""
+    """Return what createSecret carries over from the current value to the pending one."""
     settings = secret.document.get("rotation", {})
     kept = {key: value for key, value in secret.document.items() if key != "password"}
     return {**kept, "rotation": {key: value for key, value in settings.items() if key not in _RECORD}}

@@ -42,7 +42,7 @@ class Recovery(StrEnum):
 
 def candidates(delivery: Delivery, marked: Callable[[], str | None] = lambda: None) -> Iterator[Secret]:
     """
-    Give what may log in, likeliest first, each password once, and read no more than the caller asks for.
+    Return what may log in, likeliest first, each password once, and read no more than the caller asks for.
 
     ``marked`` asks the server for which version it was last given a password, where it can tell; of the versions
     without a label that one comes first.

@@ -93,7 +93,7 @@ def _is_marked(delivery: Delivery, admin: Secret) -> bool:
 
 
 def _names(delivery: Delivery, session: Session) -> bool:
-    """Say whether the account's own mark names this secret and this user."""
+    """Return whether the account's own mark names this secret and this user."""
     current = delivery.current
     mark = session.mark_of(current.username)
     return mark is not None and (mark.secret_arn, mark.base) == (current.arn, current.username)

@@ -137,7 +137,7 @@ class SingleUser:
 
     @staticmethod
     def _candidates(delivery: Delivery, admin: Secret | None) -> Iterator[Secret]:
-        """Give what may log in; give up where AWSCURRENT has got another content meanwhile."""
+        """Return what may log in; give up where AWSCURRENT has got another content meanwhile."""
         violation = changed_meanwhile(delivery)
         if violation is not None:
             give_up(delivery, violation)

@@ -29,5 +29,5 @@ class FirstOf:
         self._topologies = topologies
 
     def locate(self, tags: Mapping[str, str]) -> Mapping[str, object] | None:
-        """Give what the first that knows a tag finds."""
+        """Return what the first that knows a tag finds."""
         return next(filter(None, (topology.locate(tags) for topology in self._topologies)), None)

@@ -47,7 +47,7 @@ class RdsClusters:
 
     def writer_of(self, address: Address, deadline: Deadline) -> Address | None:
         """
-        Give the endpoint that leads to the writer of the cluster that the address names in any way.
+        Return the endpoint that leads to the writer of the cluster that the address names in any way.
 
         One call tells of the endpoints of clusters; that of an instance, and a global one, take another. Raises
         GuardViolation in a secondary Region of a global database.
@@ -140,7 +140,7 @@ class RdsClusters:
         return self._at(names)
 
     def _elsewhere(self, cluster: Cluster, where: str) -> GuardViolation:
-        """Say where the writer of a cluster without one is."""
+        """Return where the writer of a cluster without one is."""
         arn = text(cluster, "DBClusterArn")
         for one in self._all(_GLOBAL, where):
             if arn in {text(member, "DBClusterArn") for member in one.get("GlobalClusterMembers", ())}:

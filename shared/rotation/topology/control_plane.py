@@ -34,7 +34,7 @@ class Listing(NamedTuple):
         return f"{self.service}:{self.operation.title().replace('_', '').replace('Db', 'DB')}"
 
     def pages(self, client: Any, where: str, request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 botocore's
-        """Give each item, page by page. Raises as ``called`` does."""
+        """Return each item, page by page. Raises as ``called`` does."""
         asked = dict(request)
         while True:
             page = called(lambda: getattr(client, self.operation)(**asked), self.permission, where)
@@ -45,7 +45,7 @@ class Listing(NamedTuple):
 
 
 def arns(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Give the tags that hold an ARN, as those of the service do; anybody may have written the others."""
+    """Return the tags that hold an ARN, as those of the service do; anybody may have written the others."""
     return {key.lower(): value for key, value in tags.items() if _ARN.fullmatch(value)}
 
 

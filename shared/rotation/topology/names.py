@@ -17,7 +17,7 @@ NAMES_SECONDS: Final = 5.0
 
 
 def resolve(host: str, port: int, deadline: Deadline) -> list[str]:
-    """Give the host's addresses, in the order to try them; none where it has none, or none in time."""
+    """Return the host's addresses, in the order to try them; none where it has none, or none in time."""
 
     def look_up() -> list[str]:
         return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
@@ -27,7 +27,7 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[str]:
 
 def names_of(host: str, deadline: Deadline) -> frozenset[str]:
     """
-    Give the host's name, and all that it is another name of; its own alone where no more is known in time.
+    Return the host's name, and all that it is another name of; its own alone where no more is known in time.
 
     All are plain: in lower case, without a dot at the end. The C library tells of each link of a chain of CNAMEs.
     """
@@ -41,7 +41,7 @@ def names_of(host: str, deadline: Deadline) -> frozenset[str]:
 
 
 def plain(name: str) -> str:
-    """Give a host's name in the form in which two of them can be compared."""
+    """Return a host's name in the form in which two of them can be compared."""
     return name.lower().removesuffix(".")
 
 

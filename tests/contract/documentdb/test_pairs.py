@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def prepared(stage: Stage, *roles: object, **fields: Any) -> tuple[Credential, Credential, Credential]:  # noqa: ANN401
-    """Give a base, its admin, and its clone, made by the engine."""
+    """Return a base, its admin, and its clone, made by the engine."""
     base, admin = stage.user(None, *roles, **fields), stage.admin("clusterMonitor")
     clone, _ = stage.level(admin, pair_of(base.username))
     return base, admin, clone

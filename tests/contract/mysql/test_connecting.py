@@ -66,7 +66,7 @@ class Double:
 
 
 def greeting_size(stage: Stage) -> int:
-    """Give how many bytes the server says before it is asked anything."""
+    """Return how many bytes the server says before it is asked anything."""
     with socket.create_connection((stage.server.host, stage.server.port), 5) as plain:
         return 4 + int.from_bytes(plain.recv(4)[:3], "little")
 

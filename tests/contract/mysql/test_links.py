@@ -24,12 +24,12 @@ class Rotated(NamedTuple):
     first: Pair
 
     def told(self, pair: Pair) -> tuple[str | None, Ownership]:
-        """Give what the server tells of the pair."""
+        """Return what the server tells of the pair."""
         with self.stage.login(self.admin) as session:
             return session.prepared_version(pair), session.ownership(pair)
 
     def next_pair(self, version: str = "two") -> Pair:
-        """Give the pair whose base is about to be promoted."""
+        """Return the pair whose base is about to be promoted."""
         return replace(self.first, idle=self.base.username, version=version, current="one")
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def rights(stage: Stage, name: str, host: str = "%") -> set[str]:
-    """Give what SHOW GRANTS and SHOW CREATE USER say of an account, without its name and password."""
+    """Return what SHOW GRANTS and SHOW CREATE USER say of an account, without its name and password."""
     account = f"{quoted(name)}@{quoted(host)}"
     rows: Iterable[str] = [str(row[0]) for row in stage.run(f"SHOW GRANTS FOR {account}")]
     plain = f"'{name}'@'{host}'"

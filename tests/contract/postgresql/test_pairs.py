@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def prepared(stage: Stage, options: str = "") -> tuple[Credential, Credential, Credential]:
-    """Give a base, its admin, and its clone, made by the engine."""
+    """Return a base, its admin, and its clone, made by the engine."""
     base = stage.user(options=options)
     admin = stage.admin(base.username)
     clone, _ = stage.level(admin, pair_of(base.username))

@@ -53,7 +53,7 @@ def test_a_level_pair_needs_no_change(stage: Stage) -> None:
 
 
 def everything(stage: Stage, base: str) -> str:
-    """Give the base one right of every kind, and name the schema of all that."""
+    """Return the base one right of every kind, and name the schema of all that."""
     name = unique("all")
     stage.run(
         f"CREATE SCHEMA {name}",

@@ -32,7 +32,7 @@ _ENTRY: Final = re.compile(
 
 
 def read_po(path: Path) -> Iterator[tuple[str, str]]:
-    """Give the messages of a .po file and their translations, without those marked as fuzzy."""
+    """Return the messages of a .po file and their translations, without those marked as fuzzy."""
     for block in path.read_text("utf-8").split("\n\n"):
         found = _ENTRY.search(block)
         if found and "fuzzy" not in block.partition("msgid")[0]:
@@ -44,14 +44,14 @@ def _text(lines: str) -> str:
 
 
 def read_mo(path: Path) -> Iterator[tuple[str, str]]:
-    """Give the messages of a .mo file and their translations."""
+    """Return the messages of a .mo file and their translations."""
     with path.open("rb") as file:
         catalogue: dict[str, str] = vars(gettext.GNUTranslations(file))["_catalog"]
     yield from ((key, text) for key, text in catalogue.items() if isinstance(key, str))
 
 
 def translations(folder: Path) -> Iterator[tuple[str, str]]:
-    """Give all pairs of message and translation below a folder."""
+    """Return all pairs of message and translation below a folder."""
     for path in sorted(folder.rglob("*.po")):
         yield from read_po(path)
     for path in sorted(folder.glob("*/LC_MESSAGES/postgres-*.mo")):

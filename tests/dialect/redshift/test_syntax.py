@@ -57,7 +57,7 @@ SENT: Final = ("create", "password", "createdb", "make role", "drop role", "role
 
 
 def statements() -> Iterator[str]:
-    """Give a statement of every kind that the engine can write."""
+    """Return a statement of every kind that the engine can write."""
     for right in RIGHTS:
         for option in {False, right.kind in OPTIONAL}:
             yield grant(right, "app_clone", option=option)

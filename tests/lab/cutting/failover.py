@@ -75,13 +75,13 @@ class Failing(Scissors):
 
 @contextmanager
 def theatre(edition: str, authority: Authority) -> Iterator[Theatre]:
-    """Give a cluster, and the function."""
+    """Return a cluster, and the function."""
     with EDITIONS[edition].module.provide(authority) as scene, emulated() as emulator:
         yield Theatre(EDITIONS[edition].module, scene, emulator)
 
 
 def scene_of(theatre: Theatre) -> ClusterScene:
-    """Give the scene as what it is."""
+    """Return the scene as what it is."""
     return cast("ClusterScene", theatre.scene)
 
 

@@ -34,7 +34,7 @@ _numbers = itertools.count()
 
 def cases(*rotations: tuple[object, ...], sparsely: bool = False) -> list[object]:
     """
-    Give each rotation (its last two words: strategy, and how many came before) with each way.
+    Return each rotation (its last two words: strategy, and how many came before) with each way.
 
     Not in `make test` are lost answers and, where ``sparsely`` is said, one of the two ways of each pair's rotation.
     """

@@ -37,7 +37,7 @@ def watching(application: Application) -> Iterator[Chronicle]:
 
 
 def chronicle_of(application: Application) -> Chronicle:
-    """Give an empty Chronicle for an application on the real stage."""
+    """Return an empty Chronicle for an application on the real stage."""
     user, theatre = application.secret()["username"].removesuffix(CLONE_SUFFIX), application.theatre
     admin = json.loads(theatre.emulator.value(theatre.admin_arn) or "{}")
     return Chronicle(frozenset({user, user + CLONE_SUFFIX}), admin["username"], f"{admin['host']}:{admin['port']}")

@@ -44,7 +44,7 @@ class Users(Protocol):
     made: list[str]
 
     def address(self) -> Address:
-        """Give the server's address."""
+        """Return the server's address."""
 
     def user(self) -> Credential:
         """Make an application's user."""
@@ -113,6 +113,6 @@ def posted(name: str, authority: Authority) -> Iterator[Post]:
 
 @pytest.fixture(scope="session", params=KINDS)
 def post(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Post]:
-    """Give each engine's in turn."""
+    """Return each engine's in turn."""
     with posted(request.param, authority) as one:
         yield one

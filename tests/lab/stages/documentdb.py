@@ -19,7 +19,7 @@ ROLES = ({"role": "readWrite", "db": "shop"},)
 
 
 def unique(stem: str = "app") -> str:
-    """Give a name that nobody else on the server has."""
+    """Return a name that nobody else on the server has."""
     return f"{stem}_{secrets.token_hex(4)}"
 
 
@@ -63,7 +63,7 @@ class Stage:
         return self.user(unique("admin"), "userAdminAnyDatabase", *roles)
 
     def address(self, port: int | None = None) -> Address:
-        """Give the server's address, with TLS where it has a certificate."""
+        """Return the server's address, with TLS where it has a certificate."""
         return Address(self.server.host, port or self.server.port, "shop", tls=bool(self.server.bundle))
 
     def login(self, who: Credential, seconds: float = SECONDS, **address: Any) -> DocumentDBSession:  # noqa: ANN401
@@ -82,12 +82,12 @@ class Stage:
             return idle, list(session.level(pair, idle.password, rehearse=rehearse))
 
     def described(self, username: str) -> dict[str, Any]:
-        """Give what the server has of a user, if there is one."""
+        """Return what the server has of a user, if there is one."""
         answer = self.server.run("usersInfo", username, showAuthenticationRestrictions=True)
         return dict(answer["users"][0]) if answer["users"] else {}
 
     def roles(self, username: str) -> list[str]:
-        """Give the user's roles."""
+        """Return the user's roles."""
         return sorted(f"{role['role']}@{role['db']}" for role in self.described(username)["roles"])
 
     def as_clients_do(self, who: Credential) -> None:
@@ -98,6 +98,6 @@ class Stage:
 
 
 def pair_of(base: str, *, promote: str = "clone", version: str = "version-1") -> Pair:
-    """Give the pair of a base, of which one is about to be promoted."""
+    """Return the pair of a base, of which one is about to be promoted."""
     pair = Pair(ARN, base, base, version)
     return replace(pair, idle=pair.clone) if promote == "clone" else pair

@@ -26,7 +26,7 @@ RIGHTS = (
 
 
 def unique(stem: str = "app") -> str:
-    """Give a name that nobody else on the server has."""
+    """Return a name that nobody else on the server has."""
     return f"{stem}_{secrets.token_hex(4)}"
 
 
@@ -86,11 +86,11 @@ class Stage:
         return admin
 
     def superuser(self) -> Credential:
-        """Give the server's own superuser."""
+        """Return the server's own superuser."""
         return Credential(self.server.user, Password(self.server.password))
 
     def address(self, database: str = "") -> Address:
-        """Give the server's address."""
+        """Return the server's address."""
         return Address(self.server.name, self.server.port, database)
 
     def login(self, who: Credential, database: str = "", seconds: float = SECONDS) -> MySQLSession:
@@ -98,7 +98,7 @@ class Stage:
         return self.engine.connect(self.address(database), who, Deadline(seconds))
 
     def accepts(self, who: Credential) -> bool:
-        """Say whether a client is let in."""
+        """Return whether a client is let in."""
         try:
             self.server.connect(who.username, who.password.reveal()).close()
         except Exception:  # noqa: BLE001 whatever the reason is
@@ -123,6 +123,6 @@ class Stage:
 
 
 def pair_of(base: str, *, promote: str = "clone", version: str = "version-1") -> Pair:
-    """Give the pair of a base, of which one is about to be promoted."""
+    """Return the pair of a base, of which one is about to be promoted."""
     pair = Pair(ARN, base, base, version)
     return replace(pair, idle=pair.clone) if promote == "clone" else pair

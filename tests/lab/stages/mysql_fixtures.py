@@ -41,13 +41,13 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 
 @pytest.fixture(scope="session")
 def mysql_theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give MySQL, the emulated Secrets Manager, and the function between them."""
+    """Return MySQL, the emulated Secrets Manager, and the function between them."""
     with lab_mysql.provide(authority) as scene, emulated() as emulator:
         yield Theatre(lab_mysql, scene, emulator)
 
 
 @pytest.fixture(scope="session")
 def mariadb_theatre(authority: Authority) -> Iterator[Theatre]:
-    """Give MariaDB, the emulated Secrets Manager, and the function between them."""
+    """Return MariaDB, the emulated Secrets Manager, and the function between them."""
     with lab_mariadb.provide(authority) as scene, emulated() as emulator:
         yield Theatre(lab_mariadb, scene, emulator)

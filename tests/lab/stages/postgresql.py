@@ -22,7 +22,7 @@ SECONDS = 10.0
 
 
 def unique(stem: str = "app") -> str:
-    """Give a name that nobody else on the server has."""
+    """Return a name that nobody else on the server has."""
     return f"{stem}_{secrets.token_hex(4)}"
 
 
@@ -71,11 +71,11 @@ class Stage:
         return credential
 
     def superuser(self) -> Credential:
-        """Give the server's own superuser."""
+        """Return the server's own superuser."""
         return Credential(self.server.user, Password(self.server.password))
 
     def address(self, database: str = "postgres") -> Address:
-        """Give the server's address, with TLS where it has a certificate."""
+        """Return the server's address, with TLS where it has a certificate."""
         host = "localhost" if self.server.bundle and self.server.host == HOST else self.server.host
         return Address(host, self.server.port, database, tls=bool(self.server.bundle))
 
@@ -104,6 +104,6 @@ class Stage:
 
 
 def pair_of(base: str, *, promote: str = "clone", version: str = "version-1") -> Pair:
-    """Give the pair of a base, of which one is about to be promoted."""
+    """Return the pair of a base, of which one is about to be promoted."""
     pair = Pair(ARN, base, base, version)
     return replace(pair, idle=pair.clone) if promote == "clone" else pair

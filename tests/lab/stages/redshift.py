@@ -24,7 +24,7 @@ LEVELLING = ("CREATE USER", "ALTER USER", "CREATE ROLE", "ACCESS SYSTEM TABLE")
 
 
 def unique(stem: str = "app") -> str:
-    """Give a name that nobody else on the server has."""
+    """Return a name that nobody else on the server has."""
     return f"{stem}_{secrets.token_hex(4)}"
 
 
@@ -62,11 +62,11 @@ class Stage:
         return admin
 
     def superuser(self) -> Credential:
-        """Give the superuser of the stand-in."""
+        """Return the superuser of the stand-in."""
         return Credential(self.server.user, Password(self.server.password))
 
     def address(self, database: str = DATABASE) -> Address:
-        """Give the address, with TLS where there is a certificate."""
+        """Return the address, with TLS where there is a certificate."""
         return Address(self.server.host, self.server.port, database, tls=bool(self.server.bundle))
 
     def login(self, who: Credential, seconds: float = SECONDS) -> RedshiftSession:
@@ -113,11 +113,11 @@ class Stage:
 
 
 def pair_of(base: str, *, promote: str = "clone", version: str = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff") -> Pair:
-    """Give the pair of a base, of which one is about to be promoted."""
+    """Return the pair of a base, of which one is about to be promoted."""
     pair = Pair(ARN, base, base, version)
     return replace(pair, idle=pair.clone) if promote == "clone" else pair
 
 
 def promoting_base(pair: Pair) -> Pair:
-    """Give the pair's next rotation, which promotes the base."""
+    """Return the pair's next rotation, which promotes the base."""
     return replace(pair, idle=pair.base, version=str(uuid4()))

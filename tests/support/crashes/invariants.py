@@ -91,11 +91,11 @@ class Chronicle:
         self.threads.clear()
 
     def events(self) -> Iterator[Event]:
-        """Give all events, thread by thread."""
+        """Return all events, thread by thread."""
         return itertools.chain.from_iterable(self.threads.values())
 
     def invocations(self) -> Iterator[list[Event]]:
-        """Give the events of each invocation; what came before the first one that began is one too."""
+        """Return the events of each invocation; what came before the first one that began is one too."""
         for events in self.threads.values():
             begun = [at for at, event in enumerate(events) if event.kind is Kind.BEGAN]
             for start, end in itertools.pairwise([0, *begun, len(events)]):

@@ -50,7 +50,7 @@ class Account:
         self.outputs: dict[str, str] = {}
 
     def client(self, service: str) -> Any:  # noqa: ANN401 boto3 makes its clients' classes at run time
-        """Give a client of root's."""
+        """Return a client of root's."""
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         settings = Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={})
         make: Any = boto3.client  # the stubs know each service by its literal name

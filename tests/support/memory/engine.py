@@ -47,7 +47,7 @@ class Account:
     may_retain: bool = True
 
     def accepts(self, password: str) -> bool:
-        """Say whether it is one of the account's passwords."""
+        """Return whether it is one of the account's passwords."""
         return password in {self.password, self.second} - {None}
 
 
@@ -68,16 +68,16 @@ class MemoryServer:
     mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def admin(self) -> Account:
-        """Give the account that may manage the others."""
+        """Return the account that may manage the others."""
         return self.accounts[ADMIN]
 
     def lock(self, name: str) -> threading.Lock:
-        """Give the lock of that name."""
+        """Return the lock of that name."""
         with self.mutex:
             return self.locks.setdefault(name, threading.Lock())
 
     def logs_in(self, credential: Credential) -> bool:
-        """Say whether a client would be accepted, without counting it."""
+        """Return whether a client would be accepted, without counting it."""
         account = self.accounts.get(credential.username)
         return account is not None and account.usable and account.accepts(credential.password.reveal())
 

@@ -91,7 +91,7 @@ class MemoryStage:
         """By the value that it was read from: a client looks after every effect."""
 
     def delivery(self, token: str) -> Delivery:
-        """Give what a step works with."""
+        """Return what a step works with."""
         return Delivery(
             token=token,
             engine=self.engine,
@@ -132,15 +132,15 @@ class MemoryStage:
         return self._read[value]
 
     def current_logs_in(self) -> bool:
-        """Say whether a client that reads AWSCURRENT now would be accepted."""
+        """Return whether a client that reads AWSCURRENT now would be accepted."""
         return self.server.logs_in(self.credential())
 
     def stored_passwords(self) -> set[str]:
-        """Give every password that any version holds."""
+        """Return every password that any version holds."""
         values = [*self.store.values.values(), *self.store.admins.values()]
         return {json.loads(value)["password"] for value in values}
 
     def held_passwords(self) -> set[str]:
-        """Give every password that the server holds."""
+        """Return every password that the server holds."""
         accounts = self.server.accounts.values()
         return {it for account in accounts for it in (account.password, account.second) if it is not None}

@@ -50,7 +50,7 @@ class MemoryStore:
 
     def promoted(self, region: str) -> MemoryStore:
         """
-        Give what a replica in another Region is once it was made a secret of its own (StopReplicationToReplica).
+        Return what a replica in another Region is once it was made a secret of its own (StopReplicationToReplica).
 
         It has the name, and of the versions those with a value and a label; the ARN differs in the Region alone (user
         guide, "Replicate secrets across Regions"). Admin secrets are replicated and promoted beside it.
@@ -65,7 +65,7 @@ class MemoryStore:
         )
 
     def holder(self, stage: Stage) -> str | None:
-        """Give the version with the label."""
+        """Return the version with the label."""
         return next((version for version, held in self.stages.items() if stage in held), None)
 
     def value_at(self, stage: Stage) -> str:
@@ -161,7 +161,7 @@ class MemoryStore:
 
 
 def moved(arn: str, region: str) -> str:
-    """Give the ARN of a secret's replica: another Region, and the same to the last of its six random characters."""
+    """Return the ARN of a secret's replica: another Region, and the same to the last of its six random characters."""
     service, _, rest = arn.partition(":secretsmanager:")
     return f"{service}:secretsmanager:{region}:{rest.partition(':')[2]}"
 

@@ -50,7 +50,7 @@ def place(address: str) -> Place:
 
 
 def not_here(server: object) -> servers.ServerUnavailableError:
-    """Say why a test that needs more than a connection fails."""
+    """Return why a test that needs more than a connection fails."""
     return servers.ServerUnavailableError(
         f"files of {server}, such as its log, cannot be read from here; take a server that the tests start"
     )

@@ -44,7 +44,7 @@ def serving(client: docker.DockerClient, image: str, folder: Path) -> Iterator[s
 
 
 def _taken_apart(saved: Path) -> tuple[bytes, _Blobs]:
-    """Give the manifest and the blobs of what `docker save` wrote."""
+    """Return the manifest and the blobs of what `docker save` wrote."""
     with tarfile.open(saved) as tar:
         read = {one.name: one for one in tar.getmembers()}
 

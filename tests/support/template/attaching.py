@@ -54,18 +54,18 @@ class Outcome(NamedTuple):
 
 
 def blocks(language: str) -> list[str]:
-    """Give the blocks of a language in the README, or of a language and a kind."""
+    """Return the blocks of a language in the README, or of a language and a kind."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def block(language: str) -> str:
-    """Give the only one."""
+    """Return the only one."""
     (text,) = blocks(language)
     return text
 
 
 def findings(template: str) -> str:
-    """Give what cfn-lint says of a template."""
+    """Return what cfn-lint says of a template."""
     config = cfnlint.config.ManualArgs(regions=[REGION])
     return "\n".join(map(str, cfnlint.api.lint(template, config=config)))
 
@@ -77,7 +77,7 @@ def cloudformation() -> Iterator[Outcome]:
 
 
 def synthesised(text: str) -> dict[str, Any]:
-    """Give the template that CDK makes of a program. Raises CalledProcessError where it makes none."""
+    """Return the template that CDK makes of a program. Raises CalledProcessError where it makes none."""
     done = subprocess.run(
         [TOOLS / "bin/python", "-c", SYNTHESIS], input=text, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -103,7 +103,7 @@ def cdk() -> Iterator[Outcome]:
 
 
 def arguments_of(source: str, name: str) -> dict[str, bool]:
-    """Give the arguments of a class of the provider's Python bindings, and whether each is needed."""
+    """Return the arguments of a class of the provider's Python bindings, and whether each is needed."""
     (kind,) = (it for it in ast.parse(source).body if isinstance(it, ast.ClassDef) and it.name == name)
     (init,) = (it for it in kind.body if isinstance(it, ast.FunctionDef) and it.name == "__init__")
     pairs = zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
@@ -111,7 +111,7 @@ def arguments_of(source: str, name: str) -> dict[str, bool]:
 
 
 def complaints(given: set[str], taken: dict[str, bool]) -> list[str]:
-    """Say which arguments the provider does not know, and which it misses."""
+    """Return which arguments the provider does not know, and which it misses."""
     needed = {name for name, is_needed in taken.items() if is_needed}
     return [f"unknown: {name}" for name in sorted(given - taken.keys())] + [
         f"missing: {name}" for name in sorted(needed - given)
@@ -119,7 +119,7 @@ def complaints(given: set[str], taken: dict[str, bool]) -> list[str]:
 
 
 def given_to(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give the arguments of the one resource in a piece of HCL, and those of its rules."""
+    """Return the arguments of the one resource in a piece of HCL, and those of its rules."""
     (resource,) = hcl2.loads(text)["resource"]
     ((kind, named),) = resource.items()
     assert kind.strip('"') == RESOURCE

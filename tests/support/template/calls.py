@@ -62,7 +62,7 @@ def _is_the_librarys() -> bool:
 
 
 def granted() -> set[str]:
-    """Give every action that some role of the template grants to the library's own calls."""
+    """Return every action that some role of the template grants to the library's own calls."""
     resources = Stack(COMPLETE).resources
     policies = [statements(resources[f"{function.capitalize()}Role"]) for function in FUNCTIONS]
     allowed = {
@@ -72,7 +72,7 @@ def granted() -> set[str]:
 
 
 def complaints(made: Iterable[str], allowed: Iterable[str]) -> list[str]:
-    """Say what was called without being granted, and what was granted without being called."""
+    """Return what was called without being granted, and what was granted without being called."""
     called, may = set(made), set(allowed)
     return [f"called, and no role grants it: {call}" for call in sorted(called - may)] + [
         f"granted, and no test made the library call it: {action}" for action in sorted(may - called)

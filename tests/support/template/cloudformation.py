@@ -62,7 +62,7 @@ def load() -> dict[str, Node]:
 
 
 def of_type(template: Mapping[str, Node], kind: str) -> dict[str, Node]:
-    """Give the resources of a type, by name."""
+    """Return the resources of a type, by name."""
     return {name: one for name, one in template["Resources"].items() if one["Type"] == kind}
 
 
@@ -95,7 +95,7 @@ class Stack:
         return {name: self.resolved(one) for name, one in declared if self.holds(one.get("Condition"))}
 
     def complaints(self) -> list[str]:
-        """Say which rules of the template the parameters break, as CloudFormation does before it makes anything."""
+        """Return which rules of the template the parameters break, as CloudFormation does before it makes anything."""
         asserted = [
             assertion
             for rule in self.template["Rules"].values()
@@ -105,11 +105,11 @@ class Stack:
         return [it["AssertDescription"] for it in asserted if not self.resolved(it["Assert"])]
 
     def holds(self, condition: str | None) -> bool:
-        """Say whether a condition of the template holds; none always does."""
+        """Return whether a condition of the template holds; none always does."""
         return condition is None or bool(self.resolved(self.template["Conditions"][condition]))
 
     def resolved(self, node: Node) -> Node:
-        """Give a piece of the template with every intrinsic function in it carried out."""
+        """Return a piece of the template with every intrinsic function in it carried out."""
         if isinstance(node, list):
             return [self.resolved(one) for one in node if not self._vanishes(one)]
         if not isinstance(node, dict):
@@ -165,5 +165,5 @@ class Stack:
 
 
 def function_arn(name: str) -> str:
-    """Give the ARN of a function of the stack's account."""
+    """Return the ARN of a function of the stack's account."""
     return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"

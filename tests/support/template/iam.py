@@ -23,17 +23,17 @@ class Request:
 
 
 def listed(value: Any) -> list[Any]:  # noqa: ANN401 what YAML says
-    """Give a value as a list, which IAM lets a single one stand for."""
+    """Return a value as a list, which IAM lets a single one stand for."""
     return value if isinstance(value, list) else [value]
 
 
 def statements(role: Mapping[str, Any]) -> list[Statement]:
-    """Give the statements of a role's own policies, resolved."""
+    """Return the statements of a role's own policies, resolved."""
     return [it for policy in role["Properties"]["Policies"] for it in policy["PolicyDocument"]["Statement"]]
 
 
 def allows(policy: Iterable[Statement], request: Request) -> bool:
-    """Say whether the call may be made: something allows it and nothing denies it (IAM user guide, evaluation)."""
+    """Return whether the call may be made: something allows it and nothing denies it (IAM user guide, evaluation)."""
     effects = {statement["Effect"] for statement in policy if _speaks_of(statement, request)}
     return effects == {"Allow"}
 

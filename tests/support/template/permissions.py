@@ -80,23 +80,23 @@ MODES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 def arn_of(function: str) -> str:
-    """Give the ARN of the function of a folder."""
+    """Return the ARN of the function of a folder."""
     return function_arn(f"{STACK}-{function}")
 
 
 def lookups(function: str) -> Mapping[str, str]:
-    """Give the calls that find a managed admin's database, each with the kind of what it is asked for."""
+    """Return the calls that find a managed admin's database, each with the kind of what it is asked for."""
     return LOOKUPS.get(function, _RDS)
 
 
 def on_secret(action: str, arn: str, attached: str = "", group: str = "") -> Request:
-    """Give a call on a secret that is attached to a function and tagged, or not."""
+    """Return a call on a secret that is attached to a function and tagged, or not."""
     context = {ATTACHED_TO: attached, TAG: group}
     return Request(f"secretsmanager:{action}", arn, {key: value for key, value in context.items() if value})
 
 
 def with_key(action: str, secret: str, via: str = VIA, key: str = KEY) -> Request:
-    """Give a call on a key, as Secrets Manager makes it for the caller."""
+    """Return a call on a key, as Secrets Manager makes it for the caller."""
     context = {"kms:ViaService": via, "kms:EncryptionContext:SecretARN": secret}
     return Request(f"kms:{action}", key, {key: value for key, value in context.items() if value})
 
@@ -106,7 +106,7 @@ def _log_of(function: str) -> str:
 
 
 def needed(function: str) -> Iterator[Request]:
-    """Give every call that rotations of every kind need, by the function and by Lambda for it."""
+    """Return every call that rotations of every kind need, by the function and by Lambda for it."""
     yield from (Request(action, _log_of(function)) for action in LOGGING)
     yield from (Request(action, "*") for action in NETWORK)
     for request in _by_its_code(function):
@@ -128,7 +128,7 @@ def _by_its_code(function: str) -> Iterator[Request]:
 
 
 def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]:
-    """Give calls that no role may make, each a hair's breadth from one that it may."""
+    """Return calls that no role may make, each a hair's breadth from one that it may."""
     ours = arn_of(function)
     for action in READING | WRITING:
         if parameters.get("SecretsLimitedBy") != "name-or-tag":

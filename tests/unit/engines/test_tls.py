@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def server(answer: Callable[[socket.socket], object]) -> Iterator[tuple[str, int]]:
-    """Give the address of a server that answers its one client in this way."""
+    """Return the address of a server that answers its one client in this way."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:

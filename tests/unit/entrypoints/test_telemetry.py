@@ -30,7 +30,7 @@ def make(**environment: str) -> Telemetry:
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Callable[[], Told]:
-    """Give what was said since the last time: one JSON object a line, and no other text."""
+    """Return what was said since the last time: one JSON object a line, and no other text."""
     return lambda: [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
 
 
@@ -40,7 +40,7 @@ def logs(lines: Told) -> Told:
 
 
 def metrics(lines: Told) -> Told:
-    """Give the metrics alone."""
+    """Return the metrics alone."""
     return [line for line in lines if "_aws" in line]
 
 

@@ -33,7 +33,7 @@ def emulator() -> Iterator[EmulatedSecretsManager]:
 
 @pytest.fixture
 def store(emulator: EmulatedSecretsManager) -> SecretsManagerStore:
-    """Give the store of that secret."""
+    """Return the store of that secret."""
     return SecretsManagerStore(emulator.client(), "app", ROTATION_TOKEN)
 
 

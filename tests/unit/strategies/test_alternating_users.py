@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stage() -> Iterator[MemoryStage]:
-    """Give a secret that names an admin; no session is left open."""
+    """Return a secret that names an admin; no session is left open."""
     stage = MemoryStage(admin=True)
     yield stage
     assert stage.server.sessions == []
 
 
 def until(stage: MemoryStage, *steps: Step) -> str:
-    """Give a token for which these steps have run."""
+    """Return a token for which these steps have run."""
     token = stage.store.rotate()
     assert stage.play(token, steps) is None
     return token

@@ -34,13 +34,13 @@ UNANSWERED = StoreUnavailable("no answer")
 
 @pytest.fixture(params=[False, True], ids=["by itself", "by an admin"])
 def stage(request: pytest.FixtureRequest) -> MemoryStage:
-    """Give a secret of one user, with and without an admin."""
+    """Return a secret of one user, with and without an admin."""
     return MemoryStage(admin=True, rotation={"strategy": "single-user"}) if request.param else MemoryStage()
 
 
 @pytest.fixture
 def token(stage: MemoryStage) -> str:
-    """Give a token for which all but finishSecret has run."""
+    """Return a token for which all but finishSecret has run."""
     token = stage.store.rotate()
     assert stage.play(token, [Step.CREATE, Step.SET, Step.TEST]) is None
     return token
@@ -290,7 +290,7 @@ def test_labels_that_never_rest_end_the_step(stage: MemoryStage, token: str) -> 
 
 
 def by_admin(stage: MemoryStage) -> bool:
-    """Say whether the stage's secret names an admin."""
+    """Return whether the stage's secret names an admin."""
     return "masterarn" in stage.store.value_at(Stage.CURRENT)
 
 

@@ -44,7 +44,7 @@ CREATE, SET, TEST, FINISH = Step
 
 
 def staged(kind: str, *steps: Step) -> tuple[MemoryStage, str]:
-    """Give a stage that was rotated once, and the token of another rotation after these steps."""
+    """Return a stage that was rotated once, and the token of another rotation after these steps."""
     stage = KINDS[kind]()
     stage.rotate()
     token = stage.store.rotate()

@@ -22,13 +22,13 @@ THEIRS = "clones-own-password"
 
 
 def value(username: str, password: str, **more: object) -> str:
-    """Give a secret's JSON as another rotation function leaves it."""
+    """Return a secret's JSON as another rotation function leaves it."""
     place = {"engine": "memory", "host": HOST, "port": 5432, "masterarn": ADMIN_ARN}
     return json.dumps({**place, "username": username, "password": password, **more})
 
 
 def taken_over(*names: str, previous: str | None = None) -> MemoryStage:
-    """Give a pair that another rotation function made: two accounts without a mark, and the versions of the secret."""
+    """Return a pair that another rotation function made: two accounts without a mark, and the secret's versions."""
     stage = MemoryStage(admin=True)
     stage.store.values.clear()
     stage.store.stages.clear()
@@ -158,7 +158,7 @@ def test_a_base_that_is_missing_is_refused() -> None:
 
 
 def idle_user(stage: MemoryStage) -> str:
-    """Give the user that createSecret chooses."""
+    """Return the user that createSecret chooses."""
     stage.step(Step.CREATE, stage.store.rotate())
     return stage.credential(Stage.PENDING).username
 

@@ -22,7 +22,7 @@ def store_unlabelled(stage: MemoryStage, name: str, **changed: object) -> None:
 
 
 def orphaned() -> tuple[MemoryStage, str]:
-    """Give a password that lives only in a pending version whose label was taken off."""
+    """Return a password that lives only in a pending version whose label was taken off."""
     stage = MemoryStage()
     token = stage.store.rotate()
     stage.step(Step.CREATE, token)

@@ -11,7 +11,7 @@ from tests.support.memory.stage import MemoryStage
 
 
 def twice() -> AuthenticationFailed:
-    """Give a refusal by a reader, and by the writer."""
+    """Return a refusal by a reader, and by the writer."""
     refusal = AuthenticationFailed("refused", engine="memory")
     refusal.logins = 2
     return refusal

@@ -31,7 +31,7 @@ LOST = "known-to-nobody"
 
 
 def lost(name: str, *, rotations: int = 2, settings: Settings = ON, marked: bool = True) -> MemoryStage:
-    """Give a secret of whose passwords the server accepts none any more."""
+    """Return a secret of whose passwords the server accepts none any more."""
     stage = STAGES[name]()
     for _ in range(rotations):
         stage.rotate()
@@ -48,7 +48,7 @@ def lost(name: str, *, rotations: int = 2, settings: Settings = ON, marked: bool
 
 
 def passwords(stage: MemoryStage) -> list[str | None]:
-    """Give what the server holds of the application's users."""
+    """Return what the server holds of the application's users."""
     return [account.password for name, account in stage.server.accounts.items() if name.startswith("app")]
 
 
@@ -169,7 +169,7 @@ def test_a_privileged_account_stays(name: str) -> None:
 
 
 def connects(name: str) -> int:
-    """Give which login is the one with the pending value; a single user's admin logs in once before, in testSecret."""
+    """Return which login has the pending value; a single user's admin logs in once before, in testSecret."""
     return 3 if name == NAMES[0] else 2
 
 

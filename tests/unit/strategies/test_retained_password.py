@@ -22,19 +22,19 @@ BY_ADMIN = {"strategy": "retained-password"}
 
 
 def stage_of(*, admin: bool = False) -> MemoryStage:
-    """Give a user on a server that keeps two passwords."""
+    """Return a user on a server that keeps two passwords."""
     named: dict[str, Any] = {"rotation": BY_ADMIN} if admin else {}
     return MemoryStage(admin=admin, engine="memory-of-two", **named)
 
 
 def account(stage: MemoryStage) -> Account:
-    """Give the user's account."""
+    """Return the user's account."""
     return stage.server.accounts["app"]
 
 
 @pytest.fixture(params=[False, True], ids=["itself", "by admin"])
 def stage(request: pytest.FixtureRequest) -> MemoryStage:
-    """Give the stage for either changer."""
+    """Return the stage for either changer."""
     return stage_of(admin=request.param)
 
 

@@ -32,7 +32,7 @@ def refused(stage: MemoryStage) -> RotationError:
 
 @pytest.fixture
 def stage() -> MemoryStage:
-    """Give a pair that was rotated twice: both users are marked as this secret's."""
+    """Return a pair that was rotated twice: both users are marked as this secret's."""
     stage = MemoryStage(admin=True)
     stage.rotate()
     stage.rotate()

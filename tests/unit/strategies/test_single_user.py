@@ -37,14 +37,14 @@ BY_ADMIN: Any = {"rotation": {"strategy": "single-user"}}
 
 @pytest.fixture(params=[False, True], ids=["by itself", "by an admin"])
 def stage(request: pytest.FixtureRequest) -> Iterator[MemoryStage]:
-    """Give a secret of one user, with and without an admin; no session is left open."""
+    """Return a secret of one user, with and without an admin; no session is left open."""
     stage = MemoryStage(admin=True, **BY_ADMIN) if request.param else MemoryStage()
     yield stage
     assert stage.server.sessions == []
 
 
 def until_finish(stage: MemoryStage) -> str:
-    """Give a token for which all but finishSecret has run."""
+    """Return a token for which all but finishSecret has run."""
     token = stage.store.rotate()
     assert stage.play(token, UNTIL_FINISH) is None
     return token

@@ -32,7 +32,7 @@ ENDPOINTS = {
 
 
 def name_of(folder: str) -> str:
-    """Give the name by which the template speaks of the function of a folder."""
+    """Return the name by which the template speaks of the function of a folder."""
     return folder.title().replace("_", "")
 
 
@@ -46,7 +46,7 @@ def test_a_function_is_left_out_with_all_that_is_its_own(function: str) -> None:
 
 
 def shape(function: str) -> str:
-    """Give the parts of a function without its name and what only its engine has."""
+    """Return the parts of a function without its name and what only its engine has."""
     made = Stack(COMPLETE).resources
     own = [made[f"{name_of(function)}{part}"] for part in PARTS]
     particular = {"Description", "Timeout", "MemorySize"}
@@ -68,7 +68,7 @@ def test_every_arn_is_an_output(function: str) -> None:
 
 
 def globals_of(parameters: Mapping[str, str]) -> dict[str, object]:
-    """Give what all functions have, resolved."""
+    """Return what all functions have, resolved."""
     stack = Stack(parameters)
     return dict(stack.resolved(stack.template["Globals"]["Function"]))
 

@@ -36,24 +36,24 @@ SUBSETS: Mapping[str, Mapping[str, str]] = {
 
 
 def policy_of(function: str, parameters: Mapping[str, str]) -> Policy:
-    """Give the statements of a function's role, resolved for parameters."""
+    """Return the statements of a function's role, resolved for parameters."""
     role = Stack({**COMPLETE, **parameters}).resources[f"{function.capitalize()}Role"]
     assert role["Properties"].get("ManagedPolicyArns", []) == []
     return statements(role)
 
 
 def missing(policy: Policy, function: str) -> list[Request]:
-    """Give what is needed and not allowed."""
+    """Return what is needed and not allowed."""
     return [request for request in needed(function) if not allows(policy, request)]
 
 
 def surplus(policy: Policy, function: str, parameters: Mapping[str, str]) -> list[Request]:
-    """Give what is allowed though it is forbidden."""
+    """Return what is allowed though it is forbidden."""
     return [request for request in forbidden(function, parameters) if allows(policy, request)]
 
 
 def idle(policy: Policy, function: str) -> list[tuple[str, str]]:
-    """Give the grants that nothing needs: without them nothing is missing."""
+    """Return the grants that nothing needs: without them nothing is missing."""
     return [
         (statement["Sid"], action)
         for statement, action in grants(policy)
@@ -62,14 +62,14 @@ def idle(policy: Policy, function: str) -> list[tuple[str, str]]:
 
 
 def grants(policy: Policy) -> Iterator[tuple[Statement, str]]:
-    """Give every action of every statement that allows."""
+    """Return every action of every statement that allows."""
     for statement in policy:
         if statement["Effect"] == "Allow":
             yield from ((statement, action) for action in listed(statement["Action"]))
 
 
 def without(policy: Policy, sid: str, action: str) -> Policy:
-    """Give the policy with one action taken out of one statement."""
+    """Return the policy with one action taken out of one statement."""
     changed = copy.deepcopy(policy)
     for statement in changed:
         if statement["Sid"] == sid:
@@ -85,7 +85,7 @@ def conditions(policy: Policy) -> Iterator[tuple[str, str, str]]:
 
 
 def relaxed(policy: Policy, sid: str, operator: str, key: str) -> Policy:
-    """Give the policy with one condition taken out of one statement."""
+    """Return the policy with one condition taken out of one statement."""
     changed = copy.deepcopy(policy)
     for statement in changed:
         if statement["Sid"] == sid:

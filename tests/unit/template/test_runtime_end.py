@@ -22,7 +22,7 @@ NOTICE: Final = dt.timedelta(days=365)
 
 
 def runtimes() -> set[str]:
-    """Give every runtime that the template names, for functions and for layers."""
+    """Return every runtime that the template names, for functions and for layers."""
     return set(re.findall(r"\bpython3\.\d+\b", TEMPLATE))
 
 

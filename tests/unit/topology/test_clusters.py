@@ -57,7 +57,7 @@ WORLD = {
 
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Give an API whose answers are told beforehand, and a resolver that knows no name."""
+    """Return an API whose answers are told beforehand, and a resolver that knows no name."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
 

@@ -22,7 +22,7 @@ ARN = "arn:aws:rds:eu-west-1:123456789012:db:orders"
 
 @pytest.fixture
 def rds(monkeypatch: pytest.MonkeyPatch) -> Iterator[RDSClient]:
-    """Give an RDS API without databases."""
+    """Return an RDS API without databases."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():

@@ -33,7 +33,7 @@ def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def redshift() -> Iterator[RedshiftClient]:
-    """Give a Redshift API without clusters."""
+    """Return a Redshift API without clusters."""
     with mock_aws():
         client = boto3.client("redshift", region_name="eu-west-1")
         yield client
@@ -42,7 +42,7 @@ def redshift() -> Iterator[RedshiftClient]:
 
 @pytest.fixture
 def stubbed() -> Iterator[Callable[[str], Stubber]]:
-    """Give a stub of a service, as often as it is asked for."""
+    """Return a stub of a service, as often as it is asked for."""
     made: dict[str, Stubber] = {}
 
     def of(service: str) -> Stubber:

@@ -50,7 +50,7 @@ class FollowingSession:
         """What the server has to know of the session: its locks, and the pair that it is about."""
 
     def __enter__(self) -> Self:
-        """Give the session."""
+        """Return the session."""
         return self
 
     def __exit__(
@@ -60,7 +60,7 @@ class FollowingSession:
         self._session.__exit__(kind, error, trace)
 
     def takes_changes(self) -> bool:
-        """Say whether the session stands at the writer."""
+        """Return whether the session stands at the writer."""
         return self._session.takes_changes()
 
     def lock(self, name: str) -> bool:

@@ -69,7 +69,7 @@ class Writers:
         """Whether changes were led to another server than the one where clients go."""
 
     def in_cluster(self, address: Address, deadline: Deadline) -> Address:
-        """Give where the cluster's writer is, asked for once an invocation."""
+        """Return where the cluster's writer is, asked for once an invocation."""
         key = address.host, address.cluster
         found = self._writers.get(key) or self._clusters.writer_of(address, deadline)
         self._writers[key] = found
@@ -77,7 +77,7 @@ class Writers:
 
     def for_changes(self, address: Address, deadline: Deadline) -> Address:
         """
-        Give where to log in for a change: at once at the writer, if the address may well be a reader's.
+        Return where to log in for a change: at once at the writer, if the address may well be a reader's.
 
         Where the control plane does not know, a session finds the writer as it goes.
         """
@@ -90,7 +90,7 @@ class Writers:
         return writer
 
     def is_apart(self, address: Address, writer: Address, deadline: Deadline) -> bool:
-        """Say whether two names are of two servers; the cluster's endpoint is a CNAME of the writer."""
+        """Return whether two names are of two servers; the cluster's endpoint is a CNAME of the writer."""
         names = frozenset(self._names_of(address.host, deadline))
         return names.isdisjoint(self._names_of(writer.host, deadline))
 
@@ -113,7 +113,7 @@ class Writers:
                 return cast("MemberSession", session)
 
     def elsewhere(self, address: Address, deadline: Deadline) -> Address | None:
-        """Give the writer's address where it is another one; None where it is not, or cannot be learnt."""
+        """Return the writer's address where it is another one; None where it is not, or cannot be learnt."""
         key = address.host, address.cluster
         if key not in self._writers:
             self._writers[key] = None

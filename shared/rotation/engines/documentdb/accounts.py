@@ -50,11 +50,11 @@ class Record:
     closed: tuple[Document, ...] | None = None
 
     def names(self, pair: Pair) -> bool:
-        """Say whether it is a mark of this pair."""
+        """Return whether it is a mark of this pair."""
         return (self.mark.secret_arn, self.mark.base) == (pair.secret_arn, pair.base)
 
     def written(self) -> Document:
-        """Give it as customData holds it."""
+        """Return it as customData holds it."""
         arn, base, version = self.mark
         document = {"secret": arn, "base": base, "version": version, "serial": self.serial}
         closed = {} if self.closed is None else {"closed": list(self.closed)}
@@ -100,7 +100,7 @@ def parse_record(value: object) -> Record | None:
 
 
 def _counts(serial: object) -> TypeGuard[int]:
-    """Say whether it can be a number of rotations: the server's integers end, and a user could write the last one."""
+    """Return whether it can be a number of rotations: a server's integers end, and a user could write the last one."""
     return isinstance(serial, int) and not isinstance(serial, bool) and 0 <= serial <= LAST_SERIAL
 
 

@@ -169,14 +169,14 @@ AT_LOGINS: Final[Mapping[type[Exception], Fault]] = {**CLASSES, **dict.fromkeys(
 
 
 def translate(error: Exception, where: str, classes: Mapping[type[Exception], Fault] = CLASSES) -> EngineError:
-    """Give the error that stands for the driver's, by the server's code or else by one of the classes."""
+    """Return the error that stands for the driver's, by the server's code or else by one of the classes."""
     code = _code(error)
     fault = CODES.get(code) if code is not None else None
     return (fault or by_class(classes, error)).at(where, "" if code is None else str(code))
 
 
 def refusal(error: errors.OperationFailure, where: str) -> EngineError:
-    """Give the error that stands for what the server said of a login; without a code it is the driver's own doubt."""
+    """Return the error that stands for what the server said of a login; without a code it is the driver's own doubt."""
     if error.code is None:
         return _STRANGE.at(where)
     fault = LOGIN_CODES.get(error.code)
@@ -184,13 +184,13 @@ def refusal(error: errors.OperationFailure, where: str) -> EngineError:
 
 
 def by_code(code: object, where: str) -> EngineError:
-    """Give the error that stands for a code that the server reports beside an answer."""
+    """Return the error that stands for a code that the server reports beside an answer."""
     known = code if isinstance(code, int) else None
     return CODES.get(known or 0, _SLOW).at(where, "" if known is None else str(known))
 
 
 def _code(error: Exception) -> int | None:
-    """Give the server's code; the driver keeps that of a node that is not primary in the details alone."""
+    """Return the server's code; the driver keeps that of a node that is not primary in the details alone."""
     details: Any = getattr(error, "details", None)
     code = details.get("code") if isinstance(details, dict) else None
     found = getattr(error, "code", None) or code

@@ -206,7 +206,7 @@ class Login:
 
     def _explained(self, error: Exception, peer: Peer) -> EngineError:
         """
-        Say what is wrong with the server's TLS, if it is that; the driver leaves no more of it than a text.
+        Return what is wrong with the server's TLS, if it is that; the driver leaves no more of it than a text.
 
         Where a second look shows nothing wrong the network may have broken off: retryable.
         """
@@ -235,7 +235,7 @@ class Login:
 
 def _done(work: Callable[[], None], deadline: Deadline) -> bool:
     """
-    Say whether the work was done by the deadline, and raise what it raised.
+    Return whether the work was done by the deadline, and raise what it raised.
 
     It is done in a thread that may be left behind: to log in, the driver has the system look the host up, and derives
     a key in as many turns as the server wants, and neither has a limit. What ends later is of a client that is closed.

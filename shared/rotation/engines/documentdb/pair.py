@@ -31,7 +31,7 @@ class Plan(NamedTuple):
 
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
-    """Say whose the idle user is, by its own mark: a user may write its own, so none vouches for the other."""
+    """Return whose the idle user is, by its own mark: a user may write its own, so none vouches for the other."""
     idle = accounts.read(connection, pair.idle).get(pair.idle)
     if idle is None:
         return Ownership.ABSENT
@@ -47,7 +47,7 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
 
 
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
-    """Give the idle user the access of the active one and the password, in one command."""
+    """Return the idle user the access of the active one and the password, in one command."""
     try:
         return connection.on_primary(lambda: _level(connection, pair, password, rehearse=rehearse))
     except PermissionDenied:
@@ -134,7 +134,7 @@ def _for_base(connection: Connection, pair: Pair, base: Account, clone: Account,
 
 def _closed(account: Account) -> tuple[Document, ...] | None:
     """
-    Give the restrictions that the account had before it was closed; None where it is not closed.
+    Return the restrictions that the account had before it was closed; None where it is not closed.
 
     None are remembered of an account that had neither a mark nor restrictions. A user that may change its own
     customData can write any into its mark. Under NOWHERE it cannot log in to do so, and what it wrote before was

@@ -49,7 +49,7 @@ def _change(connection: Connection, username: str, password: Password) -> None:
 
 
 def keeping_mechanisms(account: Account) -> dict[str, Any]:
-    """Give what keeps a user's mechanisms, which a new password would set to the default."""
+    """Return what keeps a user's mechanisms, which a new password would set to the default."""
     if account.mechanisms is None or account.mechanisms == DEFAULT_MECHANISMS:
         return {}
     return {"mechanisms": sorted(account.mechanisms)}

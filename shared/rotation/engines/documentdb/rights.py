@@ -94,7 +94,7 @@ def _touched(privilege: Mapping[str, Any]) -> str | None:
 
 
 def reaches(privilege: Mapping[str, Any], database: str) -> bool:
-    """Say whether a privilege is about all of the database (MongoDB manual, "Resource Document")."""
+    """Return whether a privilege is about all of the database (MongoDB manual, "Resource Document")."""
     resource = privilege["resource"]
     return "anyResource" in resource or (resource.get("db") in {"", database} and not resource.get("collection"))
 
@@ -113,7 +113,7 @@ def require_password_of(connection: Connection, username: str) -> None:
 
 def _may(connection: Connection, actions: Iterable[str]) -> bool:
     """
-    Say whether the session has one of the actions on its users' database.
+    Return whether the session has one of the actions on its users' database.
 
     A server that does not list privileges is taken at its word when the change is made.
     """

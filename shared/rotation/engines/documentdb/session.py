@@ -20,7 +20,7 @@ class DocumentDBSession(ConnectedSession[Connection]):
 
     def lock(self, name: str) -> bool:  # noqa: ARG002 the port's
         """
-        Say that nothing had to be waited for: MongoDB has no lock to take.
+        Return that nothing had to be waited for: MongoDB has no lock to take.
 
         Twins are harmless without one. Two deliveries of a token set the same password; ``level`` is one command,
         and of two that create the clone the second is told so (51003); whoever fails to move AWSCURRENT looks at
@@ -52,7 +52,7 @@ class DocumentDBSession(ConnectedSession[Connection]):
         return account.record.mark if account and account.record else None
 
     def ownership(self, pair: Pair) -> Ownership:
-        """Say whose the idle user of the pair is, by its own mark."""
+        """Return whose the idle user of the pair is, by its own mark."""
         return pairs.ownership(self._connection, pair)
 
     def prepared_version(self, pair: Pair) -> str | None:
@@ -60,7 +60,7 @@ class DocumentDBSession(ConnectedSession[Connection]):
         return pairs.prepared_version(self._connection, pair)
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Give the idle user the access of the active one and the password, or change nothing of its access."""
+        """Return the idle user the access of the active one and the password, or change nothing of its access."""
         return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> None:

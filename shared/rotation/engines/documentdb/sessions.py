@@ -75,7 +75,7 @@ def _close(connection: Connection, username: str) -> None:
 
 
 def _remembering(account: Account) -> dict[str, Any]:
-    """Give the customData that remembers the restrictions which are replaced."""
+    """Return the customData that remembers the restrictions which are replaced."""
     if account.record is None:
         return {}
     record = replace(account.record, closed=account.restrictions)

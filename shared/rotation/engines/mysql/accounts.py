@@ -102,7 +102,7 @@ def accounts_of(connection: Connection, username: str) -> list[Account]:
 
 def account_of(connection: Connection, username: str) -> Account:
     """
-    Give the account of that name: one's own is the one that the server took the login for.
+    Return the account of that name: one's own is the one that the server took the login for.
 
     Raises GuardViolation where there is none, or where several hosts have one, since nobody can tell which it is.
     """
@@ -257,7 +257,7 @@ def _begins(words: Sequence[str], at: int) -> bool:
 
 
 def default_options() -> dict[tuple[str, ...], str]:
-    """Give the options of an account that was made without any."""
+    """Return the options of an account that was made without any."""
     return dict(_DEFAULTS)
 
 

@@ -36,7 +36,7 @@ class Account(NamedTuple):
     """Whether it is one of MariaDB's roles, which have no host part."""
 
     def __str__(self) -> str:
-        """Give the account as statements name it."""
+        """Return the account as statements name it."""
         return quoted(self.user) if self.is_role else f"{quoted(self.user)}@{quoted(self.host)}"
 
 

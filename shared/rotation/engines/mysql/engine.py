@@ -140,7 +140,7 @@ class MySQL:
         return raw
 
     def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
-        """Say what exactly is wrong with the server's certificate, if a second look shows it."""
+        """Return what exactly is wrong with the server's certificate, if a second look shows it."""
         peer = (numeric, address.port)
         fault = tls.diagnose(peer, address.host, self._trusted, deadline, partial(_ask_for_tls, deadline))
         if fault is None:

@@ -221,13 +221,13 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
 
 
 def number_of(error: Exception) -> int:
-    """Give the error's number; 0 where it has none."""
+    """Return the error's number; 0 where it has none."""
     number = error.args[0] if error.args else 0
     return number if isinstance(number, int) else 0
 
 
 def translate(error: Exception, where: str) -> EngineError:
-    """Give the error that stands for the driver's, after the login."""
+    """Return the error that stands for the driver's, after the login."""
     if not isinstance(error, pymysql.err.MySQLError):
         return UNREADABLE.at(where)
     number = number_of(error)
@@ -236,7 +236,7 @@ def translate(error: Exception, where: str) -> EngineError:
 
 
 def refusal(error: Exception, where: str) -> EngineError:
-    """Give the error that stands for the driver's, while logging in."""
+    """Return the error that stands for the driver's, while logging in."""
     if isinstance(error, RuntimeError):  # how the driver asks for the package cryptography, which is not there
         return NEEDS_TLS.at(where)
     if not isinstance(error, pymysql.err.MySQLError):

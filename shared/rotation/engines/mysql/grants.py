@@ -43,11 +43,11 @@ class Grant(NamedTuple):
     option: bool = False
 
     def giving(self, account: Account) -> str:
-        """Give the statement that gives it."""
+        """Return the statement that gives it."""
         return _GIVING[self.kind].format(**self._parts(account))
 
     def taking(self, account: Account) -> str:
-        """Give the statement that takes it away."""
+        """Return the statement that takes it away."""
         return _TAKING[self.kind].format(**self._parts(account))
 
     def _parts(self, account: Account) -> dict[str, str]:
@@ -131,7 +131,7 @@ def _target(words: Sequence[str]) -> str:
 
 
 def schema_of(on: str) -> str:
-    """Give the schema of a place; empty for everywhere."""
+    """Return the schema of a place; empty for everywhere."""
     return next((tokens.unquoted(word) for word in tokens.split(on) if word.startswith("`")), "")
 
 
@@ -159,7 +159,7 @@ def _by_column(words: list[str]) -> Iterator[str]:
 
 
 def _has(words: Sequence[str], kind: str) -> bool:
-    """Say whether WITH … OPTION is there; MariaDB puts other things between."""
+    """Return whether WITH … OPTION is there; MariaDB puts other things between."""
     return any(pair == (kind, "OPTION") for pair in pairwise(words))
 
 
@@ -187,17 +187,17 @@ def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) 
 
 
 def _otherwise(grant: Grant) -> Grant:
-    """Give the same thing with the other word on passing it on."""
+    """Return the same thing with the other word on passing it on."""
     return grant._replace(option=not grant.option)
 
 
 def _restricted(restriction: Grant) -> Grant:
-    """Give the privilege that it takes back for one schema."""
+    """Return the privilege that it takes back for one schema."""
     return Grant(Kind.PRIVILEGE, restriction.what, EVERYWHERE)
 
 
 def _is_plain(grant: Grant) -> bool:
-    """Say whether ALL PRIVILEGES would hold it."""
+    """Return whether ALL PRIVILEGES would hold it."""
     return grant.kind is Kind.PRIVILEGE and grant.what != _OPTION
 
 

@@ -86,7 +86,7 @@ def _is_powerful(grant: Grant, beside: frozenset[Grant]) -> bool:
 
 
 def matches(pattern: str, name: str) -> bool:
-    r"""Say whether a schema of a grant means that name: % and _ stand for any (manual, "GRANT Statement"); \ quotes."""
+    r"""Return whether a grant's schema means that name: % and _ stand for any (manual, "GRANT Statement"); \ quotes."""
     reached = {0}  # how much of the name may have been read; a compiled pattern of each would stay in re's cache
     for part in re.findall(r"\\.|.", pattern, re.DOTALL):
         if part == "%":

@@ -25,7 +25,7 @@ _OF_A_DEFINER: Final = frozenset({"EXECUTE", "ALTER ROUTINE"})
 
 
 def newborn(base: State, account: Account) -> State:
-    """Give what an account will be just after it was made: closed, and without anything."""
+    """Return what an account will be just after it was made: closed, and without anything."""
     return State(
         account=account,
         plugin=base.plugin,
@@ -72,7 +72,7 @@ def _covered(base: State, grant: Grant) -> bool:
 
 
 def replace_option(grant: Grant) -> Grant:
-    """Give the same grant with the right to pass it on."""
+    """Return the same grant with the right to pass it on."""
     return grant._replace(option=True)
 
 
@@ -94,7 +94,7 @@ def _lowered(on: str) -> str:
 
 
 def mark(connection: Connection, pair: Pair, state: State, like: State | None = None, *, sealed: bool = False) -> str:
-    """Give the clause that marks an account, and levels its other attributes; empty where the server has none."""
+    """Return the clause that marks an account, and levels its other attributes; empty where the server has none."""
     if connection.is_mariadb or not connection.keeps_attributes:
         return ""
     content: dict[str, str] = dict(zip(MARK_KEYS, Mark(pair.secret_arn, pair.base, pair.version), strict=True))
@@ -127,6 +127,6 @@ def digest(held: frozenset[Grant]) -> str:
 
 
 def is_sealed(state: State) -> bool:
-    """Say whether the account holds what was recorded beside it."""
+    """Return whether the account holds what was recorded beside it."""
     content = state.attributes.get(MARK)
     return isinstance(content, dict) and content.get(DIGEST) == digest(state.grants)

@@ -45,17 +45,17 @@ def prepared(pair: Pair, partner: State) -> str:
 
 
 def kept(pair: Pair, idle: State) -> str:
-    """Give the mark for the idle user when its password ends: the one that it carries, else whose it is."""
+    """Return the mark for the idle user when its password ends: the one that it carries, else whose it is."""
     return _mark(pair, idle) or _owner(pair, pair.idle) + _LINKLESS
 
 
 def is_ours(pair: Pair, state: State) -> bool:
-    """Say whether the account carries the secret's mark."""
+    """Return whether the account carries the secret's mark."""
     return bool(_mark(pair, state))
 
 
 def prepared_version(pair: Pair, idle: State | None, active: State | None) -> str | None:
-    """Say which of the two versions that the pair names came last; None where neither did, or nothing tells."""
+    """Return which of the two versions that the pair names came last; None where neither did, or nothing tells."""
     if idle is None or active is None:
         return None
     if _mark(pair, idle) == _owner(pair, pair.idle) + _link(pair, pair.idle, pair.version, _word(pair, active)):
@@ -65,7 +65,7 @@ def prepared_version(pair: Pair, idle: State | None, active: State | None) -> st
 
 def fits(pair: Pair, idle: State | None, active: State | None) -> bool:
     """
-    Say whether the active user was prepared for AWSCURRENT, and the idle one is as it was at that time.
+    Return whether the active user was prepared for AWSCURRENT, and the idle one is as it was at that time.
 
     An idle user without a mark is proven by that: its password's hash is the one with which it logged in as
     AWSCURRENT then, and an admin wrote that down.
@@ -77,13 +77,13 @@ def fits(pair: Pair, idle: State | None, active: State | None) -> bool:
 
 
 def _mark(pair: Pair, state: State) -> str:
-    """Give the secret's mark, if it is at the place where an admin alone can write it; else nothing."""
+    """Return the secret's mark, if it is at the place where an admin alone can write it; else nothing."""
     stored = [text for name, text in state.methods[1:] if name == NATIVE]
     return next((text for text in stored if text.startswith(_owner(pair, state.account.user))), "")
 
 
 def _word(pair: Pair, state: State) -> str:
-    """Give what changes whenever the account is prepared: its mark, and where it has none, its password's hash."""
+    """Return what changes whenever the account is prepared: its mark, and where it has none, its password's hash."""
     return _mark(pair, state) or "".join(text for _, text in state.methods[:1])
 
 

@@ -36,7 +36,7 @@ def mark_of(connection: Connection, username: str) -> Mark | None:
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
     """
-    Say whose the idle user is, by its own mark; a partner's proves nothing, since users can write their own.
+    Return whose the idle user is, by its own mark; a partner's proves nothing, since users can write their own.
 
     MariaDB's marks, which only an admin can write, say nothing but yes: another secret's looks like no mark.
     """
@@ -125,7 +125,7 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
 
 def _levelled(connection: Connection, pair: Pair, base: State, clone: State) -> State:
     """
-    Give the clone what the base has, and take from it what it has not; give the clone as it is then.
+    Return the clone what the base has, and take from it what it has not; give the clone as it is then.
 
     In two rounds, as some statements do more than they say: a role that goes takes the default role of that name
     with it, and a privilege that comes everywhere brings back the restriction that it had. What then differs still
@@ -178,7 +178,7 @@ def _apply(connection: Connection, statement: str) -> None:
 
 
 def _permission(connection: Connection, statement: str) -> str:
-    """Say what would let the admin run a statement of levelling."""
+    """Return what would let the admin run a statement of levelling."""
     if statement.startswith("SET DEFAULT ROLE"):  # MariaDB's, for another user
         return f"run: GRANT UPDATE ON mysql.* TO {connection.account};"
     return "give the admin that right WITH GRANT OPTION (a role WITH ADMIN OPTION)."

@@ -99,7 +99,7 @@ def disable_password(connection: Connection, username: str, mark: str = "") -> N
 
 
 def closed(connection: Connection, plugin: str, mark: str = "") -> str:
-    """Give the clause of a password that nobody has. Raises GuardViolation where the plugin keeps no password."""
+    """Return the clause of a password that nobody has. Raises GuardViolation where the plugin keeps no password."""
     if connection.is_mariadb:
         return _on_mariadb(connection, NO_PASSWORD, mark)
     if plugin not in UNUSABLE:
@@ -112,7 +112,7 @@ def closed(connection: Connection, plugin: str, mark: str = "") -> str:
 
 
 def opened(connection: Connection, plugin: str, password: Password, mark: str = "") -> str:
-    """Give the clause of a password that is set together with its method."""
+    """Return the clause of a password that is set together with its method."""
     if connection.is_mariadb:
         return _on_mariadb(connection, native_hash(password), mark)
     return f"IDENTIFIED WITH {plugin} BY {connection.literal(password)}"
@@ -214,7 +214,7 @@ def _obeys(policy: Mapping[str, str], username: str, text: str) -> bool:
 
 
 def retention_obstacle(connection: Connection, username: str) -> str | None:
-    """Say why the server or the login's rights do not allow a second password; None where they do."""
+    """Return why the server or the login's rights do not allow a second password; None where they do."""
     if connection.is_mariadb or not connection.keeps_two_passwords:
         return "the server keeps one password for a user"
     held = held_by_login(connection)

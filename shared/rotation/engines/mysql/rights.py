@@ -27,13 +27,13 @@ def held_by_login(connection: Connection) -> frozenset[Grant]:
 
 
 def holds(held: frozenset[Grant], what: str, on: str = EVERYWHERE) -> bool:
-    """Say whether a privilege is among them, for all or for that place."""
+    """Return whether a privilege is among them, for all or for that place."""
     places = {on} if is_restricted(held, what, on) else {EVERYWHERE, on}
     return any(grant.what in {what, ALL} and grant.on in places for grant in held if grant.kind is not Kind.RESTRICTION)
 
 
 def is_restricted(held: frozenset[Grant], what: str, on: str) -> bool:
-    """Say whether what is held everywhere was taken back for that place's schema (manual, "Partial Revokes")."""
+    """Return whether what is held everywhere was taken back for that place's schema (manual, "Partial Revokes")."""
     schema = grants.schema_of(on)
     return any(
         grant.kind is Kind.RESTRICTION and grant.what in {what, ALL} and grants.schema_of(grant.on) == schema
@@ -42,7 +42,7 @@ def is_restricted(held: frozenset[Grant], what: str, on: str) -> bool:
 
 
 def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[str, Grant]]:
-    """Give what an account holds, directly or through roles, mandatory ones too, each with the holder's name."""
+    """Return what an account holds, directly or through roles, mandatory ones too, each with the holder's name."""
     waiting = [account]
     if account != connection.account:  # what SHOW GRANTS tells of a login holds them already
         waiting += _mandatory(connection)

@@ -79,7 +79,7 @@ class MySQLSession(ConnectedSession[Connection]):
         return pairs.mark_of(self._connection, username)
 
     def ownership(self, pair: Pair) -> Ownership:
-        """Say whose the idle user of the pair is, by its own mark."""
+        """Return whose the idle user of the pair is, by its own mark."""
         self._pair = pair
         return pairs.ownership(self._connection, pair)
 
@@ -88,7 +88,7 @@ class MySQLSession(ConnectedSession[Connection]):
         return pairs.prepared_version(self._connection, pair)
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Give the idle user the access of the active one and, last, the password."""
+        """Return the idle user the access of the active one and, last, the password."""
         return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> None:
@@ -100,7 +100,7 @@ class MySQLSession(ConnectedSession[Connection]):
         pairs.disable_password(self._connection, username, self._pair)
 
     def retention_obstacle(self, username: str) -> str | None:
-        """Say why the user cannot be given a second password by this login; None where it can."""
+        """Return why the user cannot be given a second password by this login; None where it can."""
         return passwords.retention_obstacle(self._connection, username)
 
     def retain_password(

@@ -18,7 +18,7 @@ def split(text: str) -> list[str]:
 
 
 def unquoted(token: str) -> str:
-    """Give what a quoted name or text says."""
+    """Return what a quoted name or text says."""
     if token.startswith("`"):
         return token[1:-1].replace("``", "`")
     return _ESCAPED.sub(lambda found: found[1] or "'", token[1:-1])

@@ -32,7 +32,7 @@ MARK_KEYS: Final = ("secret", "base", "version")
 
 
 def fitting(name: str) -> str:
-    """Give the name back; refuse one that the server would cut, since that is another user's name."""
+    """Return the name back; refuse one that the server would cut, since that is another user's name."""
     if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
         what = f"The user name {name} is longer than the {NAME_BYTES} bytes that PostgreSQL keeps"
         raise GuardViolation(what, remedy="Use a shorter one: the server would take another user's name.")
@@ -171,7 +171,7 @@ def parse_mark(comment: str) -> Mark | None:
 
 
 def with_mark(comment: str, mark: Mark) -> str:
-    """Give the comment with this mark as its last line, in place of any other."""
+    """Return the comment with this mark as its last line, in place of any other."""
     words, _, last = comment.rpartition("\n")
     kept = words if last.startswith(MARK) else comment
     content = json.dumps(dict(zip(MARK_KEYS, mark, strict=True)), ensure_ascii=False)

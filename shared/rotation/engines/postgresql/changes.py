@@ -62,7 +62,7 @@ class Change:
 
     @property
     def statement(self) -> sql.Composed:
-        """Give the statement to run."""
+        """Return the statement to run."""
         value = sql.SQL(", ").join(map(sql.Literal, self.values))
         return sql.SQL(self.template).format(*map(sql.Identifier, self.names), value=value)
 
@@ -123,7 +123,7 @@ def _attributes(base: Role, clone: Role) -> Iterator[Change]:
 
 def login_settings(base: Role, everyone: Settings, clone: str) -> Settings:
     """
-    Give the settings with which the clone's login becomes what the base's is.
+    Return the settings with which the clone's login becomes what the base's is.
 
     The role that a login takes comes from the user's setting in the database, the user's own, the database's,
     everyone's, in this order (manual, "ALTER ROLE"); without any it is the base itself. So it is with the clone's
@@ -162,7 +162,7 @@ def _setting(clone: Role, key: tuple[str, str], verb: str, value: str | None) ->
 
 
 def _values(name: str, value: str) -> tuple[str, ...]:
-    """Give what a setting holds; FROM CURRENT keeps a list as the application wrote it, SET as the server does."""
+    """Return what a setting holds; FROM CURRENT keeps a list as the application wrote it, SET as the server does."""
     if name not in _QUOTED_LISTS:
         return (value,)
     return tuple(_split(value, _FOLDED if name in _IDENTIFIERS else {}))

@@ -58,7 +58,7 @@ def _wait_for(descriptor: int, event: int) -> None:
 
 
 def _milliseconds(deadline: Deadline | None) -> int | None:
-    """Give what is left; without a deadline (a connection that is not this package's) there is no limit."""
+    """Return what is left; without a deadline (a connection that is not this package's) there is no limit."""
     if deadline is None:
         return None
     if not (left := deadline.remaining()):

@@ -117,7 +117,7 @@ class PostgreSQL:
         return True
 
     def _parameters(self, numeric: str, address: Address, credential: Credential) -> dict[str, str]:
-        """Give all that libpq is told; ``host`` is there to be verified, ``hostaddr`` is where it connects."""
+        """Return all that libpq is told; ``host`` is there to be verified, ``hostaddr`` is where it connects."""
         texts = (address.database, credential.username, credential.password.reveal())
         if any("\0" in text for text in texts):
             raise ValueError  # C would end the text there
@@ -134,7 +134,7 @@ class PostgreSQL:
         }
 
     def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
-        """Say what exactly is wrong with the server's certificate, if a second look shows it."""
+        """Return what exactly is wrong with the server's certificate, if a second look shows it."""
         peer = (numeric, address.port)
         fault = tls.diagnose(peer, address.host, self._trusted, deadline, _ask_for_tls)
         if fault is None:

@@ -81,7 +81,7 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
 
 
 def translate(error: Exception, where: str) -> EngineError:
-    """Give the error that stands for the driver's."""
+    """Return the error that stands for the driver's."""
     code = getattr(error, "pgcode", None) or ""
     return _fault(error, code).at(where, code)
 

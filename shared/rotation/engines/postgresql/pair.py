@@ -32,7 +32,7 @@ IMPOSSIBLE: Final = "not possible: "
 
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
-    """Say whose the idle user is; the mark is on the clone, and only an admin can write it."""
+    """Return whose the idle user is; the mark is on the clone, and only an admin can write it."""
     if read_role(connection, pair.idle) is None:
         return Ownership.ABSENT
     known = parse_mark(read_comment(connection, pair.clone))

@@ -138,7 +138,7 @@ UNRESOLVED: Final = fault(
 
 
 def refusal(text: str, where: str) -> EngineError:
-    """Give the error that a failed connection's text stands for; the text itself is not kept."""
+    """Return the error that a failed connection's text stands for; the text itself is not kept."""
     said = _by_server(text)
     if said is None:
         return next((LIBPQ[part] for part in LIBPQ if part in text), UNREACHABLE).at(where)

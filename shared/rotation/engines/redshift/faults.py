@@ -117,13 +117,13 @@ _AFTERWARDS: Final = frozenset({"3D", "42501"})
 
 
 def fields_of(error: BaseException) -> Mapping[str, str]:
-    """Give the fields of an error that the server sent; none for one of the driver's own."""
+    """Return the fields of an error that the server sent; none for one of the driver's own."""
     content = error.args[0] if error.args else None
     return content if isinstance(content, dict) else {}
 
 
 def translate(error: BaseException, where: str) -> EngineError:
-    """Give the error that stands for the driver's, after a login."""
+    """Return the error that stands for the driver's, after a login."""
     code = fields_of(error).get("C", "")
     for key in (code, code[:2]):
         if key in SQLSTATES:
@@ -134,7 +134,7 @@ def translate(error: BaseException, where: str) -> EngineError:
 
 
 def refusal(error: BaseException, where: str) -> EngineError:
-    """Give the error that stands for the driver's, at a login; only the server's own word is a refusal."""
+    """Return the error that stands for the driver's, at a login; only the server's own word is a refusal."""
     fields = fields_of(error)
     code = fields.get("C", "")
     if not code:

@@ -56,7 +56,7 @@ class Mark(NamedTuple):
 
 
 def is_mark(role: str) -> bool:
-    """Say whether a role is a mark, so that it counts as no right."""
+    """Return whether a role is a mark, so that it counts as no right."""
     return _NAME.fullmatch(role) is not None
 
 
@@ -71,7 +71,7 @@ def are_of(marks: Iterable[Mark], pair: Pair) -> list[Mark]:
 
 
 def version_of(mark: Mark, pair: Pair) -> str:
-    """Give the version that a mark names; Secrets Manager's tokens are UUIDs unless the caller chose another."""
+    """Return the version that a mark names; Secrets Manager's tokens are UUIDs unless the caller chose another."""
     return pair.version if mark.version == _short(pair.version) else str(UUID(mark.version))
 
 

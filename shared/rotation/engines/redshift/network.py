@@ -38,7 +38,7 @@ _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 
 def authorities(bundle: Path | None) -> Path:
     """
-    Give the file of the authorities in force: the bundle if one is set, else Amazon's, Redshift's and the system's.
+    Return the file of the authorities in force: the bundle if one is set, else Amazon's, Redshift's and the system's.
 
     Raises InvalidSettings when the bundle holds no certificate.
     """
@@ -73,7 +73,7 @@ class Channel:
         self._socket.setsockopt(*option)
 
     def makefile(self, mode: str) -> io.BufferedRWPair:  # noqa: ARG002 the socket's
-        """Give the stream that the driver reads and writes."""
+        """Return the stream that the driver reads and writes."""
         stream = _Stream(self._socket, self._deadline)
         return io.BufferedRWPair(stream, stream)
 

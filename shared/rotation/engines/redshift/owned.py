@@ -89,5 +89,5 @@ def read_owned(connection: Connection, user: str) -> list[Thing]:
 
 
 def implied(things: list[Thing]) -> Rights:
-    """Give the rights that an owner has without a grant; each of them it may pass on."""
+    """Return the rights that an owner has without a grant; each of them it may pass on."""
     return {Right(it.kind, it.names, it.arguments, privilege): True for it in things for privilege in _ALL[it.kind]}

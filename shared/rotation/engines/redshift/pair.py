@@ -44,7 +44,7 @@ class State:
 
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
-    """Say whose the idle user is, by the roles that mark it."""
+    """Return whose the idle user is, by the roles that mark it."""
     idle = folded(pair.idle)
     if read_flags(connection, idle) is None:
         return Ownership.ABSENT
@@ -55,7 +55,7 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
 
 
 def prepared_version(connection: Connection, pair: Pair) -> str | None:
-    """Give the version that the pair was prepared for last."""
+    """Return the version that the pair was prepared for last."""
     known = marks.are_of(marks.read(connection, pair), pair)
     return marks.version_of(known[0], pair) if known else None
 
@@ -80,7 +80,7 @@ def level(connection: Connection, pair: Pair, password: Password, *, rehearse: b
 
 
 def _require_sight(connection: Connection) -> bool:
-    """Say whether the login is a superuser. Raises PermissionDenied where it would not see others' rights."""
+    """Return whether the login is a superuser. Raises PermissionDenied where it would not see others' rights."""
     if connection.one(_SUPERUSER, connection.user):
         return True
     if not connection.one(_SIGHT, connection.user):
@@ -90,7 +90,7 @@ def _require_sight(connection: Connection) -> bool:
 
 
 def _moved(connection: Connection, pair: Pair, *, superuser: bool) -> Iterator[str]:
-    """Give what the clone owns to the base: Redshift has no role that both could own it through."""
+    """Return what the clone owns to the base: Redshift has no role that both could own it through."""
     clone, base = folded(pair.clone), folded(pair.base)
     owned = read_owned(connection, clone)
     if owned and not (superuser and all(thing.movable for thing in owned)):

@@ -56,7 +56,7 @@ def change(connection: Connection, username: str, secret: str, *, keep: bool = T
 
 
 def explained(denied: PermissionDenied, connection: Connection, what: str, permission: str) -> PermissionDenied:
-    """Say what the login may not do, and what would let it."""
+    """Return what the login may not do, and what would let it."""
     admin = identifier(connection.user)
     remedy = (
         f"Make it a superuser (ALTER USER {admin} CREATEUSER;), or run: CREATE ROLE rotation; "

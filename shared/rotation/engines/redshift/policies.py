@@ -29,7 +29,7 @@ _ATTACHED: Final[Mapping[str, str]] = {
 
 
 def readable(connection: Connection) -> frozenset[str]:
-    """Say which kinds this login may read, outside of a transaction, which an error would end."""
+    """Return which kinds this login may read, outside of a transaction, which an error would end."""
     return frozenset(kind for kind in _ATTACHED if _may_read(connection, kind))
 
 

@@ -57,7 +57,7 @@ class RedshiftSession(ConnectedSession[Connection]):
         return None
 
     def ownership(self, pair: Pair) -> Ownership:
-        """Say whose the idle user of the pair is, by the role that marks it."""
+        """Return whose the idle user of the pair is, by the role that marks it."""
         return pairs.ownership(self._connection, pair)
 
     def prepared_version(self, pair: Pair) -> str | None:
@@ -65,7 +65,7 @@ class RedshiftSession(ConnectedSession[Connection]):
         return pairs.prepared_version(self._connection, pair)
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Give the idle user the access of the active one and the password, or change nothing at all."""
+        """Return the idle user the access of the active one and the password, or change nothing at all."""
         return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> None:

@@ -52,7 +52,7 @@ def describing(described: Callable[[], Mapping[str, Any]]) -> Iterator[tuple[str
 
 
 def _wanted(request: Mapping[str, list[str]]) -> set[str]:
-    """Give the clusters that are meant, by the filter or the identifier; none where all are."""
+    """Return the clusters that are meant, by the filter or the identifier; none where all are."""
     named = request.get("DBClusterIdentifier", [])
     names = {value for name, values in request.items() if ".Values." in name for value in values}
     return names | {name.rpartition(":")[2] for name in named}

@@ -110,7 +110,7 @@ class AuroraCluster(ABC, Generic[Kind]):
             self.names[name].lead_to(self.servers[number].port)
 
     def described(self) -> dict[str, Any]:
-        """Give the cluster as DescribeDBClusters does."""
+        """Return the cluster as DescribeDBClusters does."""
         return {
             "DBClusterIdentifier": "orders",
             "DBClusterArn": "arn:aws:rds:eu-west-1:123456789012:cluster:orders",

@@ -34,7 +34,7 @@ _look_up, _look_up_names = socket.getaddrinfo, socket.gethostbyname_ex
 
 
 def address_of(host: str) -> str:
-    """Give a name's address."""
+    """Return a name's address."""
     real = ALIASES.get(host, host)
     return ADDRESSES.get(real, real)
 

@@ -76,7 +76,7 @@ class Member(PostgresServer):
 
 
 def _left_out(folder: str, names: list[str]) -> list[str]:
-    """Say what a base backup does without: the log, which is streamed, and what is of the running server."""
+    """Return what a base backup does without: the log, which is streamed, and what is of the running server."""
     whole = folder.endswith("pg_wal")
     return [name for name in names if name.startswith("postmaster.") or (whole and len(name) == SEGMENT)]
 

@@ -251,7 +251,7 @@ SUPERUSERS = frozenset({"pg_shadow", "svv_rls_attached_policy"})
 
 
 def script() -> list[str]:
-    """Give the statements that make a database look like Redshift's."""
+    """Return the statements that make a database look like Redshift's."""
     made = [f"CREATE OR REPLACE VIEW pg_catalog.{name} AS {body}" for name, body in VIEWS.items()]
     public = [f"GRANT SELECT ON pg_catalog.{name} TO PUBLIC" for name in VIEWS if name not in SUPERUSERS]
     return [BOOKKEEPING, "SET allow_system_table_mods = on", *made, *public]

@@ -12,7 +12,7 @@ SHORTEST, LONGEST = 8, 64
 
 
 def stored(given: str, name: str) -> str | None:
-    """Give what is kept for a password as a statement names it; None where the rules refuse it."""
+    """Return what is kept for a password as a statement names it; None where the rules refuse it."""
     if re.fullmatch(r"md5[0-9a-f]{32}", given) or re.fullmatch(r"sha256\|[0-9a-f]{64}\|[0-9a-f]{64}", given):
         return given
     clear = given.removeprefix("sha256|")
@@ -34,13 +34,13 @@ def acceptable(clear: str) -> bool:
 
 
 def md5_answer(record: str, salt: bytes) -> bytes:
-    """Give what a client that knows the password answers to an MD5 challenge."""
+    """Return what a client that knows the password answers to an MD5 challenge."""
     inner = record.removeprefix("md5").encode() + salt
     return b"md5" + hashlib.md5(inner, usedforsecurity=False).hexdigest().encode()
 
 
 def digest_answer(record: str, server_nonce: bytes, client_nonce: bytes) -> bytes:
-    """Give what a client that knows the password answers to a digest challenge."""
+    """Return what a client that knows the password answers to a digest challenge."""
     _, digest, _ = record.split("|")
     return hashlib.sha256(bytes.fromhex(digest) + server_nonce + client_nonce).digest()
 

@@ -114,10 +114,10 @@ class RedshiftServer:
         return self.front.said
 
     def log_text(self) -> str:
-        """Give the log of the server behind, and what came over the wire."""
+        """Return the log of the server behind, and what came over the wire."""
         return self._behind.log_text() + "\n".join(content.decode(errors="replace") for content in self.said)
 
 
 def provide(authority: Authority) -> RedshiftServer:
-    """Give the stand-in that ordinary tests share."""
+    """Return the stand-in that ordinary tests share."""
     return RedshiftServer(authority)

@@ -41,7 +41,7 @@ ABSENT = {
 
 
 def translated(statement: str) -> str:
-    """Give the statement for PostgreSQL."""
+    """Return the statement for PostgreSQL."""
     bare = re.sub(LITERAL, "''", statement, flags=re.DOTALL)
     for pattern, code in ABSENT.items():
         if re.search(pattern, bare, re.IGNORECASE | re.DOTALL):

@@ -159,7 +159,7 @@ def matching(statement: str) -> list[str]:
 
 
 def is_known(statement: str) -> bool:
-    """Say whether a statement has a form, or is a query of relations and functions that the guide describes."""
+    """Return whether a statement has a form, or is a query of relations and functions that the guide describes."""
     if not statement.lstrip().startswith("SELECT"):
         return bool(matching(statement))
     words = re.findall(r"(pg_catalog\.)?\b(?!pg_catalog\b)([a-z_]\w*)", re.sub(TEXT, "''", statement))

@@ -16,7 +16,7 @@ OF_TESTS = ("SELECT redshift.", "SELECT pg_sleep(", "SELECT 1", "SHOW search_pat
 
 
 def watched() -> Iterator[list[str]]:
-    """Give the statements that are sent; fail at the end where one is not known."""
+    """Return the statements that are sent; fail at the end where one is not known."""
     sent: list[str] = []
     run = Connection.run
 

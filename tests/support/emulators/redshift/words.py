@@ -9,7 +9,7 @@ LITERAL = r"'(?:[^'\\]|''|\\.)*'"
 
 
 def refused(code: str, reason: str) -> str:
-    """Give a statement that fails, so that the transaction is in the right state."""
+    """Return a statement that fails, so that the transaction is in the right state."""
     return f"SELECT redshift.refuse('{code}', {quoted(reason)})"
 
 

@@ -111,7 +111,7 @@ def accounts() -> dict[str, Account]:
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """Give a cluster whose servers share what they know, as Aurora's do."""
+    """Return a cluster whose servers share what they know, as Aurora's do."""
     shared = accounts()
     made = Cluster([MemoryServer(shared), MemoryServer(shared)])
     monkeypatch.setattr("time.sleep", made.sleep)
@@ -120,7 +120,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 @pytest.fixture
 def lagging(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """Give one whose reader knows nothing of the writer's changes yet."""
+    """Return one whose reader knows nothing of the writer's changes yet."""
     made = Cluster([MemoryServer(accounts()), MemoryServer(accounts())])
     monkeypatch.setattr("time.sleep", made.sleep)
     return made

@@ -13,7 +13,7 @@ D1 = "`d1`.*"
 
 
 def privilege(what: str, on: str = D1) -> Grant:
-    """Give a privilege."""
+    """Return a privilege."""
     return Grant(Kind.PRIVILEGE, what, on)
 
 

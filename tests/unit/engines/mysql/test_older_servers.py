@@ -54,13 +54,13 @@ class Played:
 
 
 def play(*, modern: bool = False, fails: int = 0) -> tuple[Played, Connection]:
-    """Give a connection in both of its roles."""
+    """Return a connection in both of its roles."""
     played = Played(modern=modern, fails=fails)
     return played, cast("Connection", played)
 
 
 def state(*held: Grant) -> State:
-    """Give an account that holds something."""
+    """Return an account that holds something."""
     return State(APP, "caching_sha2_password", False, (), False, default_options(), frozenset(held), {})  # noqa: FBT003
 
 

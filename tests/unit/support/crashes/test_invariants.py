@@ -76,7 +76,7 @@ def set_it_cut_short(session: MemorySession, username: str, password: Password) 
 
 
 def level_to(rights: set[str]) -> Callable[..., Any]:
-    """Give the clone other rights than the base's."""
+    """Return the clone other rights than the base's."""
 
     def level(session: MemorySession, pair: Any, password: Any, *, rehearse: bool = False) -> Any:  # noqa: ANN401
         LEVEL(session, pair, password, rehearse=rehearse)

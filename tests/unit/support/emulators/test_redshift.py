@@ -53,7 +53,7 @@ def run(connection: Connection, statement: str) -> list[tuple[Any, ...]]:
 
 
 def code(server: RedshiftServer, statement: str, *, user: str = "", password: str = "") -> str:
-    """Give the SQLSTATE with which a statement is refused."""
+    """Return the SQLSTATE with which a statement is refused."""
     with closing(connect(server, user or server.user, password or server.password)) as connection:
         with pytest.raises(Error) as refused:
             run(connection, statement)

@@ -39,7 +39,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def hashed(archive: Path) -> str:
-    """Give the hash as the registry does."""
+    """Return the hash as the registry does."""
     return base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
 
 
