@@ -34,7 +34,19 @@ texts = st.one_of(st.just(CANARY), st.text(max_size=40), st.text(max_size=20).ma
 scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), texts)
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
 
-KEYS: Final = ("engine", "host", "port", "username", "password", "dbname", "masterarn", "ssl", "rotation", "authSource")
+KEYS: Final = (
+    "engine",
+    "host",
+    "port",
+    "username",
+    "password",
+    "dbname",
+    "masterarn",
+    "ssl",
+    "rotation",
+    "rotationRecord",
+    "authSource",
+)
 GOOD: Final[dict[str, Any]] = {
     "engine": "memory",
     "host": "memory.example",

@@ -21,8 +21,8 @@ import yaml
 from botocore import xform_name
 
 from rotation import errors, machine
+from rotation.credentials import overrides, secret_format
 from rotation.credentials import password_policy as passwords
-from rotation.credentials import secret_format
 from rotation.engines.aurora.engine import Aurora
 from rotation.engines.documentdb import DocumentDB
 from rotation.engines.mysql import MySQL
@@ -243,7 +243,11 @@ def test_the_default_strategies_are_those_of_the_code() -> None:
     """The table's line on defaults holds for the example of each engine, with an admin secret and without."""
     ((_, alternating, retained, single),) = (row for row in rows(STRATEGIES_HEAD) if row[0] == "chosen by default")
     for text in blocks("json", "secret"):
-        document = {key: value for key, value in json.loads(text).items() if key not in {"rotation", "masterarn"}}
+        document = {
+            key: value
+            for key, value in json.loads(text).items()
+            if key not in {"rotation", "rotationRecord", "masterarn"}
+        }
         document |= {"host": "db.example"} if "host" in document else {}  # one example has a proxy's
         traits = traits_of(document["engine"]) if "host" in document else Aurora.traits
         for more, name in (({"masterarn": "arn"}, "alternating-users"), ({}, None)):
@@ -294,11 +298,11 @@ def test_every_key_of_a_secret_is_explained() -> None:
     readers = (secret_format.parse, secret_format._address)  # noqa: SLF001 the keys stand nowhere else
     tree = ast.parse("".join(inspect.getsource(one) for one in readers))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert set(column("| key | needed | meaning |")) == {text for text in texts if text.isidentifier()} | {"password"}
-    own = set(column("| key | meaning |"))
-    written = set(re.findall(r"`(\w+)`", PROSE.split("that the function writes:")[1].split("Leave them")[0]))
-    assert own | written == secret_format._OVERRIDES  # noqa: SLF001 the list is nowhere else
-    assert not own & written
+    apart = {"password", overrides.SETTINGS, overrides.RECORD}
+    assert set(column("| key | needed | meaning |")) == {text for text in texts if text.isidentifier()} | apart
+    assert set(column("| key | meaning |")) == overrides.SETTABLE
+    written = set(re.findall(r"`(\w+)`", PROSE.split("`rotationRecord`: the JSON of")[1].split("Earlier")[0]))
+    assert written == overrides.RECORDED
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))

@@ -261,7 +261,8 @@ def _require_in_pair(pair: Pair, secret: Secret) -> None:
         raise GuardViolation(
             "The secret's user is neither the base of its pair nor its clone",
             where=f"version {secret.version} of {secret.arn}",
-            remedy=f'Correct "username", or remove "rotation.base" ({pair.base}) from the secret.',
+            remedy=f'Correct "username", or remove "rotationRecord" (older secrets: "rotation.base"), which names '
+            f"{pair.base}, from the secret.",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from rotation.credentials.secret_format import carried
 from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import Stage, VersionState
 from rotation.strategies import logins
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from rotation.delivery import Delivery
     from rotation.model import Secret, Versions
-
-_RECORD: Final = frozenset({"base", "from", "to"})
-"""What createSecret itself writes into ``rotation``."""
 
 UNSEEN: Final = 5.0
 """
@@ -221,15 +219,8 @@ def require_no_rotation(versions: Versions) -> None:
 
 def _changed(pending: Secret, current: Secret, besides: Collection[str]) -> set[str]:
     """Name the keys, besides some, in which the two differ beyond the password."""
-    one, other = _carried(pending), _carried(current)
+    one, other = carried(pending), carried(current)
     return {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)} - {*besides}
-
-
-def _carried(secret: Secret) -> dict[str, object]:
-    """Return what createSecret carries over from the current value to the pending one."""
-    settings = secret.document.get("rotation", {})
-    kept = {key: value for key, value in secret.document.items() if key != "password"}
-    return {**kept, "rotation": {key: value for key, value in settings.items() if key not in _RECORD}}
 
 
 def _named(keys: set[str]) -> str:

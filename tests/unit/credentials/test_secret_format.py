@@ -66,23 +66,34 @@ def test_the_least_that_a_secret_needs() -> None:
     assert CANARY not in repr(secret)
 
 
-def test_everything_that_a_secret_may_say() -> None:
-    """Every key is read."""
-    rotation = {
-        "strategy": "single-user",
-        "passwordLength": 40,
-        "excludeCharacters": "abc",
-        "excludeNumbers": True,
-        "excludePunctuation": "false",
-        "excludeUppercase": False,
-        "excludeLowercase": "TRUE",
-        "requireEachIncludedType": False,
-        "host": "own.example",
-        "base": "app",
-        "from": "v0",
-        "to": "v1",
-    }
-    secret = parse(port=6000, dbname="orders", ssl=False, masterarn=ARN, rotation=rotation)
+everything: dict[str, Any] = {
+    "strategy": "single-user",
+    "passwordLength": 40,
+    "excludeCharacters": "abc",
+    "excludeNumbers": True,
+    "excludePunctuation": "false",
+    "excludeUppercase": False,
+    "excludeLowercase": "TRUE",
+    "requireEachIncludedType": False,
+    "host": "own.example",
+}
+RECORDED = {"base": "app", "from": "v0", "to": "v1"}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"rotation": everything, "rotationRecord": json.dumps(RECORDED)},
+        {"rotation": json.dumps(everything), "rotationRecord": json.dumps(RECORDED)},
+        {"rotation": {**everything, **RECORDED}},
+        {"rotation": json.dumps({**everything, **RECORDED})},
+        {"rotation": {**everything, "base": "older", "from": "x", "to": "y"}, "rotationRecord": json.dumps(RECORDED)},
+    ],
+    ids=["object", "text", "record of older versions", "record of older versions as text", "both records"],
+)
+def test_everything_that_a_secret_may_say(own: dict[str, object]) -> None:
+    """Every key is read; settings are an object or a text, and a record inside of them is one of older versions."""
+    secret = parse(port=6000, dbname="orders", ssl=False, masterarn=ARN, **own)
     assert secret.address == Address("own.example", 6000, "orders", tls=False)
     assert secret.admin_arn == ARN
     rules = PasswordRules(40, "abc", True, False, False, True, False)  # noqa: FBT003 in the order of the fields
@@ -117,7 +128,7 @@ def test_a_value_that_is_no_object(text: str) -> None:
     assert "is not a JSON object" in refused(text)
 
 
-NO_TEXTS: list[object] = ["", None, 5, True, [], {}, ["x"], "a\nb", "a\0b", "a\x7fb", "a\u200bb", "a\ud800b", "\u2028"]
+NO_TEXTS: list[object] = [5, True, [], {}, ["x"], "a\nb", "a\0b", "a\x7fb", "a\u200bb", "a\ud800b", "\u2028"]
 
 
 @pytest.mark.parametrize("value", [*NO_TEXTS, f"{CANARY}\n"], ids=ascii)
@@ -129,9 +140,34 @@ def test_a_key_that_is_no_plain_text(key: str, value: object) -> None:
 
 @pytest.mark.parametrize("key", ["engine", "host", "username", "password"])
 def test_a_missing_key(key: str) -> None:
-    """A key that no secret can do without is named."""
-    what = refused(json.dumps({name: value for name, value in LEAST.items() if name != key}))
-    assert f'"{key}" is missing' in what
+    """A key that no secret can do without is named, and one with null or an empty text is as good as none."""
+    for document in (
+        {name: value for name, value in LEAST.items() if name != key},
+        LEAST | {key: None},
+        LEAST | {key: ""},
+    ):
+        assert f'"{key}" is missing' in refused(json.dumps(document))
+
+
+OPTIONAL = ("port", "dbname", "ssl", "masterarn", "authSource", "dbClusterIdentifier", "rotation", "rotationRecord")
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=ascii)
+@pytest.mark.parametrize("key", OPTIONAL)
+def test_an_optional_key_that_is_empty_is_absent(key: str, value: object) -> None:
+    """Terraform's jsonencode writes null for what was not set, and forms an empty text; both are carried along."""
+    secret, plain = parse(**{key: value}), parse()
+    assert replace(secret, document=plain.document) == plain
+    assert json.loads(secret_format.render(secret, secret.credential, None)) == {**LEAST, key: value}
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=ascii)
+def test_an_optional_setting_that_is_empty_is_absent(value: object) -> None:
+    """The same holds inside of ``rotation``, but for the one setting in which an empty text says something."""
+    settings = dict.fromkeys((*everything, "base", "from", "to"), value)
+    left_out = parse(rotation=settings).overrides.password.exclude_characters
+    assert left_out == value
+    assert parse(rotation={**settings, "excludeCharacters": None}).overrides == Overrides()
 
 
 @pytest.mark.parametrize("engine", ["mysql", "Postgres", CANARY])
@@ -164,7 +200,7 @@ def test_ports_as_numbers_and_texts(port: object, read: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "port", [0, -1, 65536, True, 5432.0, None, "", " 5432", "5432 ", "x", "٣", "0054321", "54321000", "1e3", [5432]]
+    "port", [0, -1, 65536, True, 5432.0, " 5432", "5432 ", "x", "٣", "0054321", "54321000", "1e3", [5432]]
 )
 def test_what_is_no_port(port: object) -> None:
     """A port that is none is refused, not guessed at."""
@@ -179,7 +215,7 @@ def test_forms_of_ssl(ssl: object, *, tls: bool) -> None:
     assert parse(ssl=ssl).address.tls is tls
 
 
-@pytest.mark.parametrize("ssl", ["", "yes", 1, 0, None, [], "tru"], ids=ascii)
+@pytest.mark.parametrize("ssl", ["yes", 1, 0, [], "tru", " "], ids=ascii)
 def test_what_is_no_ssl(ssl: object) -> None:
     """A word that is neither true nor false never switches TLS off."""
     assert '"ssl" is neither true nor false' in refused(json.dumps({**LEAST, "ssl": ssl}))
@@ -228,10 +264,11 @@ def test_a_name_fits_in_bytes(name: str, *, fits: bool) -> None:
         assert '"username" is longer than 63 bytes' in refused(json.dumps({**LEAST, "username": name}))
 
 
-@pytest.mark.parametrize("rotation", [None, 5, "x", [], CANARY], ids=ascii)
-def test_rotation_must_be_an_object(rotation: object) -> None:
-    """What a secret sets is an object."""
-    assert '"rotation" is not an object' in refused(json.dumps({**LEAST, "rotation": rotation}), InvalidSettings)
+@pytest.mark.parametrize("key", ["rotation", "rotationRecord"])
+@pytest.mark.parametrize("value", [5, False, [], "x", "5", " ", '{"a": 1, "a": 2}', "[" * 100_000, CANARY], ids=ascii)
+def test_settings_and_record_must_be_objects(key: str, value: object) -> None:
+    """What a secret sets is an object, or a text with the JSON of one; so is what the functions record."""
+    assert f'"{key}" is neither an object' in refused(json.dumps({**LEAST, key: value}), InvalidSettings)
 
 
 @pytest.mark.parametrize(
@@ -255,13 +292,13 @@ def test_what_a_secret_may_not_set(key: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("key", "values"),
     [
-        ("strategy", ["", "x", 5, None, CANARY, "SINGLE-USER"]),
+        ("strategy", ["x", 5, CANARY, "SINGLE-USER"]),
         ("passwordLength", ["32", 0, -1, True, 1.5, []]),
         ("excludeCharacters", [5, True, ["a"]]),
-        ("excludeNumbers", ["x", 1, None]),
-        ("requireEachIncludedType", ["", 0]),
-        ("host", ["", "a b", 5, None]),
-        ("base", ["", 5, "a\n", None]),
+        ("excludeNumbers", ["x", 1]),
+        ("requireEachIncludedType", [0]),
+        ("host", ["a b", 5]),
+        ("base", [5, "a\n"]),
         ("from", [5]),
         ("to", [5]),
     ],
@@ -269,7 +306,11 @@ def test_what_a_secret_may_not_set(key: str, shown: str) -> None:
 def test_a_wrong_setting_of_a_secret(key: str, values: list[object]) -> None:
     """A setting of the wrong kind is InvalidSettings by its key."""
     for value in values:
-        assert f'"{key}"' in refused(json.dumps({**LEAST, "rotation": {key: value}}), InvalidSettings)
+        for rotation in ({key: value}, json.dumps({key: value})):
+            assert f'"{key}"' in refused(json.dumps({**LEAST, "rotation": rotation}), InvalidSettings)
+        if key in RECORDED:
+            record = json.dumps({key: value})
+            assert f'"{key}"' in refused(json.dumps({**LEAST, "rotationRecord": record}), InvalidSettings)
 
 
 def test_what_is_not_known_is_carried_along() -> None:
@@ -281,23 +322,61 @@ def test_what_is_not_known_is_carried_along() -> None:
     assert json.loads(written) == {**secret.document, "password": "new"}
 
 
-def test_the_pair_is_recorded_beside_the_secrets_settings() -> None:
-    """What the pair has to remember joins what the secret sets."""
-    secret = parse(rotation={"passwordLength": 40, "base": "old"})
-    written = json.loads(secret_format.render(secret, Credential("b", Password("new")), Provenance("app", "v1", "v2")))
-    assert written == {
-        **LEAST,
-        "username": "b",
-        "password": "new",
-        "rotation": {"passwordLength": 40, "base": "app", "from": "v1", "to": "v2"},
-    }
+def render(secret: Secret, provenance: Provenance | None) -> dict[str, Any]:
+    """Write a new version for the user b."""
+    written: dict[str, Any] = json.loads(secret_format.render(secret, Credential("b", Password("new")), provenance))
+    return written
+
+
+@pytest.mark.parametrize("settings", [None, {"passwordLength": 40}, '{"passwordLength": 40}', "", {}], ids=ascii)
+def test_the_record_is_one_text(settings: object) -> None:
+    """What later steps have to remember is a text of its own; the team's settings stay as the team wrote them."""
+    secret = parse(rotation=settings, port="5432")
+    written = render(secret, Provenance("app", "v1", "v2"))
+    record = written.pop("rotationRecord")
+    assert written == {**LEAST, "username": "b", "password": "new", "rotation": settings, "port": "5432"}
+    assert json.loads(record) == {"base": "app", "from": "v1", "to": "v2"}
+
+
+def test_a_secret_of_texts_stays_one() -> None:
+    """Readers that take a secret for a map of texts can go on, rotation after rotation."""
+    secret = parse(port="5432", rotation='{"excludeCharacters": "abc"}')
+    for turn in range(3):
+        written = render(secret, Provenance("app", f"v{turn}", f"v{turn + 1}"))
+        assert {type(value) for value in written.values()} == {str}
+        secret = parse_text(json.dumps(written))
+        assert (secret.overrides.base, secret.overrides.made_for) == ("app", f"v{turn + 1}")
+
+
+@pytest.mark.parametrize("provenance", [None, Provenance("app", "v1", "v2"), Provenance(None, "v1", "v2")])
+@pytest.mark.parametrize("settings", [{}, {"passwordLength": 40}])
+def test_the_record_of_older_versions_becomes_a_text(
+    settings: dict[str, object], provenance: Provenance | None
+) -> None:
+    """They kept it inside of ``rotation``: it is carried over, and an object that held nothing else goes."""
+    secret = parse(rotation={**settings, "base": "app", "from": "v0", "to": "v1"})
+    written = render(secret, provenance)
+    came = ("v1", "v2") if provenance else ("v0", "v1")
+    assert json.loads(written["rotationRecord"]) == {"base": "app", "from": came[0], "to": came[1]}
+    assert written.get("rotation", {}) == settings
+    assert ("rotation" in written) is bool(settings)
 
 
 def test_a_record_without_a_base() -> None:
     """A secret of one user records where its value came from, and no base."""
-    secret = parse()
-    written = json.loads(secret_format.render(secret, secret.credential, Provenance(None, "v1", "v2")))
-    assert written["rotation"] == {"from": "v1", "to": "v2"}
+    assert json.loads(render(parse(), Provenance(None, "v1", "v2"))["rotationRecord"]) == {"from": "v1", "to": "v2"}
+
+
+def test_what_is_carried_over_is_the_same_in_both_forms() -> None:
+    """A new version differs from the old one in nothing that a person wrote, whoever wrote the record where."""
+    plain, older = {"passwordLength": 40}, {"passwordLength": 40, "base": "app", "from": "v0", "to": "v1"}
+    forms = [parse(rotation=plain), parse(rotation=older), parse(rotation=json.dumps(older))]
+    forms.append(parse(rotation=json.dumps(plain), rotationRecord="{}"))
+    one = secret_format.carried(forms[0])
+    assert all(secret_format.carried(form) == one for form in forms)
+    assert one["rotation"] == plain
+    assert "password" not in one
+    assert secret_format.carried(parse(rotation={"passwordLength": 41})) != one
 
 
 def complete(document: dict[str, Any], found: dict[str, object] | None) -> Secret:
@@ -318,6 +397,7 @@ def test_what_an_admin_secret_says_itself_counts() -> None:
     found: dict[str, object] = {"engine": "postgres", "host": "other.example", "port": 6000}
     assert complete(LEAST, found).address.host == "db.example"
     assert complete({"username": "a", "password": "b", "port": 7000}, found).address.port == 7000
+    assert complete({"username": "a", "password": "b", "host": None, "port": ""}, found).address.port == 6000
 
 
 def test_a_managed_admin_that_nobody_knows() -> None:
@@ -353,6 +433,7 @@ def test_a_cluster_in_place_of_a_host() -> None:
     assert secret.address == Address("", 0, "postgres", cluster="orders")
     assert str(secret.address) == "the cluster orders"
     assert in_a_cluster(BY_CLUSTER, port=6000).address.port == 6000
+    assert in_a_cluster(BY_CLUSTER, host="", port=None).address == secret.address
     written = json.loads(secret_format.render(secret, secret.credential, None))
     assert written == BY_CLUSTER
 

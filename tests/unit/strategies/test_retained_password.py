@@ -84,7 +84,7 @@ def test_the_record_names_versions_and_no_base() -> None:
     stage = stage_of()
     old = stage.store.holder(Stage.CURRENT)
     token = stage.rotate()
-    assert json.loads(stage.store.values[token])["rotation"] == {"from": old, "to": token}
+    assert json.loads(json.loads(stage.store.values[token])["rotationRecord"]) == {"from": old, "to": token}
 
 
 def test_an_abandoned_password_never_pushes_awscurrent_out(stage: MemoryStage) -> None:
