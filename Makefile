@@ -77,13 +77,18 @@ demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROT
 	@$(RUN) tests.lab $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
 		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') $(OPTIONS)
 
+.PHONY: pictures
+pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen, and the state machine
+	@$(RUN) tests.lab --databases local --picture docs/pictures/demo.svg
+	@PYTHONPATH=shared:. $(RUN) tests.support.guides.picture
+
 .PHONY: invoke
 invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: FUNCTION=mysql STEP=setSecret EVENT=… STRATEGY=… ENGINE=…
 	@$(RUN) tests.lab.invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
 		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)')
 
 .PHONY: debug-session
-debug-session: environment .tools-sam ## The README's session with `sam local` and a database in a container (needs Docker)
+debug-session: environment .tools-sam ## The session with `sam local` of docs/development.md and a database in a container (needs Docker)
 	@$(RUN) tests.lab.debug_session
 
 ##@ Check
@@ -179,7 +184,7 @@ validate: .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov
 	@.tools/checkov/bin/checkov --config-file .checkov.yaml
 
 .PHONY: attach
-attach: environment .tools-attach ## The README's examples for CloudFormation, CDK and Terraform, with those tools (needs node)
+attach: environment .tools-attach ## The examples of docs/attach.md for CloudFormation, CDK and Terraform, with those tools (needs node)
 	@echo "==> ways to attach a function"
 	@$(RUN) tests.support.template.attaching
 

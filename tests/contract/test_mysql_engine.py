@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ from rotation.errors import PermissionDenied
 from rotation.model import Mark
 from tests.contract.engine_contract import ARN, ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
+from tests.support.guides import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from tests.contract.engine_contract import EngineLab
     from tests.lab.stages.mysql import Stage
 
-README = Path(__file__).parents[2] / "README.md"
 SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
-"""The ARN that the README shows."""
+"""The ARN that the guides show."""
 
 
 @pytest.fixture
@@ -46,11 +45,10 @@ class TestMySQL(EngineContract, ClosingContract, NetworkContract):
             session.level(self.pair(lab, base, promote="base", version="version-2"), lab.password())
             assert session.prepared_version(pair) == "version-2"
 
-    def test_the_mark_that_the_readme_puts_by_hand_is_read(self, lab: MySQLLab) -> None:
-        """The README's statement, with a user of the test's and a secret's ARN."""
+    def test_the_mark_that_the_runbook_puts_by_hand_is_read(self, lab: MySQLLab) -> None:
+        """The runbook's statement, with a user of the test's and a secret's ARN."""
         user = lab.create_user(lab.unique()).username
-        [statement] = [line for line in README.read_text().splitlines() if line.startswith("ALTER USER 'shop'@")]
-        lab.run(statement.replace("shop", user).replace(SHOWN, ARN))
+        lab.run(pages.line("ALTER USER 'shop'@").replace("shop", user).replace(SHOWN, ARN))
         with self.login(lab, lab.admin) as session:
             assert session.mark_of(user) == Mark(ARN, user, "")
 

@@ -6,7 +6,6 @@ import itertools
 import json
 import secrets
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
@@ -16,20 +15,20 @@ from rotation.errors import NoWorkingCredential
 from tests.lab.cutting.other_people import attempt
 from tests.lab.cutting.sights import sight_of_application
 from tests.support.crashes.invariants import require_kept
+from tests.support.guides import pages
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
 
-README: Final = Path(__file__).parents[2] / "README.md"
 ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
-"""The ARN that the README shows."""
+"""The ARN that the guides show."""
 
 MARKING: Final = {
     "postgresql": "COMMENT ON ROLE shop",
     "mysql": "ALTER USER 'shop'@",
     "documentdb": 'db.getSiblingDB("admin").updateUser("shop", ',
 }
-"""How the README's statement begins that marks a user by hand."""
+"""How the statement of the guides begins that marks a user by hand."""
 
 PLAYS: Final = [
     (engine, strategy, rotations)
@@ -52,10 +51,9 @@ def _server(application: Application) -> Any:  # noqa: ANN401 each engine's own
 
 
 def mark_by_hand(application: Application, engine: str) -> None:
-    """Write the mark as the README says."""
+    """Write the mark as docs/runbook.md says."""
     user, server = application.secret()["username"], _server(application)
-    [written] = [line for line in README.read_text("utf-8").splitlines() if line.startswith(MARKING[engine])]
-    statement = written.replace("shop", user).replace(ARN, application.arn)
+    statement = pages.line(MARKING[engine]).replace("shop", user).replace(ARN, application.arn)
     if engine == "documentdb":
         changes = json.loads(statement.partition(", ")[2].removesuffix(")"))
         server.run("updateUser", user, **changes)

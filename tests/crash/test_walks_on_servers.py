@@ -229,7 +229,7 @@ class Walk(RuleBasedStateMachine):
         """See that a clean run completes, whatever was."""
         with self.ends:
             if hasattr(self, "chronicle"):
-                if self.overtaken and self._forgotten():  # the README: take the label off once more
+                if self.overtaken and self._forgotten():  # docs/runbook.md: take it off once more
                     abandon(self.application)
                 complete(self.application)
                 require_kept(sight_of_application(self.application))

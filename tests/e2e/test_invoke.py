@@ -13,16 +13,16 @@ import pytest
 from tests.lab import debug_session, invoke
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
+from tests.support.guides.pages import LINES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.servers.tls import Authority
 
-README = (ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
 TEMPLATE = (ROOT / "template.yaml").read_text("utf-8")
-SHOWN = [shlex.split(line)[2:] for line in README.splitlines() if line.startswith("make invoke ")]
-SAM = [shlex.split(line) for line in README.splitlines() if line.startswith(".tools/sam/bin/sam local ")]
+SHOWN = [shlex.split(line)[2:] for line in LINES if line.startswith("make invoke ")]
+SAM = [shlex.split(line) for line in LINES if line.startswith(".tools/sam/bin/sam local ")]
 
 
 def options(words: list[str]) -> list[str]:
@@ -55,7 +55,7 @@ def test_an_event_of_ones_own_fails_as_on_lambda(
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)
 def test_the_commands_that_are_shown_are_read(words: list[str]) -> None:
-    """Each `make invoke` of the README names a function, a step and an engine that there are."""
+    """Each `make invoke` of the guides names a function, a step and an engine that there are."""
     given = invoke.arguments(options(words))
     assert given.step in invoke.EVENTS
     assert given.event["Step"] == given.step
@@ -92,7 +92,7 @@ def test_sam_has_the_options_that_are_shown(words: list[str]) -> None:
 
 
 def test_the_debugging_session_types_what_is_shown() -> None:
-    """`make debug-session` takes its commands from the README: each is there, with all that it replaces."""
+    """`make debug-session` takes its commands from the guides: each is there, with all that it replaces."""
     invoked = debug_session.shown(".tools/sam/bin/sam local invoke")
     started = debug_session.shown(".tools/sam/bin/sam local start-lambda")
     assert {"events/createSecret.json", debug_session.FUNCTION} <= set(invoked)
@@ -103,7 +103,7 @@ def test_the_debugging_session_types_what_is_shown() -> None:
 
 
 def test_sam_is_shown() -> None:
-    """The README has all ways."""
+    """The guides have all ways."""
     assert {words[2] for words in SAM} == {"invoke", "start-lambda"}
     assert SHOWN
 

@@ -60,7 +60,7 @@ def test_a_rotation_costs_what_the_design_says(shop: Application, theatre: Theat
 
 
 class WithoutSuperuser(redshift.RedshiftScene):
-    """Where the application creates nothing, and its admin has what the README names."""
+    """Where the application creates nothing, and its admin has what the guides name."""
 
     def prepare_admin(self, admin: str, password: str) -> None:
         self._server.execute(

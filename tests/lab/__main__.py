@@ -53,6 +53,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--failover", type=int, default=0, choices=(0, 1), help="FAILOVER=1: kill the writer in a rotation (Aurora)"
     )
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="write the screen as an SVG")
     options = parser.parse_args(given)
     module = importlib.import_module(f"tests.lab.{options.engine.replace('-', '_')}")
     if options.strategy not in module.STRATEGIES:
@@ -74,7 +75,7 @@ def main(given: Sequence[str] | None = None) -> int:
     """Play, and say whether everything that the suite claims was so."""
     options = arguments(given)
     os.environ[choice.DATABASES] = options.databases
-    screen = Screen()
+    screen = Screen(options.picture)
     screen.say(*choice.current().report(SERVERS.get(options.engine, options.engine)))
     with tempfile.TemporaryDirectory(prefix="rotation-demo-") as folder:
         authority = Authority.create(Path(folder), "Demo authority")
@@ -86,6 +87,7 @@ def main(given: Sequence[str] | None = None) -> int:
             if options.log:
                 screen.log(application.theatre.function_log.getvalue())
             screen.findings(findings)
+            screen.draw(f"make demo ENGINE={options.engine} STRATEGY={options.strategy}")
     return 0 if findings.holds else 1
 
 

@@ -1,5 +1,5 @@
 """
-``make debug-session``: the README's session with `sam local`, typed as it stands there, and checked.
+``make debug-session``: the session with `sam local` of docs/development.md, typed as it stands there, and checked.
 
 A database in a container and the function in SAM's meet on one Docker network. The emulated Secrets Manager listens
 at that network's gateway, which is this machine: a firewall that keeps containers from it ends the session at its
@@ -30,6 +30,7 @@ from tests.lab.report import Screen
 from tests.lab.theatre import REGION, Theatre
 from tests.support.emulators.secretsmanager.invocation import InvocationFailed
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.guides import pages
 from tests.support.servers import choice, containers, images, leftovers, process
 from tests.support.servers.postgresql_address import SUPERUSER, Postgres
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from tests.lab.theatre import Scene
 
-README: Final = (runtime.ROOT / "README.md").read_text("utf-8").replace("\\\n", " ")
 HOST: Final = "orders-database"
 NETWORK: Final = "rotation"
 FUNCTION: Final = "PostgresqlFunction"
@@ -54,8 +54,8 @@ exec postgres -D /tmp/data -c listen_addresses='*' -c unix_socket_directories=
 
 
 def shown(command: str) -> list[str]:
-    """Return the words of the README's command that begins so."""
-    return next(shlex.split(line) for line in README.splitlines() if line.startswith(command))
+    """Return the words of the command in the guides that begins so."""
+    return shlex.split(pages.line(command))
 
 
 def typed(words: Sequence[str | Path], **variables: str) -> str:
@@ -136,7 +136,7 @@ class DebuggedTheatre(Theatre):
         return super().create_secret(name, user, password, ssl=False, **extra)
 
     def _load(self) -> Callable[[Any, Any], None]:
-        """Fill the file that the README names; `sam local invoke` is the way until another one is."""
+        """Fill the file that the guides name; `sam local invoke` is the way until another one is."""
         self.folder = process.new_folder("session")
         file = runtime.ROOT / "tests/lab/env-vars.json"
         chosen = {name: self.environment()[name] for name in json.loads(file.read_text("utf-8"))["Parameters"]
@@ -149,7 +149,7 @@ class DebuggedTheatre(Theatre):
         self.handler(event, None)
 
     def command(self, beginning: str, step: str = "createSecret") -> list[str]:
-        """Return a command of the README, with what is ours in the place of its examples."""
+        """Return a command of the guides, with what is ours in the place of its examples."""
         ours = {
             "events/createSecret.json": f"{self.folder}/{step}.json",
             "tests/lab/env-vars.json": f"{self.folder}/env-vars.json",

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 from rich.table import Table
+from rich.terminal_theme import DIMMED_MONOKAI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.lab.client import Seen
     from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
+
+
+COLUMNS: Final = 110
+"""Of the screen in a picture."""
 
 
 @dataclass
@@ -40,9 +47,18 @@ class Findings:
 class Screen:
     """Writes to the terminal."""
 
-    def __init__(self) -> None:
-        """Take the real standard output, before anything redirects it."""
-        self._console = Console(highlight=False, emoji=False)
+    def __init__(self, picture: Path | None = None) -> None:
+        """Take the real standard output, before anything redirects it; ``picture`` is for what will be shown."""
+        self._picture = picture
+        self._console = Console(
+            highlight=False, emoji=False, record=picture is not None, width=COLUMNS if picture else None
+        )
+
+    def draw(self, title: str) -> None:
+        """Write what was shown as an SVG, if a picture is wanted. It names no font that a server would have to give."""
+        if self._picture is not None:
+            svg = self._console.export_svg(title=title, theme=DIMMED_MONOKAI)
+            self._picture.write_text(re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL), "utf-8")
 
     def say(self, text: str) -> None:
         """Tell of the next stage of the set-up."""

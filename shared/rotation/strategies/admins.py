@@ -96,8 +96,8 @@ def not_ours(pair: Pair, ownership: Ownership) -> NotOurs:
             f"The account {pair.idle} is marked as another secret's",
             where=pair.secret_arn,
             remedy="Correct the user in the secret. If that secret is gone, or is this one before its Region was "
-            "promoted: take the mark off the account (README, Whose the clone is), and set ADOPT_UNMARKED_CLONES to "
-            "true for one rotation.",
+            "promoted: take the mark off the account (docs/strategies.md, Who owns an account), and set "
+            "ADOPT_UNMARKED_CLONES to true for one rotation.",
         )
     return NotOurs(
         f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -15,14 +14,14 @@ from rotation.engines.postgresql.accounts import with_mark
 from rotation.errors import GuardViolation, PermissionDenied, StatementFailed, Unreachable
 from rotation.model import Mark
 from tests.lab.stages.postgresql import ARN, unique
+from tests.support.guides import pages
 
 if TYPE_CHECKING:
     from rotation.model import Credential
     from tests.lab.stages.postgresql import Stage
 
-README = Path(__file__).parents[3] / "README.md"
 SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
-"""The ARN that the README shows."""
+"""The ARN that the guides show."""
 
 
 def test_a_lock_is_held_until_the_session_ends(stage: Stage) -> None:
@@ -58,11 +57,10 @@ def test_a_lock_is_not_waited_for_beyond_half_of_the_time(stage: Stage) -> None:
         assert second.mark_of(user.username) is None
 
 
-def test_the_mark_that_the_readme_puts_by_hand_is_read(stage: Stage) -> None:
-    """The README's statement, with a user of the test's and a secret's ARN."""
+def test_the_mark_that_the_runbook_puts_by_hand_is_read(stage: Stage) -> None:
+    """The runbook's statement, with a user of the test's and a secret's ARN."""
     user = stage.user()
-    [statement] = [line for line in README.read_text().splitlines() if line.startswith("COMMENT ON ROLE")]
-    braces = statement.replace("{", "{{").replace("}", "}}")
+    braces = pages.line("COMMENT ON ROLE").replace("{", "{{").replace("}", "}}")
     stage.run(braces.replace("shop", user.username).replace(SHOWN, ARN))
     with stage.login(user) as session:
         assert session.mark_of(user.username) == Mark(ARN, user.username, "")

@@ -1,5 +1,5 @@
 """
-The README's ways to attach a function, tried with the tools that they are written for.
+The ways to attach a function of docs/attach.md, tried with the tools that they are written for.
 
 ``make attach``: CloudFormation by cfn-lint, CDK synthesised, Terraform formatted, held against the arguments that its
 AWS provider takes, and validated. `terraform validate` needs the provider itself: where the program is not there, or
@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import cfnlint.api
 import hcl2
 
+from tests.support.guides.pages import block, blocks
 from tests.support.template.cloudformation import REGION, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-README: Final = (ROOT / "README.md").read_text("utf-8")
 TOOLS: Final = ROOT / ".tools/attach"
 RESOURCE: Final = "aws_secretsmanager_secret_rotation"
 PROVIDER_SECONDS: Final = 300
@@ -53,17 +53,6 @@ class Outcome(NamedTuple):
     wrong: str
 
 
-def blocks(language: str) -> list[str]:
-    """Return the blocks of a language in the README, or of a language and a kind."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def block(language: str) -> str:
-    """Return the only one."""
-    (text,) = blocks(language)
-    return text
-
-
 def findings(template: str) -> str:
     """Return what cfn-lint says of a template."""
     config = cfnlint.config.ManualArgs(regions=[REGION])
@@ -86,7 +75,7 @@ def synthesised(text: str) -> dict[str, Any]:
 
 def cdk() -> Iterator[Outcome]:
     """Synthesise the program, and lint what comes out: it makes the schedule that the CloudFormation block has."""
-    made = synthesised(block("python cdk"))
+    made = synthesised(block("python", "cdk"))
     yield Outcome("CDK: what it makes, by cfn-lint", findings(json.dumps(made)))
     (schedule,) = made["Resources"].values()
     rules = {"ScheduleExpression": "cron(0 3 ? * SUN *)", "Duration": "3h"}

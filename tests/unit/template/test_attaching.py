@@ -1,4 +1,4 @@
-"""The ways to attach a function that the README shows: parsed, and their schedules as the service takes them."""
+"""The ways to attach a function that the guides show: parsed, and their schedules as the service takes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.schedule import check_rules
-from tests.support.template.attaching import README, arguments_of, block, complaints, given_to
+from tests.support.guides.pages import TEXT, block
+from tests.support.template.attaching import arguments_of, complaints, given_to
 
 
 def test_the_terraform_is_hcl_with_the_providers_arguments() -> None:
@@ -32,7 +33,7 @@ def test_an_argument_that_the_provider_has_not_is_found() -> None:
 
 def test_the_cdk_is_python_with_the_properties_of_cloudformation() -> None:
     """Parsed only, with the names of the resource's properties; `make attach` synthesises it."""
-    tree = ast.parse(block("python cdk"))
+    tree = ast.parse(block("python", "cdk"))
     (schedule,) = (
         node
         for node in ast.walk(tree)
@@ -43,7 +44,7 @@ def test_the_cdk_is_python_with_the_properties_of_cloudformation() -> None:
     assert named == properties
 
 
-SCHEDULES: Final = sorted(set(re.findall(r"(?:cron|rate)\([^)]+\)", README)))
+SCHEDULES: Final = sorted(set(re.findall(r"(?:cron|rate)\([^)]+\)", TEXT)))
 
 
 @pytest.mark.parametrize("expression", SCHEDULES)

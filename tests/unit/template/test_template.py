@@ -19,13 +19,13 @@ from rotation.engines.mysql import MySQL
 from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.redshift import Redshift
 from rotation.settings import Settings
+from tests.support.guides.pages import column
 from tests.support.template.cloudformation import REGION, ROOT, Node, load, of_type
 from tests.support.template.iam import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-README = (ROOT / "README.md").read_text("utf-8")
 # Statements that may speak of every resource, each with its reason.
 EVERYTHING: Mapping[str, str] = {
     "FindWorkgroupsOfManagedAdminSecrets": "ListNamespaces and ListWorkgroups take no resource",
@@ -162,12 +162,11 @@ def test_a_parameter_is_described_grouped_and_used(name: str) -> None:
 
 
 def test_the_questions_come_in_groups_that_belong_together() -> None:
-    """`sam deploy --guided` asks in the order of the template, the console shows the groups: both are the README's."""
+    """`sam deploy --guided` asks in the order of the template, the console shows the groups: both are the guide's."""
     groups = SOURCE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     asked = [name for group in groups for name in group["Parameters"]]
     assert list(SOURCE["Parameters"]) == asked
-    table = README.split("\n| parameter | meaning |\n")[1].split("\n\n")[0]
-    assert re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in table.splitlines())) == asked
+    assert column("| parameter | meaning |") == asked
 
 
 @pytest.mark.parametrize("name", sorted(SOURCE["Parameters"]))

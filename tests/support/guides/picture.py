@@ -1,7 +1,7 @@
 """
-The picture of the state machine in README.md, drawn from the transition table.
+The picture of the state machine in docs/design.md, drawn from the transition table.
 
-``python -m tests.support.picture`` (with ``shared`` and the project's folder on PYTHONPATH) draws it anew.
+``python -m tests.support.guides.picture`` (with ``shared`` and the project's folder on PYTHONPATH) draws it anew.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Table = Mapping[VersionState, Mapping[Step, Transition]]
 
-README: Final = Path(__file__).parents[2] / "README.md"
-BEGIN: Final = "<!-- The picture of the state machine: drawn by tests/support/picture.py -->"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "design.md"
+BEGIN: Final = "<!-- The picture of the state machine: drawn by tests/support/guides/picture.py -->"
 END: Final = "<!-- The end of the picture -->"
 
 
@@ -67,4 +67,4 @@ def _cells(steps: Mapping[Step, Transition]) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    README.write_text(redrawn(README.read_text("utf-8"), TRANSITIONS), "utf-8")
+    PAGE.write_text(redrawn(PAGE.read_text("utf-8"), TRANSITIONS), "utf-8")

@@ -1,0 +1,78 @@
+"""The commands of the guides are ones that make, the demo and the AWS command line have."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from typing import Final
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from tests.lab.__main__ import ENGINES as LAB
+from tests.lab.__main__ import arguments
+from tests.support.guides.pages import PROSE, ROOT, TEXT, commands, rows
+
+TEMPLATE: Final = (ROOT / "template.yaml").read_text("utf-8")
+FUNCTIONS: Final = {file.parent.name for file in (ROOT / "functions").glob("*/app.py")}
+AWS: Final = [words for words in commands() if words[:1] == ["aws"]]
+OWN_OPTIONS: Final = {"query", "output", "region", "profile", "cli-binary-format", "endpoint-url"}
+"""Options of the AWS command line itself, which no service's model has."""
+
+
+def test_every_make_target_exists() -> None:
+    """Each `make X` in the guides is a target of the Makefile, its variables among those that it reads."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    named = [words for words in commands() if words[:1] == ["make"]]
+    named += [shlex.split(code) for code in re.findall(r"`(make [^`]+)`", PROSE)]
+    for _, target, *variables in named:
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
+        for variable in variables:
+            assert re.search(rf"\b{variable.split('=')[0]}\b", makefile), variable
+
+
+@pytest.mark.parametrize("words", [words for words in commands() if words[:2] == ["make", "demo"]])
+def test_the_demo_has_the_options_that_are_shown(words: list[str]) -> None:
+    """Each `make demo` line is one that the demo's command line accepts."""
+    given = dict(word.split("=", 1) for word in words[2:])
+    options = shlex.split(given.pop("OPTIONS", ""))
+    named = [part for name, value in given.items() for part in (f"--{name.lower()}", value)]
+    assert arguments(named + options).engine == given.get("ENGINE", LAB[0])
+
+
+def test_the_demo_is_shown_for_every_engine() -> None:
+    """No engine of the demo is left out."""
+    shown = {word.removeprefix("ENGINE=") for words in commands() for word in words if word.startswith("ENGINE=")}
+    assert shown | {LAB[0]} == set(LAB)
+
+
+@pytest.mark.parametrize("words", AWS, ids=lambda words: " ".join(words[1:3]))
+def test_an_aws_command_is_one_that_the_service_has(words: list[str]) -> None:
+    """Each AWS command is an operation of its service, with options that the operation takes."""
+    _, service, operation, *rest = words
+    model = botocore.session.get_session().get_service_model(service)
+    (name,) = (one for one in model.operation_names if xform_name(one, "-") == operation)
+    shape = model.operation_model(name).input_shape
+    assert shape
+    members = {xform_name(member, "-") for member in shape.members}
+    given = {word.removeprefix("--") for word in rest if word.startswith("--")}
+    assert {option.removeprefix("no-") for option in given - OWN_OPTIONS} <= members
+
+
+def test_an_aws_command_names_the_stacks_function() -> None:
+    """The functions that the guides name are those that the template names, in the stack of samconfig.toml."""
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    stack = configuration["default"]["global"]["parameters"]["stack_name"]
+    suffixes = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}-(\w+)", TEMPLATE)
+    named = set(re.findall(rf"\b{stack}-\w+", TEXT))
+    assert named == {f"{stack}-{suffix}" for suffix in suffixes}
+    assert set(suffixes) == FUNCTIONS
+
+
+def test_every_function_of_the_stack_is_listed() -> None:
+    """The table of outputs names each function's ARN, beside the function's name."""
+    outputs = re.findall(r"^  (\w+FunctionArn):$", TEMPLATE.split("\nOutputs:\n")[1], re.MULTILINE)
+    listed = {row[0].strip("`"): row[1].strip("`") for row in rows("| output | function | for secrets of |")}
+    assert listed == {name: f"secret-rotation-{name.removesuffix('FunctionArn').lower()}" for name in outputs}
