@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.engines.mysql.guard import matches
+from rotation.engines.mysql.guard import HARMLESS, matches
 from rotation.errors import GuardViolation
 from tests.lab.stages.mysql import unique
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tests.lab.stages.mysql import Stage
 
 ON_BOTH = [
+    "FILE ON *.*",
+    "ALTER ON mysql.*",
     "UPDATE ON *.*",
     "SELECT, INSERT ON *.*",
     "DELETE ON mysql.*",
@@ -29,15 +31,21 @@ ON_MYSQL = [
     "UPDATE (authentication_string) ON mysql.user",
     "SET_ANY_DEFINER ON *.*",
     "SYSTEM_VARIABLES_ADMIN ON *.*",
+    "REPLICATION_SLAVE_ADMIN ON *.*",
+    "CLONE_ADMIN ON *.*",
+    "ALLOW_NONEXISTENT_DEFINER ON *.*",
 ]
 ON_MARIADB = ["UPDATE (Priv) ON mysql.global_priv", "SET USER ON *.*", "CONNECTION ADMIN ON *.*"]
-HARMLESS = [
+ON_MARIADB += ["REPLICATION SLAVE ADMIN ON *.*", "BINLOG REPLAY ON *.*", "FEDERATED ADMIN ON *.*"]
+LEADING_NOWHERE = [
     "SELECT, PROCESS, RELOAD ON *.*",
     "SELECT ON mysql.*",
     r"ALL ON `mysq\_`.*",
     "ALL ON `mysql_shop`.*",
     "UPDATE ON `my`.*",
 ]
+OF_OTHERS = {"FIREWALL_USER", "NDB_STORED_USER", "SKIP_QUERY_REWRITE", "TP_CONNECTION_ADMIN"}
+"""What plugins bring that the server under test has not."""
 
 
 @pytest.fixture
@@ -78,10 +86,35 @@ def test_so_is_mariadbs(mariadb: Stage, grant: str) -> None:
         guarded(mariadb, grant)
 
 
-@pytest.mark.parametrize("grant", HARMLESS)
+@pytest.mark.parametrize("grant", LEADING_NOWHERE)
 def test_what_leads_nowhere_is_not(stage: Stage, grant: str) -> None:
     """Reading, and what only looks like the server's own schema."""
     guarded(stage, grant)
+
+
+@pytest.mark.parametrize("privilege", sorted(HARMLESS))
+def test_a_dynamic_privilege_that_leads_nowhere_is_not(mysql: Stage, privilege: str) -> None:
+    """Each of the list; those that the server does not have belong to plugins, or to other releases."""
+    if any(str(row[0]) == privilege for row in mysql.run("SHOW PRIVILEGES")):
+        guarded(mysql, f"{privilege} ON *.*")
+    else:
+        assert privilege in OF_OTHERS
+
+
+def test_who_may_proxy_an_admin_is_one(stage: Stage) -> None:
+    """A login as a proxy acts as the account that it stands for; a grant for nobody is one for all."""
+    user, other = stage.user().username, stage.user().username
+    proxy = "INSERT INTO mysql.proxies_priv (Host, User, Proxied_host, Proxied_user) VALUES ('%', '{}', '{}', '{}')"
+    stage.run(proxy.format(user, "%", other), "FLUSH PRIVILEGES")
+    with stage.login(stage.superuser()) as session:
+        session.guard_target(user, allow_privileged=False)
+        stage.run(f"GRANT CREATE USER ON *.* TO {other}")
+        with pytest.raises(GuardViolation, match=f"{other}.* holds CREATE USER"):
+            session.guard_target(user, allow_privileged=False)
+        stage.run(f"REVOKE CREATE USER ON *.* FROM {other}", proxy.format(other, "", ""), "FLUSH PRIVILEGES")
+        for each in (user, other):
+            with pytest.raises(GuardViolation, match=f"{other}.* holds PROXY"):
+                session.guard_target(each, allow_privileged=False)
 
 
 @pytest.mark.usefixtures("partial_revokes")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.engines.mysql import pair as pairs
+from rotation.engines.mysql import applying, preparing
 from rotation.engines.mysql.connection import Connection
 from rotation.errors import AccessMismatch, StatementFailed
 from tests.lab.stages.mysql import DATABASE, pair_of, unique
@@ -15,6 +15,8 @@ from tests.lab.stages.mysql import DATABASE, pair_of, unique
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rotation.engines.mysql.changes import Change
+    from rotation.engines.mysql.grants import Grant
     from tests.lab.stages.mysql import Stage
 
 
@@ -141,13 +143,13 @@ def test_a_clone_that_is_dropped_meanwhile_is_not_made_by_a_grant(
     base, admin = stage.user(), stage.admin()
     clone, _ = stage.level(admin, pair_of(base.username))
     stage.run(f"GRANT DELETE ON {DATABASE}.* TO {base.username}")
-    apply = pairs._apply  # noqa: SLF001 the moment just before a statement
+    carry_out = applying.carry_out
 
-    def dropped(connection: Connection, statement: str) -> None:
+    def dropped(connection: Connection, change: Change, told: list[str]) -> set[Grant]:
         stage.run(f"DROP USER IF EXISTS {clone.username}")
-        apply(connection, statement)
+        return carry_out(connection, change, told)
 
-    monkeypatch.setattr(pairs, "_apply", dropped)
+    monkeypatch.setattr(preparing, "carry_out", dropped)  # the moment just before a statement
     with pytest.raises((StatementFailed, AccessMismatch)):
         stage.level(admin, pair_of(base.username, version="version-2"))
     assert stage.run(f"SELECT User FROM mysql.user WHERE User = '{clone.username}'") == []

@@ -147,7 +147,7 @@ def test_a_routine_that_the_clone_made_is_given_to_the_base(stage: Stage) -> Non
     name = f"made_{base.username}"
     stage.as_clients_see(idle, f"CREATE PROCEDURE {name}() SELECT 1")
     again, changes = stage.level(admin, pair_of(base.username, promote="base", version="version-2"))
-    assert len(changes) == 2
+    assert len(changes) == 1
     assert stage.as_clients_see(again, f"CALL {name}()") == [(1,)]
     stage.as_clients_see(idle, f"CALL {name}()")
     stage.as_clients_see(again, f"DROP PROCEDURE {name}")
@@ -165,7 +165,7 @@ def test_names_of_routines_know_no_capitals(stage: Stage) -> None:
         f"CREATE FUNCTION {schema}.`Tot``É.al`() RETURNS int DETERMINISTIC RETURN 2",
     )
     again, changes = stage.level(admin, pair_of(user, promote="base", version="version-2"))
-    assert len(changes) == 4
+    assert len(changes) == 2
     assert stage.as_clients_see(again, f"CALL {schema}.AddOrder()") == [(1,)]
     assert stage.as_clients_see(again, f"SELECT {schema}.`Tot``É.al`()") == [(2,)]
     stage.as_clients_see(again, f"DROP PROCEDURE {schema}.AddOrder")
@@ -180,7 +180,7 @@ def test_a_library_that_the_clone_made_is_given_to_the_base(mysql: Stage) -> Non
     name = f"Made_{base.username}"
     mysql.as_clients_see(idle, f"CREATE LIBRARY {name} LANGUAGE JAVASCRIPT AS 'export function f(n) {{ return n }}'")
     again, changes = mysql.level(admin, pair_of(base.username, promote="base", version="version-2"))
-    assert len(changes) == 2
+    assert len(changes) == 1
     mysql.as_clients_see(again, f"DROP LIBRARY {name}")
 
 

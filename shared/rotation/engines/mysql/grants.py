@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE: Final = "*.*"
 ALL: Final = "ALL PRIVILEGES"
-_OPTION: Final = "GRANT OPTION"
+OPTION: Final = "GRANT OPTION"
 
 
 class Kind(Enum):
@@ -51,7 +51,7 @@ class Grant(NamedTuple):
         return _TAKING[self.kind].format(**self._parts(account))
 
     def _parts(self, account: Account) -> dict[str, str]:
-        option = {Kind.ROLE: " WITH ADMIN OPTION"}.get(self.kind, f" WITH {_OPTION}") if self.option else ""
+        option = {Kind.ROLE: " WITH ADMIN OPTION"}.get(self.kind, f" WITH {OPTION}") if self.option else ""
         return {"what": self.what, "on": self.on, "account": str(account), "option": option}
 
 
@@ -97,7 +97,7 @@ def _proxied(row: str, account: Account) -> Grant | None:
     start = "GRANT PROXY ON "
     if not row.startswith(start):
         return None
-    plain = row.removesuffix(f" WITH {_OPTION}")
+    plain = row.removesuffix(f" WITH {OPTION}")
     option = plain != row
     for end in (f" TO {account}", f" TO '{account.user}'@'{account.host}'"):
         if plain.endswith(end):
@@ -116,12 +116,17 @@ def _privileges(verb: str, words: Sequence[str], end: int) -> Iterator[Grant]:
     option = _has(words[end:], "GRANT")
     if verb == "REVOKE":
         yield from (Grant(Kind.RESTRICTION, name, on) for name in names)
-    elif on == EVERYWHERE and any("_" in name for name in names):
+    elif on == EVERYWHERE and _are_dynamic(names):
         yield from (Grant(Kind.DYNAMIC, name, on, option) for name in names)
     else:
         yield from (Grant(Kind.PRIVILEGE, name, on) for name in names if name != "USAGE")
         if option:
-            yield Grant(Kind.PRIVILEGE, _OPTION, on)
+            yield Grant(Kind.PRIVILEGE, OPTION, on)
+
+
+def _are_dynamic(names: Sequence[str]) -> bool:
+    """Return whether a row is one of MySQL's dynamic privileges; MariaDB's have blanks too, as READ_ONLY ADMIN has."""
+    return any("_" in name for name in names) and not any(" " in name for name in names)
 
 
 def _target(words: Sequence[str]) -> str:
@@ -161,47 +166,3 @@ def _by_column(words: list[str]) -> Iterator[str]:
 def _has(words: Sequence[str], kind: str) -> bool:
     """Return whether WITH … OPTION is there; MariaDB puts other things between."""
     return any(pair == (kind, "OPTION") for pair in pairwise(words))
-
-
-def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) -> list[str]:
-    """
-    List the statements that make the account hold what is wanted: giving before taking, where that can be.
-
-    ALL PRIVILEGES holds the other privileges of its place: where it comes they need not be taken, and where it goes
-    it goes first. The right to pass a thing on can only be taken together with the thing. A restriction goes with the
-    privilege that it restricts: taking it as well would give, for a moment, what neither account has.
-    """
-    missing, extra = wanted - held, held - wanted
-    whole = {grant.on for grant in missing if grant.what == ALL}
-    cleared = {grant.on for grant in extra if grant.what == ALL}
-    first = {grant for grant in extra if grant.what == ALL or (grant.option and _otherwise(grant) in wanted)}
-    given = missing | {grant for grant in wanted if grant.on in cleared and _is_plain(grant)}
-    settled = {grant for grant in extra if _otherwise(grant) in wanted}
-    settled |= {grant for grant in extra if grant.on in whole | cleared and _is_plain(grant)}
-    settled |= {grant for grant in extra if grant.kind is Kind.RESTRICTION and _restricted(grant) in extra}
-    return [
-        *(grant.taking(account) for grant in _ordered(first)),
-        *(grant.giving(account) for grant in _ordered(given)),
-        *(grant.taking(account) for grant in _ordered(extra - first - settled)),
-    ]
-
-
-def _otherwise(grant: Grant) -> Grant:
-    """Return the same thing with the other word on passing it on."""
-    return grant._replace(option=not grant.option)
-
-
-def _restricted(restriction: Grant) -> Grant:
-    """Return the privilege that it takes back for one schema."""
-    return Grant(Kind.PRIVILEGE, restriction.what, EVERYWHERE)
-
-
-def _is_plain(grant: Grant) -> bool:
-    """Return whether ALL PRIVILEGES would hold it."""
-    return grant.kind is Kind.PRIVILEGE and grant.what != _OPTION
-
-
-def _ordered(grants: Iterable[Grant]) -> list[Grant]:
-    """Put restrictions last, since what they restrict has to be there; a login's roles are set elsewhere."""
-    chosen = (grant for grant in grants if grant.kind is not Kind.DEFAULT_ROLE)
-    return sorted(chosen, key=lambda grant: (grant.kind is Kind.RESTRICTION, grant.on, grant.what, grant.option))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rotation.engines.mysql.accounts import account_of, read
 from rotation.engines.mysql.faults import ENGINE
 from rotation.engines.mysql.grants import ALL, EVERYWHERE, Kind, schema_of
-from rotation.engines.mysql.rights import held_with_roles, is_restricted
+from rotation.engines.mysql.rights import Rights, held_with_roles
 from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:
@@ -24,18 +24,47 @@ SERVERS_OWN: Final = frozenset(
 
 POWERFUL: Final = frozenset(
     {
-        *(ALL, "SUPER", "CREATE USER", "CREATE ROLE", "SYSTEM_USER", "ROLE_ADMIN"),
-        *("SET_USER_ID", "SET_ANY_DEFINER", "SET USER", "SYSTEM_VARIABLES_ADMIN", "CONNECTION ADMIN"),
+        *(ALL, "SUPER", "CREATE USER", "CREATE ROLE", "FILE"),
+        *("BINLOG REPLAY", "CONNECTION ADMIN", "FEDERATED ADMIN", "REPLICATION SLAVE ADMIN", "SET USER"),
     }
 )
 """
-Who holds one of these everywhere is, or can become, an admin of the server: also by a routine that is run as somebody
-else (SET USER is MariaDB's word for it), and by statements for everybody's logins (init_connect, which MariaDB lets
-holders of CONNECTION ADMIN set; MySQL's CONNECTION_ADMIN is another right).
+Who holds one of these everywhere is, or can become, an admin of the server.
+
+By a source of its own, whose log is carried out without a look at rights, or by such a log itself (REPLICATION SLAVE
+ADMIN, BINLOG REPLAY); by a routine that runs as somebody else (SET USER); by statements for everybody's logins
+(init_connect, which MariaDB lets holders of CONNECTION ADMIN set); by a login of the server's own at itself (FEDERATED
+ADMIN); by the server's files (FILE). These are the static ones of both servers (manuals, "Privileges Provided by
+MySQL" and "GRANT"); MySQL's dynamic ones are below.
 """
 
-_WRITING: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE"})
-"""Who may write the server's own tables gives itself any right, and anybody a new password (SET PASSWORD)."""
+HARMLESS: Final = frozenset(
+    {
+        *("APPLICATION_PASSWORD_ADMIN", "AUDIT_ABORT_EXEMPT", "BACKUP_ADMIN", "BINLOG_ADMIN", "CONNECTION_ADMIN"),
+        *("CREATE_SPATIAL_REFERENCE_SYSTEM", "FIREWALL_EXEMPT", "FIREWALL_USER", "FLUSH_OPTIMIZER_COSTS"),
+        *("FLUSH_PRIVILEGES", "FLUSH_STATUS", "FLUSH_TABLES", "FLUSH_USER_RESOURCES", "INNODB_REDO_LOG_ARCHIVE"),
+        *("NDB_STORED_USER", "OPTIMIZE_LOCAL_TABLE", "REPLICATION_APPLIER", "RESOURCE_GROUP_ADMIN"),
+        *("RESOURCE_GROUP_USER", "SESSION_VARIABLES_ADMIN", "SHOW_ROUTINE", "SKIP_QUERY_REWRITE"),
+        *("TABLE_ENCRYPTION_ADMIN", "TELEMETRY_LOG_ADMIN", "TP_CONNECTION_ADMIN", "TRANSACTION_GTID_TAG"),
+        "XA_RECOVER_ADMIN",
+    }
+)
+"""
+The dynamic privileges that lead to no others: an application may hold them (manual, "Dynamic Privilege Descriptions").
+
+A plugin can bring new ones, so what is not listed here is taken for powerful. BINLOG_ADMIN and REPLICATION_APPLIER are
+listed since BINLOG looks at the rights of who runs it.
+"""
+
+_WRITING: Final = frozenset({ALL, "INSERT", "UPDATE", "DELETE", "ALTER"})
+"""
+Who may write the server's own tables gives itself any right, and anybody a new password (SET PASSWORD).
+
+So does who may alter them: a column can be computed.
+"""
+
+_ANYBODY: Final = "``@"
+"""How the account begins that a grant of PROXY names for all."""
 
 _OWN_SCHEMA: Final = "mysql"
 
@@ -53,10 +82,10 @@ def guard(connection: Connection, username: str, *, allow_privileged: bool) -> N
     remedy = "Only a function whose settings allow privileged targets changes it."
     if username in SERVERS_OWN:
         raise _violation(connection, f"The user {username} is the server's own", remedy)
-    held = list(held_with_roles(connection, account))
-    for holder, grant in held:
-        if _is_powerful(grant, frozenset(one for other, one in held if other == holder)):
-            what = f"The user {username} is more powerful than an application's: {holder} holds {grant.what}"
+    for holder, held in held_with_roles(connection, state):
+        rights = Rights(held)
+        if powerful := next((grant for grant in held if _is_powerful(grant, rights)), None):
+            what = f"The user {username} is more powerful than an application's: {holder} holds {powerful.what}"
             raise _violation(connection, what, remedy)
 
 
@@ -74,14 +103,18 @@ def require_usable(connection: Connection, username: str) -> None:
         )
 
 
-def _is_powerful(grant: Grant, beside: frozenset[Grant]) -> bool:
+def _is_powerful(grant: Grant, beside: Rights) -> bool:
+    if grant.kind is Kind.DYNAMIC:
+        return grant.what not in HARMLESS
+    if grant.kind is Kind.PROXY:
+        return grant.on.startswith(_ANYBODY)
     if grant.on == EVERYWHERE and grant.what in POWERFUL:
         return True
     what = grant.what.partition(" (")[0]  # of a column, too
     if what not in _WRITING or grant.kind is Kind.RESTRICTION:
         return False
     if grant.on == EVERYWHERE:
-        return not is_restricted(beside, what, f"`{_OWN_SCHEMA}`.*")
+        return not beside.is_restricted(what, f"`{_OWN_SCHEMA}`.*")
     return matches(schema_of(grant.on), _OWN_SCHEMA)
 
 

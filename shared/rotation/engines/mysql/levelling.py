@@ -6,11 +6,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from rotation.engines.mysql import grants, tokens
+from rotation.engines.mysql import tokens
 from rotation.engines.mysql.accounts import DIGEST, MARK, MARK_KEYS, State, default_options, option_changes
+from rotation.engines.mysql.changes import Change, changes, giving, taking
 from rotation.engines.mysql.connection import quoted
-from rotation.engines.mysql.grants import Kind
-from rotation.engines.mysql.rights import holds
+from rotation.engines.mysql.grants import OPTION, Kind
+from rotation.engines.mysql.rights import Rights
 from rotation.model import Mark
 
 if TYPE_CHECKING:
@@ -38,48 +39,41 @@ def newborn(base: State, account: Account) -> State:
     )
 
 
-def statements(connection: Connection, base: State, clone: State) -> list[str]:
+def differences(connection: Connection, base: State, clone: State) -> list[Change]:
     """List what makes the clone the base's equal, but for marks and the password; nothing where it is."""
     found = []
     if clauses := option_changes(base, clone):
-        found.append(f"ALTER USER {clone.account} {' '.join(clauses)}")
-    found += grants.changes(base.grants, clone.grants, clone.account)
+        found.append(Change(f"ALTER USER {clone.account} {' '.join(clauses)}"))
+    found += changes(base.grants, clone.grants, clone.account)
     if base.default_roles != clone.default_roles:
         roles = ", ".join(sorted(base.default_roles)) or "NONE"
         on_mariadb = f"SET DEFAULT ROLE {roles} FOR {clone.account}"
-        found.append(on_mariadb if connection.is_mariadb else f"ALTER USER {clone.account} DEFAULT ROLE {roles}")
+        on_mysql = f"ALTER USER {clone.account} DEFAULT ROLE {roles}"
+        found.append(Change(on_mariadb if connection.is_mariadb else on_mysql))
     return found
 
 
-def lost_on_base(base: State, clone: State, created: frozenset[str]) -> tuple[list[str], list[str]]:
+def lost_on_base(base: State, clone: State, created: frozenset[str]) -> tuple[list[Change], list[Change]]:
     """
     List what the base has to get since the clone created something, and what else the application would lose.
 
     What the base holds and the clone does not is no loss; neither is what the base holds in a wider form.
     """
+    rights = Rights(base.grants)
     extra = clone.grants - base.grants
-    lost = [grant for grant in extra if grant.kind is not Kind.RESTRICTION and not _covered(base, grant)]
-    made = [grant for grant in lost if grant.what in _OF_A_DEFINER and _lowered(grant.on) in created]
-    narrowed = [grant.taking(base.account) for grant in base.grants - clone.grants if grant.kind is Kind.RESTRICTION]
-    other = [_giving(grant, base) for grant in lost if grant not in made]
-    return sorted(grant.giving(base.account) for grant in made), sorted([*narrowed, *other])
+    lost = {grant for grant in extra if grant.kind is not Kind.RESTRICTION and not _covered(base, rights, grant)}
+    made = {grant for grant in lost if grant.what in _OF_A_DEFINER and _lowered(grant.on) in created}
+    narrowed = (grant for grant in base.grants - clone.grants if grant.kind is Kind.RESTRICTION)
+    begun_with = sorted(grant.what for grant in lost if grant.kind is Kind.DEFAULT_ROLE)
+    roles = [Change(f"make {role} a default role of {base.account}") for role in begun_with]
+    other = [*taking(narrowed, base.account), *giving(lost - made, base.account), *roles]
+    return list(giving(made, base.account)), other
 
 
-def _covered(base: State, grant: Grant) -> bool:
+def _covered(base: State, rights: Rights, grant: Grant) -> bool:
     if grant.kind is Kind.PRIVILEGE:
-        return grant.what != "GRANT OPTION" and holds(base.grants, grant.what, grant.on)
-    return not grant.option and replace_option(grant) in base.grants
-
-
-def replace_option(grant: Grant) -> Grant:
-    """Return the same grant with the right to pass it on."""
-    return grant._replace(option=True)
-
-
-def _giving(grant: Grant, base: State) -> str:
-    if grant.kind is Kind.DEFAULT_ROLE:
-        return f"make {grant.what} a default role of {base.account}"
-    return grant.giving(base.account)
+        return grant.what != OPTION and rights.holds(grant.what, grant.on)
+    return not grant.option and grant._replace(option=True) in base.grants
 
 
 def routine(kind: str, schema: str, name: str) -> str:

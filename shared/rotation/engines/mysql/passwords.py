@@ -19,7 +19,7 @@ from rotation.engines.mysql.accounts import (
     read,
 )
 from rotation.engines.mysql.faults import ENGINE, IN_HISTORY, NOT_FIRST
-from rotation.engines.mysql.rights import held_by_login, holds
+from rotation.engines.mysql.rights import rights_of_login
 from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def rehearse_password(connection: Connection, username: str, password: Password)
 
 def require_management(connection: Connection, username: str) -> None:
     """Raise PermissionDenied unless the login may change other accounts."""
-    held = held_by_login(connection)
-    if not (holds(held, "CREATE USER") or holds(held, "UPDATE", "`mysql`.*")):
+    held = rights_of_login(connection)
+    if not (held.holds("CREATE USER") or held.holds("UPDATE", "`mysql`.*")):
         raise _denied(connection, username, None)
 
 
@@ -217,11 +217,11 @@ def retention_obstacle(connection: Connection, username: str) -> str | None:
     """Return why the server or the login's rights do not allow a second password; None where they do."""
     if connection.is_mariadb or not connection.keeps_two_passwords:
         return "the server keeps one password for a user"
-    held = held_by_login(connection)
+    held = rights_of_login(connection)
     if username != connection.user:
-        allowed = holds(held, "CREATE USER")
+        allowed = held.holds("CREATE USER")
         return None if allowed else f"the admin {connection.user} lacks CREATE USER"
-    if holds(held, "APPLICATION_PASSWORD_ADMIN") or holds(held, "CREATE USER"):
+    if held.holds("APPLICATION_PASSWORD_ADMIN") or held.holds("CREATE USER"):
         return None
     return f"a right is missing; to have it, run: GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {connection.account}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql import grants, tokens
@@ -11,13 +12,37 @@ from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.grants import ALL, EVERYWHERE, Grant, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from rotation.engines.mysql.accounts import State
     from rotation.engines.mysql.connection import Connection
 
 _PART: Final = r"""((?:`(?:[^`]|``)*`|'(?:[^'\\]|''|\\.)*'|"[^"]*"|[^,@])*)"""
 _MANDATORY: Final = re.compile(rf"{_PART}(?:@{_PART})?(?:,|$)", re.DOTALL)
 """A role in the variable: its name and its host part, each quoted or not."""
+
+
+class Rights:
+    """What is held, by place, so that a question costs one look, however much it is."""
+
+    def __init__(self, held: Iterable[Grant]) -> None:
+        """Sort the grants."""
+        self._held: dict[str, set[str]] = defaultdict(set)
+        self._restricted: dict[str, set[str]] = defaultdict(set)
+        for grant in held:
+            if grant.kind is Kind.RESTRICTION:
+                self._restricted[grants.schema_of(grant.on)].add(grant.what)
+            else:
+                self._held[grant.on].add(grant.what)
+
+    def holds(self, what: str, on: str = EVERYWHERE) -> bool:
+        """Return whether a privilege is among them, for all or for that place."""
+        places = {on} if self.is_restricted(what, on) else {EVERYWHERE, on}
+        return any(not self._held.get(place, set()).isdisjoint({what, ALL}) for place in places)
+
+    def is_restricted(self, what: str, on: str) -> bool:
+        """Return whether what is held everywhere was taken back for that place's schema (manual, "Partial Revokes")."""
+        return not self._restricted.get(grants.schema_of(on), set()).isdisjoint({what, ALL})
 
 
 def held_by_login(connection: Connection) -> frozenset[Grant]:
@@ -26,35 +51,30 @@ def held_by_login(connection: Connection) -> frozenset[Grant]:
     return parsed(connection, (row for row in rows if not row.startswith("GRANT PROXY")), connection.account)
 
 
-def holds(held: frozenset[Grant], what: str, on: str = EVERYWHERE) -> bool:
-    """Return whether a privilege is among them, for all or for that place."""
-    places = {on} if is_restricted(held, what, on) else {EVERYWHERE, on}
-    return any(grant.what in {what, ALL} and grant.on in places for grant in held if grant.kind is not Kind.RESTRICTION)
+def rights_of_login(connection: Connection) -> Rights:
+    """Read the same to ask for single rights."""
+    return Rights(held_by_login(connection))
 
 
-def is_restricted(held: frozenset[Grant], what: str, on: str) -> bool:
-    """Return whether what is held everywhere was taken back for that place's schema (manual, "Partial Revokes")."""
-    schema = grants.schema_of(on)
-    return any(
-        grant.kind is Kind.RESTRICTION and grant.what in {what, ALL} and grants.schema_of(grant.on) == schema
-        for grant in held
-    )
+def held_with_roles(connection: Connection, state: State) -> Iterator[tuple[str, frozenset[Grant]]]:
+    """
+    Return what an account holds, by each holder's name: directly, through roles, mandatory ones too, or as a proxy.
 
-
-def held_with_roles(connection: Connection, account: Account) -> Iterator[tuple[str, Grant]]:
-    """Return what an account holds, directly or through roles, mandatory ones too, each with the holder's name."""
-    waiting = [account]
-    if account != connection.account:  # what SHOW GRANTS tells of a login holds them already
-        waiting += _mandatory(connection)
+    Who may proxy another account can become it (manual, "Proxy Users").
+    """
+    own = state.account == connection.account  # whoever is no admin may read its own grants only, with roles in effect
+    if own:
+        yield str(state.account), held_by_login(connection)
+        return
+    waiting = [state.account, *_mandatory(connection)]
     seen = set(waiting)
     while waiting:
         holder = waiting.pop()
-        own = holder == connection.account  # whoever is no admin may read its own grants only, roles in effect included
-        for grant in held_by_login(connection) if own else read_grants(connection, holder):
-            yield str(holder), grant
-            if not own and grant.kind is Kind.ROLE and (role := _role(grant.what)) not in seen:
-                seen.add(role)
-                waiting.append(role)
+        held = state.grants if holder == state.account else read_grants(connection, holder)
+        yield str(holder), held
+        behind = {_account(grant) for grant in held if grant.kind in {Kind.ROLE, Kind.PROXY}}
+        waiting += behind - seen
+        seen |= behind
 
 
 def _mandatory(connection: Connection) -> Iterator[Account]:
@@ -69,9 +89,9 @@ def _plain(part: str) -> str:
     return tokens.unquoted(text) if text[:1] in {"`", "'", '"'} else text
 
 
-def _role(name: str) -> Account:
-    """Read a role's name: with a host part on MySQL, without on MariaDB."""
-    words = tokens.split(name)
+def _account(grant: Grant) -> Account:
+    """Return the role or the account that a grant names: roles have a host part on MySQL, and none on MariaDB."""
+    words = tokens.split(grant.what if grant.kind is Kind.ROLE else grant.on)
     if len(words) == 1:
         return Account(tokens.unquoted(words[0]), "", is_role=True)
     return Account(tokens.unquoted(words[0]), tokens.unquoted(words[2]))

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql import pair as pairs
-from rotation.engines.mysql import passwords, rights
+from rotation.engines.mysql import passwords, preparing, rights
 from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
 from rotation.engines.mysql.guard import guard, require_usable
@@ -88,8 +88,8 @@ class MySQLSession(ConnectedSession[Connection]):
         return pairs.prepared_version(self._connection, pair)
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Return the idle user the access of the active one and, last, the password."""
-        return pairs.level(self._connection, pair, password, rehearse=rehearse)
+        """Give the idle user the access of the active one and, last, the password."""
+        return preparing.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> None:
         """See as the idle user that it has what it was prepared with."""
@@ -120,7 +120,7 @@ class MySQLSession(ConnectedSession[Connection]):
         Raises PermissionDenied where another user's would not be seen (manual, "SHOW PROCESSLIST Statement").
         """
         connection = self._connection
-        if username != connection.account.user and not rights.holds(rights.held_by_login(connection), "PROCESS"):
+        if username != connection.account.user and not rights.rights_of_login(connection).holds("PROCESS"):
             raise PermissionDenied(
                 f"The login {connection.user} does not see the sessions of another user",
                 engine=ENGINE,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from rotation.engines.mysql import changes as changing
 from rotation.engines.mysql.connection import Account
-from rotation.engines.mysql.grants import ALL, EVERYWHERE, Grant, Kind, changes, parse
+from rotation.engines.mysql.grants import ALL, EVERYWHERE, Grant, Kind, parse
 
 APP = Account("app", "%")
 ODD = Account("o`dd' TO x", "10.%")
 D1 = "`d1`.*"
+
+
+def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) -> list[str]:
+    """Give the statements that level the two."""
+    return [str(change) for change in changing.changes(wanted, held, account)]
 
 
 def privilege(what: str, on: str = D1) -> Grant:
@@ -140,3 +146,41 @@ def test_a_restriction_goes_with_what_it_restricts() -> None:
     assert changes(frozenset(), held, APP) == ["REVOKE SELECT ON *.* FROM `app`@`%`"]
     kept = frozenset({privilege("SELECT", EVERYWHERE)})
     assert changes(kept, held, APP) == ["GRANT SELECT ON `d1`.* TO `app`@`%`"]
+
+
+def test_what_one_statement_can_say_is_one_statement() -> None:
+    """The privileges of a place, its columns apart, with the right to pass them on; roles are given one by one."""
+    on_table = "`d1`.`t`"
+    wanted = {
+        privilege(what, on_table) for what in ("SELECT", "INSERT", "GRANT OPTION", "SELECT (`a`)", "INSERT (`b`)")
+    }
+    wanted |= {Grant(Kind.ROLE, "`r`@`%`"), Grant(Kind.ROLE, "`s`@`%`"), Grant(Kind.PROXY, "PROXY", "`a`@`%`")}
+    wanted |= {Grant(Kind.DYNAMIC, one, EVERYWHERE) for one in ("SHOW_ROUTINE", "XA_RECOVER_ADMIN")}
+    given = changes(frozenset(wanted), frozenset(), APP)
+    assert given == [
+        "GRANT `r`@`%` TO `app`@`%`",
+        "GRANT `s`@`%` TO `app`@`%`",
+        "GRANT SHOW_ROUTINE, XA_RECOVER_ADMIN ON *.* TO `app`@`%`",
+        "GRANT PROXY ON `a`@`%` TO `app`@`%`",
+        "GRANT GRANT OPTION, INSERT, SELECT ON `d1`.`t` TO `app`@`%`",
+        "GRANT INSERT (`b`), SELECT (`a`) ON `d1`.`t` TO `app`@`%`",
+    ]
+    assert [one.replace("GRANT", "REVOKE", 1).replace(" TO ", " FROM ") for one in given] == changes(
+        frozenset(), frozenset(wanted), APP
+    )
+
+
+def test_create_goes_along_with_what_comes_to_its_table() -> None:
+    """The table may not be there just now, and the server takes a grant on it with CREATE alone."""
+    wanted = frozenset({privilege("CREATE", "`d1`.`t`"), privilege("INSERT", "`d1`.`t`")})
+    assert changes(wanted, frozenset({privilege("CREATE", "`d1`.`t`")}), APP) == [
+        "GRANT CREATE, INSERT ON `d1`.`t` TO `app`@`%`"
+    ]
+
+
+def test_mariadbs_rights_of_two_words_are_no_dynamic_ones() -> None:
+    """READ_ONLY ADMIN stands in one row with plain rights."""
+    assert parse(["GRANT SELECT, READ_ONLY ADMIN ON *.* TO `app`@`%`"], APP) == {
+        privilege("SELECT", EVERYWHERE),
+        privilege("READ_ONLY ADMIN", EVERYWHERE),
+    }

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
-from rotation.engines.mysql import levelling, passwords, rights
+from rotation.engines.mysql import applying, levelling, passwords, rights
+from rotation.engines.mysql import changes as changing
 from rotation.engines.mysql.accounts import State, attributes_of, default_options, read_grants
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.faults import FAILED, NO_SUCH_THREAD, STATEMENT
 from rotation.engines.mysql.grants import Grant, Kind
 from rotation.engines.mysql.session import MySQLSession
-from rotation.errors import PermissionDenied, StatementFailed
+from rotation.errors import PermissionDenied, ReadOnlyServer, StatementFailed
 from rotation.model import Mark, Password
 
 if TYPE_CHECKING:
@@ -170,5 +171,27 @@ def test_what_would_be_lost_is_named() -> None:
     default = Grant(Kind.DEFAULT_ROLE, "`r`@`%`")
     made, lost = levelling.lost_on_base(state(), state(role, default), frozenset())
     assert made == []
-    assert lost == ["GRANT `r`@`%` TO `app`@`%`", "make `r`@`%` a default role of `app`@`%`"]
+    assert [str(one) for one in lost] == ["GRANT `r`@`%` TO `app`@`%`", "make `r`@`%` a default role of `app`@`%`"]
     assert levelling.lost_on_base(state(role._replace(option=True)), state(role), frozenset()) == ([], [])
+
+
+@pytest.mark.parametrize(("fails", "kind"), [(1290, ReadOnlyServer), (1205, StatementFailed), (1064, StatementFailed)])
+def test_an_error_of_levelling_names_its_statement(fails: int, kind: type[StatementFailed]) -> None:
+    """Object and account stand in the statement; a password, which comes in other clauses, is not said."""
+    _, connection = play(fails=fails)
+    both = frozenset({Grant(Kind.PRIVILEGE, "SELECT", "`d`.*"), Grant(Kind.PRIVILEGE, "INSERT", "`d`.*")})
+    for change in changing.changes(both, frozenset(), APP):
+        with pytest.raises(kind, match=r"GRANT INSERT.* ON `d`\.\* TO `app`@`%`"):
+            applying.carry_out(connection, change, [])
+    with pytest.raises(kind, match="ALTER USER `app`@`%`") as caught:
+        applying.run(connection, f"ALTER USER {APP}", "IDENTIFIED BY 'hunter2'")
+    assert "hunter2" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
+
+
+def test_what_is_to_be_taken_may_have_gone_by_itself() -> None:
+    """A routine that is dropped takes the grants on it along."""
+    _, connection = play(fails=1403)
+    told: list[str] = []
+    [change] = changing.changes(frozenset(), frozenset({Grant(Kind.PRIVILEGE, "EXECUTE", "PROCEDURE `d`.`p`")}), APP)
+    assert applying.carry_out(connection, change, told) == set()
+    assert told == ["REVOKE EXECUTE ON PROCEDURE `d`.`p` FROM `app`@`%`"]

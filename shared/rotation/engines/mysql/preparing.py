@@ -1,0 +1,197 @@
+"""Bringing the idle user of a pair level with the active one, at the server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.mysql import levelling, links, passwords
+from rotation.engines.mysql.accounts import account_of, accounts_of, read
+from rotation.engines.mysql.applying import carry_out, divided, left_out, run
+from rotation.engines.mysql.connection import Account
+from rotation.engines.mysql.faults import ENGINE, IN_HISTORY
+from rotation.engines.mysql.levelling import differences
+from rotation.engines.mysql.pair import mismatch, refuse_foreign
+from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rotation.engines.mysql.accounts import State
+    from rotation.engines.mysql.changes import Change
+    from rotation.engines.mysql.connection import Connection
+    from rotation.engines.mysql.grants import Grant
+    from rotation.model import Pair, Password
+
+_ROUTINES: Final = """
+SELECT ROUTINE_TYPE, ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE DEFINER = {definer}
+"""
+
+_LIBRARIES: Final = """
+SELECT 'LIBRARY', LIBRARY_SCHEMA, LIBRARY_NAME FROM information_schema.LIBRARIES WHERE CREATOR = {definer}
+"""
+"""MySQL has the table since 9.2 ("The INFORMATION_SCHEMA LIBRARIES Table")."""
+
+
+def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
+    """
+    Make the idle user the equal of the active one, statement by statement, the password last.
+
+    Nothing here can be rolled back. What is checked beforehand is what can be read: marks, hosts, locks, the
+    password's policy. With ``rehearse`` the admin's right to manage users is read too; whether it may grant each
+    single thing is known only when it does.
+    """
+    passwords.require_policy(connection, pair.idle, password)
+    if rehearse:
+        passwords.require_management(connection, pair.idle)
+    prepare = _level_clone if pair.promotes_clone else _level_base
+    try:
+        return prepare(connection, pair, password, rehearse=rehearse)
+    except PermissionDenied as denied:
+        raise PermissionDenied(
+            "The admin lacks a right to level the pair",
+            engine=ENGINE,
+            code=denied.code,
+            where=connection.where,
+            remedy=f"Run: GRANT CREATE USER ON *.* TO {connection.account}; GRANT SELECT ON mysql.* TO "
+            f"{connection.account};",
+        ) from None
+
+
+def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
+    base = read(connection, account_of(connection, pair.base))
+    account = Account(pair.clone, base.account.host)
+    existing = accounts_of(connection, pair.clone)
+    if elsewhere := [one for one in existing if one != account]:
+        raise GuardViolation(
+            f"The account {elsewhere[0]} has another host part than {base.account}",
+            where=connection.where,
+            remedy=f"Drop it, or RENAME USER {elsewhere[0]} TO {account}.",
+        )
+    refuse_foreign(connection, pair, base)
+    clone = read(connection, account) if existing else levelling.newborn(base, account)
+    refuse_foreign(connection, pair, clone)
+    if clone.locked and not clone.closed:
+        raise mismatch(connection, f"The account {account} was locked by hand", f"ALTER USER {account} ACCOUNT UNLOCK")
+    told = [] if existing else [f"CREATE USER {account}"]
+    if rehearse:
+        return [*told, *_rehearsed(connection, base, clone)]
+    _mark(connection, pair, base, clone, create=not existing)
+    clone = _levelled(connection, pair, base, clone, told)
+    _seal(connection, pair, clone)
+    mark = links.prepared(pair, base)
+    opening = " ACCOUNT UNLOCK" if clone.locked else ""
+    _open(connection, account, f"{passwords.opened(connection, base.plugin, password, mark)}{opening}")
+    return told
+
+
+def _levelled(connection: Connection, pair: Pair, base: State, clone: State, told: list[str]) -> State:
+    """
+    Give the clone what the base has, and take from it what it has not; give the clone as it is then.
+
+    In two rounds, as some statements do more than they say: a role that goes takes the default role of that name
+    with it, and a privilege that comes everywhere brings back the restriction that it had. What then differs still
+    may have been quoted once too often, which shows in what the server makes of it.
+    """
+    base, clone = _round(connection, base, clone, told)
+    if differences(connection, base, clone):
+        base, clone = _round(connection, base, clone, told)
+    if any(" REQUIRE " in one.statement for one in differences(connection, base, clone)):
+        connection.quotes_certificates = True
+        clone, fresh = read(connection, clone.account), read(connection, base.account)
+        base, clone = _round(connection, replace(base, options=fresh.options), clone, told)
+    _refuse_difference(connection, pair, differences(connection, base, clone))
+    return clone
+
+
+def _round(connection: Connection, base: State, clone: State, told: list[str]) -> tuple[State, State]:
+    """Carry out what differs; give the base without what is gone, and the clone as it is then."""
+    left_out: set[Grant] = set()
+    for change in differences(connection, base, clone):
+        left_out |= carry_out(connection, change, told)
+    return replace(base, grants=base.grants - left_out), read(connection, clone.account)
+
+
+def _rehearsed(connection: Connection, base: State, clone: State) -> Iterator[str]:
+    """Say what would be done, and what would be left out."""
+    for change in differences(connection, base, clone):
+        made, absent = divided(connection, change)
+        yield from (one.statement for one in made)
+        yield from map(left_out, absent)
+
+
+def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> None:
+    """Say on both accounts whose they are; a clone that is made is born with its mark, and unable to log in."""
+    on_clone = levelling.mark(connection, pair, clone, like=base)
+    if create:
+        closed = passwords.closed(connection, base.plugin, links.born(pair))
+        run(connection, f"CREATE USER {clone.account}", f"{closed} ACCOUNT LOCK{on_clone}")
+    elif on_clone:
+        run(connection, f"ALTER USER {clone.account}", on_clone)
+    if on_base := levelling.mark(connection, pair, base):
+        run(connection, f"ALTER USER {base.account}", on_base)
+
+
+def _seal(connection: Connection, pair: Pair, idle: State) -> None:
+    """Record beside the idle account what it holds, so that it can see by itself that it still does."""
+    if sealed := levelling.mark(connection, pair, idle, sealed=True):
+        run(connection, f"ALTER USER {idle.account}", sealed)
+
+
+def _level_base(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
+    """Refuse to promote the base where the application would lose something; give it what the clone created."""
+    base, clone = (read(connection, account_of(connection, name)) for name in (pair.base, pair.clone))
+    if base.locked:
+        what = f"The account {base.account} is locked"
+        raise mismatch(connection, what, f"ALTER USER {base.account} ACCOUNT UNLOCK, if it should log in.")
+    refuse_foreign(connection, pair, base)
+    made, lost = levelling.lost_on_base(base, clone, _created_by(connection, clone))
+    _refuse_difference(connection, pair, [one for change in lost for one in divided(connection, change)[0]])
+    told: list[str] = []
+    if rehearse:
+        return [change.statement for change in made]
+    for change in made:
+        carry_out(connection, change, told)
+    _mark(connection, pair, base, clone, create=False)
+    _seal(connection, pair, read(connection, base.account))
+    mark = links.prepared(pair, clone)
+    _open(connection, base.account, passwords.opened(connection, base.plugin, password, mark))
+    return told
+
+
+def _open(connection: Connection, account: Account, clauses: str) -> None:
+    """
+    Set the idle user's password, then end a second one that it has: nothing but the new one is to log in.
+
+    Where the history refuses the password, an attempt that broke off may have set it: its second one ends as well.
+    """
+    try:
+        run(connection, f"ALTER USER {account}", clauses)
+    except PasswordRejected as error:
+        if error.code == str(IN_HISTORY):
+            _end_second(connection, account)
+        raise
+    _end_second(connection, account)
+
+
+def _end_second(connection: Connection, account: Account) -> None:
+    if not connection.is_mariadb and connection.keeps_two_passwords:
+        run(connection, f"ALTER USER {account} DISCARD OLD PASSWORD")
+
+
+def _created_by(connection: Connection, creator: State) -> frozenset[str]:
+    """Name the routines and libraries that an account created, as levelling compares them."""
+    name = connection.literal(f"{creator.account.user}@{creator.account.host}")
+    # who holds a right on a library is on a server that has the table of libraries
+    libraries = any(grant.on.startswith("LIBRARY ") for grant in creator.grants)
+    return frozenset(
+        levelling.routine(str(kind), str(schema), str(routine))
+        for query in ([_ROUTINES, _LIBRARIES] if libraries else [_ROUTINES])
+        for kind, schema, routine in connection.run(query.format(definer=name))
+    )
+
+
+def _refuse_difference(connection: Connection, pair: Pair, changes: Sequence[Change]) -> None:
+    if changes:
+        what = f"The users {pair.base} and {pair.clone} do not have the same access"
+        raise mismatch(connection, what, f"Run: {'; '.join(map(str, changes))}")
