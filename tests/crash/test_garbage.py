@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rotation.errors import EngineError
 from rotation.model import Deadline
-from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.lab.nightly import NIGHTLY
 
 if TYPE_CHECKING:
     from rotation.model import Address, Credential

@@ -20,7 +20,7 @@ import pytest
 from rotation.errors import AuthenticationFailed, EngineError
 from tests.lab.connection_limits import CROWDS
 from tests.lab.cutting.sights import sight_of_application
-from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.lab.nightly import NIGHTLY
 from tests.lab.theatre import Application, Theatre, emulated
 from tests.lab.warm import Vitals, WarmFunction
 from tests.support.crashes.invariants import require_kept

@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.engines.mysql import MySQL
-from rotation.engines.mysql.connection import Connection
 from tests.lab.cutting.schedules import cases, kill_everywhere
-from tests.support.crashes.cuts import cutting
+from tests.support.crashes.effects import CUTTING
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
     from tests.support.crashes.tally import Tally
 
-EFFECTS = ((MySQL, "_log_in"), (Connection, "run"))
 PLAYS = [
     ("mysql", "retained-password", 0),
     ("mysql", "retained-password-by-admin", 0),
@@ -39,4 +36,4 @@ def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
 ) -> None:
     """However a rotation is killed, AWSCURRENT logs in at once (but for a single user), and after the next run."""
     theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
-    kill_everywhere(tally, theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))
+    kill_everywhere(tally, theatre, strategy, earlier, way, CUTTING[engine])

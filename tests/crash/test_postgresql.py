@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.engines.postgresql import PostgreSQL
-from rotation.engines.postgresql.connection import Connection
 from tests.lab.cutting.schedules import ROTATIONS, cases, kill_everywhere
-from tests.support.crashes.cuts import cutting
+from tests.support.crashes.effects import CUTTING
 
 if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
     from tests.support.crashes.tally import Tally
-
-EFFECTS = ((PostgreSQL, "_log_in"), (Connection, "run"))
 
 
 @pytest.mark.parametrize(("strategy", "earlier", "way"), cases(*ROTATIONS))
@@ -28,4 +24,4 @@ def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     tally: Tally, postgresql_theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:
     """However a rotation is killed, AWSCURRENT of a pair logs in at once, and any after the next clean run."""
-    kill_everywhere(tally, postgresql_theatre, strategy, earlier, way, lambda scissors: cutting(scissors, *EFFECTS))
+    kill_everywhere(tally, postgresql_theatre, strategy, earlier, way, CUTTING["postgresql"])

@@ -13,7 +13,7 @@ import pytest
 from rotation.errors import RotationError, RotationRefused
 from tests.lab import mariadb, mysql, postgresql
 from tests.lab.cutting.sights import sight_of_application, watching
-from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.invariants import require_kept
 from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.rotation import STEPS, RotationPlayer

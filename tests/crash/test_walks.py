@@ -28,7 +28,7 @@ from rotation import machine
 from rotation.errors import RotationError, StoreDenied, StoreUnavailable, Unreachable, VersionNotFound
 from rotation.model import Stage, Step
 from rotation.strategies import cutover
-from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.invariants import require_kept
 from tests.support.crashes.recorder import sight_of, watched
 from tests.support.memory import engine as memory_engine

@@ -31,7 +31,7 @@ from rotation.errors import RotationError
 from rotation.strategies import alternating_users, pending_version
 from tests.lab.cutting.other_people import abandon, complete
 from tests.lab.cutting.sights import sight_of_application, watching
-from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.cuts import Cut, Scissors
 from tests.support.crashes.effects import CUTTING
 from tests.support.crashes.invariants import require_kept

@@ -15,7 +15,7 @@ import pytest
 from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, NoWorkingCredential
 from rotation.model import Credential, Deadline
 from rotation.strategies import cutover
-from tests.lab.stages.behind_a_proxy import NIGHTLY
+from tests.lab.nightly import NIGHTLY
 from tests.lab.theatre import TIMEOUT
 from tests.support.network import proxy as wire
 from tests.support.network.proxy import Mode

@@ -11,6 +11,7 @@ import pytest
 
 from rotation.engines.documentdb import login
 from tests.lab import documentdb
+from tests.lab.nightly import BESIDE_CLIENTS
 from tests.lab.theatre import Theatre, emulated
 
 if TYPE_CHECKING:
@@ -196,8 +197,8 @@ class TestSecrets:
 
 
 def test_clients_of_a_pair_are_never_rejected(theatre: Theatre) -> None:
-    """In 200 rotations a client that reads AWSCURRENT before each login is rejected not once."""
+    """In all rotations a client that reads AWSCURRENT before each login is rejected not once."""
     shop = application(theatre, "alternating-users")
-    seen = shop.rotate_beside_client(200)
-    assert seen.logins > 200
+    seen = shop.rotate_beside_client(BESIDE_CLIENTS)
+    assert seen.logins > BESIDE_CLIENTS
     assert seen.rejected == 0

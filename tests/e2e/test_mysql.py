@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from rotation.engines.mysql.session import MySQLSession
+from tests.lab.nightly import BESIDE_CLIENTS
 from tests.support.crashes.cuts import Cut, Scissors, cutting
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ COSTS = {
     ("mariadb", "single-user-by-admin"): (11, 4),
 }
 """Calls and logins (design, "The calls"); RetainedPassword with its last look."""
+
+REPEATED = BESIDE_CLIENTS // 10
 
 numbers = itertools.count()
 
@@ -123,10 +126,10 @@ class TestClients:
     def test_that_read_each_time_are_never_rejected(
         self, request: pytest.FixtureRequest, engine: str, strategy: str
     ) -> None:
-        """In 200 rotations a client that reads AWSCURRENT before each login is rejected not once."""
+        """In all rotations a client that reads AWSCURRENT before each login is rejected not once."""
         shop = _play(request, engine, strategy).application()
-        seen = shop.rotate_beside_client(200)
-        assert seen.logins > 200
+        seen = shop.rotate_beside_client(BESIDE_CLIENTS)
+        assert seen.logins > BESIDE_CLIENTS
         assert seen.rejected == 0
 
     def test_that_keep_the_secret_until_the_next_rotation_are_never_rejected(
@@ -134,7 +137,7 @@ class TestClients:
     ) -> None:
         """What was read after one rotation logs in after each step of the next; the one after that may end it."""
         shop = _play(request, engine, strategy).application()
-        for _ in range(20):
+        for _ in range(REPEATED):
             kept = shop.secret()
             assert _accepted_after_each_step(shop, kept) == [True] * 4
 
@@ -144,7 +147,7 @@ class TestClients:
         """Each rotation is begun, given up after setSecret, and done anew: neither sort of client is rejected."""
         shop = _play(request, engine, strategy).application()
         with shop.clients() as client:
-            for _ in range(20):
+            for _ in range(REPEATED):
                 kept = shop.secret()
                 assert _abandoned_after_set(shop) == "setSecret"
                 assert shop.is_accepted(kept)
@@ -152,7 +155,7 @@ class TestClients:
                 assert shop.rotate().succeeded
                 shop.await_client()
                 assert shop.is_accepted(kept)
-        assert client.seen.logins > 40
+        assert client.seen.logins > 2 * REPEATED
         assert client.seen.rejected == 0
         shop.work()
 

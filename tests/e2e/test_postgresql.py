@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab.nightly import BESIDE_CLIENTS
 from tests.lab.report import cutover_windows
 from tests.support.emulators.rds import describing
 
@@ -108,10 +109,10 @@ class TestEveryStrategy:
 
 class TestClients:
     def test_of_a_pair_are_never_rejected(self, postgresql_theatre: Theatre) -> None:
-        """In 200 rotations a client that reads AWSCURRENT before each login is rejected not once."""
+        """In all rotations a client that reads AWSCURRENT before each login is rejected not once."""
         shop = application(postgresql_theatre, "alternating-users")
-        seen = shop.rotate_beside_client(200)
-        assert seen.logins > 200
+        seen = shop.rotate_beside_client(BESIDE_CLIENTS)
+        assert seen.logins > BESIDE_CLIENTS
         assert seen.rejected == 0
 
     def test_of_a_pair_may_keep_the_secret_until_the_next_rotation(self, postgresql_theatre: Theatre) -> None:
@@ -122,16 +123,16 @@ class TestClients:
         assert shop.is_accepted(kept)
 
     def test_of_a_single_user_wait_for_a_login_and_a_call(self, postgresql_theatre: Theatre) -> None:
-        """In 200 rotations each window holds one login and one call, and a rejected client is let in again."""
+        """In all rotations each window holds one login and one call, and a rejected client is let in again."""
         shop = application(postgresql_theatre, "single-user")
         begun = len(cutover_windows(postgresql_theatre.function_log.getvalue()))
         with shop.clients() as client:
-            for _ in range(200):
+            for _ in range(BESIDE_CLIENTS):
                 mark = postgresql_theatre.scene.mark()
                 assert shop.rotate().succeeded
                 changed = postgresql_theatre.scene.log_text(mark).rpartition("ALTER ROLE")[2]
                 assert changed.count("application_name=rotation") == 1
-        assert len(cutover_windows(postgresql_theatre.function_log.getvalue())) - begun == 200
+        assert len(cutover_windows(postgresql_theatre.function_log.getvalue())) - begun == BESIDE_CLIENTS
         assert client.seen.logins > client.seen.rejected
         assert shop.is_accepted(shop.secret())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from rotation.entrypoints.secrets_manager import Event, Handler
 from rotation.errors import InvalidEvent, InvalidSecret, InvalidSettings, RotationError
 from rotation.model import Stage, Step, StoredVersion
 from rotation.settings import Settings
+from tests.lab.nightly import NIGHTLY
 from tests.support.memory.engine import MemoryEngine, MemoryServer
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
@@ -25,7 +25,6 @@ pytestmark = pytest.mark.unsearched  # passwords are any texts here
 CANARY: Final = 'CANARY\r\n\x1b[31m{"level":"ERROR"}'
 """What nobody is to echo: it would break a line of a log, and be one."""
 
-NIGHTLY: Final = os.environ.get("NIGHTLY", "") not in {"", "0"}
 many = settings(
     max_examples=10_000 if NIGHTLY else 200, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from rotation.model import Address, Credential, Password
     from rotation.ports import Engine
     from tests.support.servers.tls import Authority
-
-NIGHTLY: Final = os.environ.get("NIGHTLY", "") not in {"", "0"}
-"""Whether this run may take hours: `make crash`."""
 
 _numbers = itertools.count()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from rotation.errors import StoreUnavailable, Unreachable
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rotation.errors import RotationError
+
+
+_VERB: Final = re.compile(r"^[a-z]\w+$|\bSET PASSWORD\b|\b[A-Z]{3,}\b(?!\()")
+"""A command of MongoDB's; the first word of a statement, also as psycopg2's SQL('…') shows it."""
+
+CHANGES_NOTHING: Final = frozenset(
+    {
+        *("DescribeSecret", "GetSecretValue", "log_in", "_log_in", "usersInfo", "connectionStatus"),
+        *("SELECT", "SHOW", "WITH", "SET", "RESET", "BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK"),
+    }
+)
+"""Effects that leave everything as it was: a kill after one of them is a kill after the one before."""
 
 
 class Cut(BaseException):
@@ -44,6 +58,13 @@ class Scissors:
                 raise Cut
             raise lost or Unreachable("No answer", engine="cut")
 
+    @property
+    def places(self) -> list[list[int]]:
+        """The effects by number, together where cuts after them are alike: runs of reads, and of one kind of change."""
+        names = [told.partition(" ")[2] for told in self.trace]
+        kinds = ["" if name in CHANGES_NOTHING else name for name in names]
+        return [[*run] for _, run in itertools.groupby(range(1, len(kinds) + 1), lambda number: kinds[number - 1])]
+
 
 @contextmanager
 def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors]:
@@ -66,7 +87,14 @@ def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors
 
 def _cut_method(scissors: Scissors, method: Callable[..., Any]) -> Callable[..., Any]:
     def cut(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 passed on
-        with scissors.around(method.__name__):
+        with scissors.around(_name(method, *arguments)):
             return method(*arguments, **named)
 
     return cut
+
+
+def _name(method: Callable[..., Any], *arguments: object) -> str:
+    """Name an effect: a statement by its verb, a command of MongoDB's by itself, all else by the method."""
+    said = str(arguments[1]) if method.__name__ == "run" else ""
+    verb = _VERB.search(said)
+    return verb[0] if verb else method.__name__
