@@ -77,8 +77,8 @@ def kill_everywhere(
     whole = cut(MOST)
     assert LEAST < whole.count < MOST
     chance = random.Random(f"{theatre.scene.title}, {strategy}, {earlier}, {way}")  # noqa: S311 no secret
-    for alike in whole.places:
-        for at in alike if NIGHTLY else [chance.choice(alike)]:
+    for places in whole.alike:
+        for at in places if NIGHTLY else [chance.choice(places)]:
             assert cut(at).fired
 
 

@@ -59,7 +59,7 @@ class Scissors:
             raise lost or Unreachable("No answer", engine="cut")
 
     @property
-    def places(self) -> list[list[int]]:
+    def alike(self) -> list[list[int]]:
         """The effects by number, together where cuts after them are alike: runs of reads, and of one kind of change."""
         names = [told.partition(" ")[2] for told in self.trace]
         kinds = ["" if name in CHANGES_NOTHING else name for name in names]
