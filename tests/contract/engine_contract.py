@@ -128,11 +128,13 @@ class EngineContract(Acts):
         assert lab.refused_logins(user.username) == 0
 
     def test_a_wrong_password_is_refused_once(self, lab: EngineLab) -> None:
-        """A wrong password is AuthenticationFailed, after one attempt."""
+        """A wrong password is AuthenticationFailed, after one attempt; the error says where and as whom it was."""
         user = lab.create_user(lab.unique())
-        with pytest.raises(AuthenticationFailed):
+        with pytest.raises(AuthenticationFailed) as refused:
             self.login(lab, replace(user, password=lab.password()))
         assert lab.refused_logins(user.username) == 1
+        assert refused.value.where.startswith(f"{lab.address.host}:{lab.address.port}")
+        assert refused.value.where.endswith(f", as {user.username}")
 
     def test_an_unknown_user_is_refused(self, lab: EngineLab) -> None:
         """A user that does not exist reads like a wrong password."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rotation.model import Address
+
 
 class Closable(Protocol):
     """A connection that a session can end."""
@@ -14,6 +16,11 @@ class Closable(Protocol):
     def close(self) -> None:
         """End it; twice is no error."""
         ...
+
+
+def login_at(address: Address, username: str) -> str:
+    """Name a login as messages do: where it goes, and as whom."""
+    return f"{address}, as {username}"
 
 
 ConnectionT = TypeVar("ConnectionT", bound=Closable)

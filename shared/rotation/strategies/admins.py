@@ -83,8 +83,9 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
                 "The server refused the admin's credential",
                 engine=refusal.engine,
                 code=refusal.code,
-                where=str(admin.address),
-                remedy=f"Correct the admin secret {admin.arn}; it holds a password that the server does not accept.",
+                where=refusal.where,
+                remedy=f"{refusal.remedy} Otherwise correct the admin secret {admin.arn}: the server does not accept "
+                "the password that it holds.".strip(),
             ) from None
     return logins.enter(delivery, fresh.address, fresh)
 

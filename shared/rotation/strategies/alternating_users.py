@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import (
@@ -72,7 +73,8 @@ class AlternatingUsers:
         except NoWorkingCredential as error:
             if violation or moved_meanwhile(delivery):
                 raise
-            repair.require_allowed(delivery, error)
+            require = partial(self._require_repairable, pair=pair)
+            repair.require_allowed(delivery, error, lambda: repair.is_repairable(delivery, admin, require))
             self._repair(delivery, pair, admin)
             return
         with entry.session as session:
@@ -90,8 +92,7 @@ class AlternatingUsers:
         with admins.open_admin(delivery, admin) as session:
             session.lock(lock_name(pair.base))
             if still_pending(delivery):
-                self._require_marked(session, pair)
-                session.require_usable(pair.idle)
+                self._require_repairable(session, pair)
                 self._level(delivery, session, pair, admin)
                 repair.tell(delivery)
 
@@ -181,6 +182,10 @@ class AlternatingUsers:
                 session.level(replace(pair, version=current.version), current.credential.password)
                 delivery.observer.warn("Another rotation came in between; its password was set again")
             raise
+
+    def _require_repairable(self, session: Session, pair: Pair) -> None:
+        self._require_marked(session, pair)
+        session.require_usable(pair.idle)
 
     @staticmethod
     def _require_marked(session: Session, pair: Pair) -> None:

@@ -11,7 +11,7 @@ from rotation.model import LAST_REFUSED, SEARCHING, Stage
 from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from rotation.delivery import Delivery
     from rotation.model import Address, Deadline, Secret
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 MOST_REFUSALS: Final = 4
 """Refused logins in one invocation: servers lock accounts, and the service's retries multiply what is done here."""
+
+_OTHERWISE: Final = (
+    "Otherwise somebody changed the password outside the secret. Set the server's password to AWSCURRENT's, or store "
+    "the right one as AWSCURRENT. The next retry goes on by itself."
+)
 
 
 class Accepted(NamedTuple):
@@ -53,15 +58,23 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
     first = refusals[0][1]
     if isinstance(first, AccountUnusable):
         raise first
-    tried = ", ".join(candidate.version for candidate, _ in refusals)
+    raise _none_accepted(refusals)
+
+
+def _none_accepted(refusals: Sequence[tuple[Secret, AuthenticationFailed | AccountUnusable]]) -> NoWorkingCredential:
+    """Sum the refusals up: what the server said of which version, where and as whom it was tried, and what helps."""
+    said: dict[str, list[str]] = {}
+    for candidate, refusal in refusals:
+        label = next((stage for stage in Stage if stage in candidate.stages), "no label")
+        said.setdefault(refusal.what, []).append(f"version {candidate.version} ({label}) at {refusal.where}")
+    remedies = dict.fromkeys(refusal.remedy for _, refusal in refusals if refusal.remedy)
+    tried = ". ".join(f"{what}: {'; '.join(versions)}" for what, versions in said.items())
     error = NoWorkingCredential(
-        f"The server accepts none of the passwords that the secret holds for this user (versions {tried})",
-        where=str(place_of(refusals[0][0], admin)),
-        remedy="Somebody changed the password outside the secret, or dropped the user. Set the server's password "
-        "to AWSCURRENT's, or store the right one as AWSCURRENT; the next retry goes on by itself.",
+        f"The server accepts none of the passwords that the secret holds. {tried}",
+        remedy=" ".join([*remedies, _OTHERWISE]),
     )
     error.for_passwords_alone = all(isinstance(refusal, AuthenticationFailed) for _, refusal in refusals)
-    raise error
+    return error
 
 
 def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patience: Deadline | None = None) -> None:

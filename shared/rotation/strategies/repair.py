@@ -7,15 +7,17 @@ that carries this secret's mark and is neither locked nor expired, and only afte
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from rotation.errors import NotOurs, NoWorkingCredential
+from rotation.errors import AccountUnusable, GuardViolation, NotOurs, NoWorkingCredential, RotationError
 from rotation.strategies import admins, logins
 from rotation.strategies.pending_version import still_pending
 from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rotation.delivery import Delivery
     from rotation.model import Secret
@@ -30,27 +32,39 @@ def enter(delivery: Delivery, candidates: Iterable[Secret], admin: Secret | None
     """
     if admin is None:
         return logins.first_accepted(delivery, candidates)
-    if delivery.settings.repair_by_admin:
-        candidates = _sparing(delivery, candidates, admin)
+    repairable = cache(lambda: is_repairable(delivery, admin, partial(require_repairable, delivery)))
     try:
-        return logins.first_accepted(delivery, candidates, admin)
+        return logins.first_accepted(delivery, _sparing(delivery, candidates, repairable), admin)
     except NoWorkingCredential as error:
-        require_allowed(delivery, error)
+        require_allowed(delivery, error, repairable)
         if _is_marked(delivery, admin):
             return None
         error.remedy += " The admin does not set it, since the account carries no mark of this secret."
         raise
 
 
-def require_allowed(delivery: Delivery, error: NoWorkingCredential) -> None:
-    """Raise the error, which names the setting, unless the function's settings let the admin repair what it says."""
-    if not error.for_passwords_alone:
-        raise error
-    if not delivery.settings.repair_by_admin:
-        error.remedy += (
-            " Or let the admin set the new password: REPAIR_BY_ADMIN (the parameter RepairByAdmin of the stack)."
-        )
-        raise error
+def require_allowed(delivery: Delivery, error: NoWorkingCredential, repairable: Callable[[], bool]) -> None:
+    """Raise the error, which names the setting where that would help, unless the settings let the admin repair it."""
+    if error.for_passwords_alone and delivery.settings.repair_by_admin:
+        return
+    with suppress(RotationError):  # an admin that cannot look is of no help either
+        if error.for_passwords_alone and repairable():
+            error.remedy += (
+                " Or let the admin set the new password: REPAIR_BY_ADMIN (the parameter RepairByAdmin of the stack)."
+            )
+    raise error
+
+
+def is_repairable(delivery: Delivery, admin: Secret, require: Callable[[Session], object]) -> bool:
+    """Say whether the admin could set the pending password, by a check of its session that raises what hinders it."""
+    if delivery.refusals >= logins.MOST_REFUSALS:
+        return False
+    try:
+        with admins.open_admin(delivery, admin) as session:
+            require(session)
+    except (AccountUnusable, GuardViolation, NotOurs):
+        return False
+    return True
 
 
 def begin(delivery: Delivery, session: Session, lock: str) -> bool:
@@ -59,10 +73,16 @@ def begin(delivery: Delivery, session: Session, lock: str) -> bool:
 
     Raises NotOurs, GuardViolation or AccountUnusable, and RotationRefused where the rotation was abandoned.
     """
-    username = delivery.current.username
     session.lock(lock)
     if not still_pending(delivery):
         return False
+    require_repairable(delivery, session)
+    return True
+
+
+def require_repairable(delivery: Delivery, session: Session) -> None:
+    """See as the admin that the account is the secret's and of use. Raises NotOurs, GuardViolation, AccountUnusable."""
+    username = delivery.current.username
     if not _names(delivery, session):
         raise NotOurs(
             f"The account {username} does not carry the mark of this secret any more",
@@ -71,7 +91,6 @@ def begin(delivery: Delivery, session: Session, lock: str) -> bool:
         )
     session.guard_target(username, allow_privileged=delivery.settings.allow_privileged_targets)
     session.require_usable(username)
-    return True
 
 
 def tell(delivery: Delivery) -> None:
@@ -79,10 +98,11 @@ def tell(delivery: Delivery) -> None:
     delivery.observer.recovered(Recovery.BY_ADMIN, version=delivery.token)
 
 
-def _sparing(delivery: Delivery, candidates: Iterable[Secret], admin: Secret) -> Iterator[Secret]:
+def _sparing(delivery: Delivery, candidates: Iterable[Secret], repairable: Callable[[], bool]) -> Iterator[Secret]:
     """Leave the last login that may be refused to the proof of what the admin sets, where it may set it."""
     for candidate in candidates:
-        if delivery.refusals == logins.MOST_REFUSALS - 1 and _is_marked(delivery, admin):
+        last = delivery.refusals == logins.MOST_REFUSALS - 1
+        if last and repairable() and delivery.settings.repair_by_admin:
             return
         yield candidate
 

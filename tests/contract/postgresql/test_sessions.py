@@ -40,9 +40,10 @@ def test_a_lock_is_held_until_the_session_ends(stage: Stage) -> None:
 
 def test_a_query_without_its_row_is_a_failed_statement(stage: Stage) -> None:
     """What it asked for may be gone by now."""
-    with stage.login(stage.user()) as session, pytest.raises(StatementFailed, match="without a row") as caught:
+    user = stage.user()
+    with stage.login(user) as session, pytest.raises(StatementFailed, match="without a row") as caught:
         session.require_usable(unique("nobody"))
-    assert caught.value.where == str(stage.address())
+    assert caught.value.where == f"{stage.address()}, as {user.username}"
 
 
 def test_a_lock_is_not_waited_for_beyond_half_of_the_time(stage: Stage) -> None:

@@ -259,9 +259,10 @@ def test_a_dripping_server_costs_the_time_that_was_given(stage: Stage, *, tls: b
 
 def test_a_query_without_its_row_is_a_failed_statement(stage: Stage) -> None:
     """What it asked for may be gone by now."""
-    with stage.login(stage.user()) as session, pytest.raises(StatementFailed, match="without a row") as caught:
+    user = stage.user()
+    with stage.login(user) as session, pytest.raises(StatementFailed, match="without a row") as caught:
         session.require_usable(unique("nobody"))
-    assert caught.value.where == str(stage.address())
+    assert caught.value.where == f"{stage.address()}, as {user.username}"
 
 
 def test_no_time_left_is_unreachable(stage: Stage) -> None:

@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
+from rotation.engines.session import login_at
 from rotation.errors import (
     AccessMismatch,
     AccountUnusable,
@@ -99,18 +100,18 @@ class MemoryEngine:
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
         """Log in."""
-        server = self.server
+        server, where = self.server, login_at(address, credential.username)
         server.effect("connect", "before")
         if not server.reachable or address.host != HOST or deadline.remaining() <= 0:
-            raise Unreachable("The server cannot be reached", engine="memory", where=str(address))
+            raise Unreachable("The server cannot be reached", engine="memory", where=where)
         with server.mutex:
             account = server.accounts.get(credential.username)
             if account is None or not account.accepts(credential.password.reveal()):
                 server.refused.append(credential.username)
-                raise AuthenticationFailed("The server refused the login", engine="memory", where=str(address))
+                raise AuthenticationFailed("The server refused the login", engine="memory", where=where)
             if not account.usable:
                 raise AccountUnusable(
-                    "The account is at its limit", engine="memory", where=str(address), password_accepted=True
+                    "The account is at its limit", engine="memory", where=where, password_accepted=True
                 )
             server.accepted.append(credential.username)
             session = MemorySession(server, credential.username, deadline)

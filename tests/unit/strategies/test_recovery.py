@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation.engines.session import login_at
 from rotation.errors import AccountUnusable, AuthenticationFailed, NoWorkingCredential, StoreUnavailable
 from rotation.model import LAST_REFUSED, SEARCHING, Mark, Stage, Step
 from rotation.strategies.logins import MOST_REFUSALS
 from rotation.strategies.recovery import Recovery
-from tests.support.memory.engine import HOST
+from tests.support.memory.engine import HOST, PORT
 from tests.support.memory.interruptions import fail, when
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
+
+if TYPE_CHECKING:
+    from rotation.model import Address, Credential, Deadline
+    from tests.support.memory.engine import MemorySession
 
 
 def store_unlabelled(stage: MemoryStage, name: str, **changed: object) -> None:
@@ -65,6 +71,30 @@ def test_no_more_than_four_logins_are_refused() -> None:
     assert len(stage.server.refused) == MOST_REFUSALS
     assert token in str(error.value)
     assert stage.store.holder(Stage.PENDING) == token
+
+
+def test_a_sum_of_refusals_keeps_what_each_said() -> None:
+    """Which version was tried where and as whom, what the server said of it, and each remedy once."""
+    stage = MemoryStage(admin=True)
+    stage.rotate()
+    engine, connect = stage.engine, stage.engine.connect
+
+    def refuse(address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
+        where = login_at(address, credential.username)
+        if credential.username == "app_clone":
+            raise AuthenticationFailed("Wrong", engine="memory", code="7", where=where, remedy="See REQUIRE.")
+        if credential.username == "app":
+            raise AccountUnusable("Locked", engine="memory", where=where, remedy="Unlock it.", locked=True)
+        return connect(address, credential, deadline)
+
+    engine.connect = refuse  # type: ignore[method-assign]
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, NoWorkingCredential)
+    current, pending = stage.store.holder(Stage.CURRENT), stage.store.holder(Stage.PENDING)
+    assert f"Wrong [memory 7]: version {current} (AWSCURRENT) at {HOST}:{PORT}/main, as app_clone." in error.what
+    assert f"Locked [memory]: version {pending} (AWSPENDING) at {HOST}:{PORT}/main, as app" in error.what
+    assert error.remedy.startswith("See REQUIRE. Unlock it. Otherwise")
+    assert "REPAIR_BY_ADMIN" not in error.remedy
 
 
 def test_the_newest_unlabelled_version_comes_first() -> None:

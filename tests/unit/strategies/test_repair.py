@@ -104,6 +104,21 @@ def test_it_is_off_by_default(name: str) -> None:
     assert "REPAIR_BY_ADMIN" in error.remedy
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_setting_is_named_only_where_it_would_help(name: str) -> None:
+    """An account without the mark, or one that is closed, would not be repaired: then nobody is sent there."""
+    unmarked = lost(name, marked=False, settings=Settings(admin_secret_arns=(ADMIN_ARN,)))
+    closed = lost(name, settings=Settings(admin_secret_arns=(ADMIN_ARN,)))
+    for username, account in closed.server.accounts.items():
+        account.usable = not username.startswith("app")
+    absent = lost(name, settings=Settings(admin_secret_arns=(ADMIN_ARN,)))
+    absent.server.admin().password = "changed"
+    for stage in (unmarked, closed, absent):
+        error = refused(stage)
+        assert isinstance(error, (NoWorkingCredential, AuthenticationFailed))
+        assert "REPAIR_BY_ADMIN" not in str(error)
+
+
 @pytest.mark.parametrize("name", ["single-user", "retained-password"])
 def test_without_an_admin_nobody_repairs(name: str) -> None:
     """A secret that names no admin gets no word of the setting."""

@@ -32,7 +32,7 @@ class Connection:
         """Log in."""
         self._login = login
         self._client = login.open()
-        self.where = str(login.address)
+        self.where = login.where
         self.database = login.users_database
         """The database that holds the users, this session's and those that it changes."""
 

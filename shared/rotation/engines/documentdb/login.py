@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pymongo
@@ -31,6 +31,7 @@ from rotation.engines.documentdb.faults import (
     refusal,
     translate,
 )
+from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
 from rotation.topology.names import resolve
 
@@ -105,6 +106,11 @@ class Login:
         users = self.address.users_database
         return self.database if users is None else users or DEFAULT_DATABASE
 
+    @property
+    def where(self) -> str:
+        """Where the login goes, and as whom; users live in the database that holds them, whatever else is used."""
+        return login_at(replace(self.address, database=self.database), self.credential.username)
+
     def open(self, *, again: bool = False) -> Client:
         """
         Log in at the primary; ``again`` waits for one where just now there was one.
@@ -114,7 +120,7 @@ class Login:
         patience = self.deadline.within(ELECTION_SECONDS)
         named = Peer(self.address.host, self.address.port)
         peer = named
-        failure = (NO_PRIMARY if patience.remaining() else LATE).at(str(self.address))
+        failure = (NO_PRIMARY if patience.remaining() else LATE).at(self.where)
         while patience.remaining():
             try:
                 found = self._at(peer)
@@ -175,19 +181,19 @@ class Login:
             if description.server_type_name != "Unknown":
                 return description
             time.sleep(_LOOK_SECONDS)
-        raise LATE.at(str(self.address))
+        raise LATE.at(self.where)
 
     def _log_in(self, client: Client, peer: Peer) -> None:
         try:
             in_time = _done(lambda: self._ask(client), self.deadline)
         except OperationFailure as error:
-            raise refusal(error, str(self.address)) from None
+            raise refusal(error, self.where) from None
         except (PyMongoError, BSONError, OSError) as error:
             raise self._explained(error, peer) from None
         except ODD as error:
             raise (self._explained(error, peer) if self._speakable else self._unspeakable()) from None
         if not in_time:
-            raise LATE.at(str(self.address))
+            raise LATE.at(self.where)
 
     def _ask(self, client: Client) -> None:
         """Ask something, for which the driver logs in."""
@@ -212,12 +218,12 @@ class Login:
         """
         text = str(error)
         if not any(mark in text for mark in _TLS):
-            return translate(error, str(self.address), AT_LOGINS)
+            return translate(error, self.where, AT_LOGINS)
         fault = self._diagnosed(peer)
         if fault is None and _DROPPED in text:
-            return DROPPED_HANDSHAKE.at(str(self.address))
+            return DROPPED_HANDSHAKE.at(self.where)
         what, remedy = (fault or tls.TlsFault.HANDSHAKE).value
-        return TlsFailed(what, engine=ENGINE, where=str(self.address), remedy=remedy, retryable=fault is None)
+        return TlsFailed(what, engine=ENGINE, where=self.where, remedy=remedy, retryable=fault is None)
 
     def _diagnosed(self, peer: Peer) -> tls.TlsFault | None:
         """Look at the TLS of each address of the host, until something is wrong."""
@@ -230,7 +236,7 @@ class Login:
 
     def _unspeakable(self) -> InvalidSecret:
         what = "The host, the user name or the password has a form or a character that MongoDB's protocol has not"
-        return InvalidSecret(what, where=str(self.address), remedy="Correct it.")
+        return InvalidSecret(what, where=self.where, remedy="Correct it.")
 
 
 def _done(work: Callable[[], None], deadline: Deadline) -> bool:

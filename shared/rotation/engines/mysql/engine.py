@@ -15,6 +15,7 @@ from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import TLS, UNREACHABLE, UNRESOLVED, number_of, refusal
 from rotation.engines.mysql.session import MySQLSession
 from rotation.engines.mysql.wire import dial, verifying
+from rotation.engines.session import login_at
 from rotation.errors import TlsFailed, Unreachable
 from rotation.model import Limits, Traits
 from rotation.topology.names import resolve
@@ -83,7 +84,7 @@ class MySQL:
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MySQLSession:
         """Log in at the first address of the host that answers, and have a first statement answered."""
         raw = self._first_that_answers(address, credential, deadline)
-        connection = Connection(raw, deadline, str(address), credential)
+        connection = Connection(raw, deadline, login_at(address, credential.username), credential)
         try:
             connection.require_own_account()
         except BaseException:
@@ -95,14 +96,15 @@ class MySQL:
         self, address: Address, credential: Credential, deadline: Deadline
     ) -> pymysql.Connection[Any]:
         """Try the host's addresses in turn; each may take an equal share of the time that is left to connect."""
-        failure: EngineError = UNRESOLVED.at(str(address))
+        where = login_at(address, credential.username)
+        failure: EngineError = UNRESOLVED.at(where)
         found = resolve(address.host, address.port, deadline)
         for left in range(len(found), 0, -1):
             share = deadline.within(deadline.remaining() / left)
             try:
                 plain = dial(found[-left], address.port, share)
             except OSError:
-                failure = UNREACHABLE.at(str(address))
+                failure = UNREACHABLE.at(where)
                 continue
             plain.deadline = share
             try:
@@ -120,7 +122,7 @@ class MySQL:
     def _log_in(
         self, plain: socket.socket, address: Address, credential: Credential, deadline: Deadline
     ) -> pymysql.Connection[Any]:
-        where = str(address)
+        where = login_at(address, credential.username)
         raw: pymysql.Connection[Any] = pymysql.Connection(
             host=address.host,
             user=credential.username,

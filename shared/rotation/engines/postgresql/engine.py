@@ -15,6 +15,7 @@ from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import ENGINE, LATE
 from rotation.engines.postgresql.refusals import UNRESOLVED, decode, refusal
 from rotation.engines.postgresql.session import PostgreSQLSession
+from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
 from rotation.model import Limits, Traits
 from rotation.topology.names import resolve
@@ -66,7 +67,7 @@ class PostgreSQL:
         raw = self._first_that_answers(address, credential, deadline)
         try:
             probe = partial(self._logs_in_by_scram, raw, address, credential, deadline)
-            return PostgreSQLSession(Connection(raw, deadline, str(address), probe))
+            return PostgreSQLSession(Connection(raw, deadline, login_at(address, credential.username), probe))
         except BaseException:
             raw.close()
             raise
@@ -75,7 +76,7 @@ class PostgreSQL:
         self, address: Address, credential: Credential, deadline: Deadline
     ) -> extensions.connection:
         """Try the host's addresses in turn; each may take an equal share of the time that is left."""
-        failure: EngineError = UNRESOLVED.at(str(address))
+        failure: EngineError = UNRESOLVED.at(login_at(address, credential.username))
         found = resolve(address.host, address.port, deadline)
         for left in range(len(found), 0, -1):
             share = deadline.within(deadline.remaining() / left)
@@ -90,7 +91,7 @@ class PostgreSQL:
     def _log_in(
         self, numeric: str, address: Address, credential: Credential, deadline: Deadline
     ) -> extensions.connection:
-        where = str(address)
+        where = login_at(address, credential.username)
         try:
             with bounded(deadline):
                 return psycopg2.connect(None, None, None, **self._parameters(numeric, address, credential))

@@ -45,14 +45,30 @@ _HBA: Final = fault(
 )
 _BUSY: Final = fault(Unreachable, "The server accepts no logins just now", "The step can be tried again.")
 _FULL: Final = fault(
-    AccountUnusable, "All connections that the server allows are in use", "Raise the limit.", retryable=True
+    AccountUnusable, "All connections that the server allows are in use", "Raise max_connections.", retryable=True
+)
+_FULL_ROLE: Final = fault(
+    AccountUnusable,
+    "All connections that the user may have are in use",
+    "ALTER ROLE … CONNECTION LIMIT, with room for one login of this function.",
+    retryable=True,
+)
+_FULL_DATABASE: Final = fault(
+    AccountUnusable,
+    "All connections that the database allows are in use",
+    "ALTER DATABASE … CONNECTION LIMIT, with room for one login of this function.",
+    retryable=True,
 )
 _NO_LOGIN: Final = fault(AccountUnusable, "The user may not log in (NOLOGIN)", "ALTER ROLE … LOGIN, if it should.")
 _NO_DATABASE: Final = fault(
-    AccountUnusable, "The database does not exist or takes no connections", "Correct dbname in the secret."
+    AccountUnusable,
+    "The database does not exist or takes no connections",
+    "Correct dbname in the secret; a secret without it means the database postgres.",
 )
 _NO_CONNECT: Final = fault(
-    AccountUnusable, "The user may not connect to the database", "GRANT CONNECT ON DATABASE … TO the user."
+    AccountUnusable,
+    "The user may not connect to the database",
+    "GRANT CONNECT ON DATABASE … TO the user, or name another database in dbname.",
 )
 _UNLISTED: Final = fault(
     AccountUnusable, "The server refused the login for a reason of its own", "The server's log has its text."
@@ -85,8 +101,8 @@ SERVER: Final[Mapping[str, Refusal]] = {
     "remaining connection slots are reserved for non-replication superuser connections": Refusal(_FULL, accepted=True),
     "remaining connection slots are reserved for roles with the %s attribute": Refusal(_FULL, accepted=True),
     'remaining connection slots are reserved for roles with privileges of the "%s" role': Refusal(_FULL, accepted=True),
-    'too many connections for role "%s"': Refusal(_FULL, accepted=True),
-    'too many connections for database "%s"': Refusal(_FULL, accepted=True),
+    'too many connections for role "%s"': Refusal(_FULL_ROLE, accepted=True),
+    'too many connections for database "%s"': Refusal(_FULL_DATABASE, accepted=True),
     'role "%s" is not permitted to log in': Refusal(_NO_LOGIN, accepted=True),
     'database "%s" does not exist': Refusal(_NO_DATABASE, accepted=True),
     'database "%s" is not currently accepting connections': Refusal(_NO_DATABASE, accepted=True),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.redshift.driver import Connection as DriversConnection
 from rotation.engines.redshift.faults import CLEAR_TEXT, DRIVERS, NO_ROW, refusal, translate
+from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret
 
 if TYPE_CHECKING:
@@ -74,16 +75,17 @@ class _Driver(DriversConnection):
 
 def log_in(channel: Channel, address: Address, credential: Credential) -> _Driver:
     """Log in over the channel. Raises EngineError; the channel is closed then."""
+    where = login_at(address, credential.username)
     texts = (address.database, credential.username, credential.password.reveal())
     if any("\0" in text for text in texts):
         what = "The user name, the password or the database's name has a character that Redshift has not"
-        raise InvalidSecret(what, where=str(address), remedy="Take it out.")
+        raise InvalidSecret(what, where=where, remedy="Take it out.")
     try:
         return _Driver(channel, address, credential)
     except ClearTextRefused:
-        raise CLEAR_TEXT.at(str(address)) from None
+        raise CLEAR_TEXT.at(where) from None
     except DRIVERS as error:
-        raise refusal(error, str(address)) from None
+        raise refusal(error, where) from None
 
 
 class Connection:

@@ -10,6 +10,7 @@ from rotation.engines.redshift.faults import ENGINE
 from rotation.engines.redshift.network import authorities, open_channel
 from rotation.engines.redshift.session import RedshiftSession
 from rotation.engines.redshift.text import NAME_BYTES, folded
+from rotation.engines.session import login_at
 from rotation.model import Limits, Traits
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Redshift:
         channel = open_channel(address, self._trusted, deadline)
         try:
             raw = log_in(channel, address, user)
-            return RedshiftSession(Connection(raw, user, deadline, str(address)))
+            return RedshiftSession(Connection(raw, user, deadline, login_at(address, user.username)))
         except BaseException:
             channel.close()
             raise
