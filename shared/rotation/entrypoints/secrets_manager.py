@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import botocore.session
 from botocore.config import Config
 
-from rotation import steps
+from rotation import VERSION, steps
 from rotation.credentials.password_policy import policy_for
 from rotation.delivery import Delivery
 from rotation.engines.aurora.following import Following
@@ -93,6 +93,7 @@ class Handler:
         self._engine = engine(self._settings.ca_bundle)
         self._telemetry = Telemetry(self._engine.traits.name, environment)
         policy_for(self._engine.traits.limits, self._settings.password)
+        self._telemetry.note(f"Rotation functions {VERSION}", engine=self._engine.traits.name)
 
     def __call__(self, event: object, context: LambdaContext) -> None:
         """Take one step. Raises RotationError, which tells Secrets Manager that the step failed."""

@@ -67,7 +67,7 @@ def require_time(delivery: Delivery) -> None:
         raise RotationError(
             f"Less than {TIME_NEEDED:.0f} seconds are left, too few to change the password safely",
             where=str(delivery.pending.address),
-            remedy="Nothing was changed, and the service retries. If this repeats, raise the function's timeout.",
+            remedy="Nothing was changed, and the service retries. If this repeats, give the stack a longer Timeout.",
             retryable=True,
         )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotation import VERSION
 from rotation.entrypoints.secrets_manager import REVOKE, Event, Handler, handler_for
 from rotation.errors import InvalidEvent, InvalidSettings, RotationError, RotationRefused
 from rotation.model import Limits
@@ -164,6 +165,16 @@ def scene(emulator: EmulatedSecretsManager) -> Scene:
     return Scene(emulator)
 
 
+def test_the_first_line_of_the_log_names_the_version(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once, when the function starts; it is of no step yet."""
+    scene.player.rotate("app")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["message"] == f"Rotation functions {VERSION}"
+    assert lines[0]["engine"] == scene.handler._engine.traits.name  # noqa: SLF001 it is nowhere else
+    assert "step" not in lines[0]
+    assert [line.get("message") for line in lines].count(lines[0]["message"]) == 1
+
+
 @pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
 def test_rotations_run_through_the_handler(
     emulator: EmulatedSecretsManager, capsys: pytest.CaptureFixture[str], strategy: str
@@ -254,7 +265,7 @@ def test_a_wrong_event_is_logged_without_what_it_held(
     out = capsys.readouterr().out
     assert CANARY not in out
     lines = [json.loads(line) for line in out.splitlines()]
-    assert (lines[0]["step"], lines[0]["secret"], lines[0]["token"]) == ("-", "-", "-")
+    assert (lines[1]["step"], lines[1]["secret"], lines[1]["token"]) == ("-", "-", "-")
     assert lines[0]["error"] == "InvalidEvent"
 
 

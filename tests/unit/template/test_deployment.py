@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation import VERSION
 from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, STACK, Stack, load, of_type
 from tests.support.template.iam import statements
 from tests.support.template.permissions import COMPLETE, FUNCTIONS, arn_of
@@ -93,9 +94,16 @@ def test_what_is_asked_for_is_set() -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_has_time_for_its_engine(function: str) -> None:
     """Three tries of one call to AWS take 20 seconds; less than a minute would leave no room for the database."""
-    made = SOURCE["Resources"][f"{name_of(function)}Function"]["Properties"]
+    made = Stack().resources[f"{name_of(function)}Function"]["Properties"]
     assert 60 <= made["Timeout"] <= 300
     assert made["MemorySize"] >= 256
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_can_be_given_more_time(function: str) -> None:
+    """The parameter replaces what the engine needs; AllowedPattern keeps it within what Lambda takes, 900 seconds."""
+    made = Stack({"Timeout": "300"}).resources[f"{name_of(function)}Function"]["Properties"]
+    assert made["Timeout"] == "300"
 
 
 @pytest.mark.parametrize("kind", ["AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::EC2::SecurityGroup"])
@@ -156,6 +164,8 @@ def test_rules_use_functions_that_rules_know() -> None:
     ("name", "value"),
     [
         ("AdminSecretArns", "orders/admin"),
+        ("Timeout", "59"),
+        ("Timeout", "901"),
         ("KmsKeyArns", "alias/orders"),
         ("LogKeyArn", "alias/aws/logs"),
         ("EnvironmentKeyArn", "0f1e2d3c"),
@@ -190,11 +200,20 @@ def test_an_environment_deploys_with_parameters_that_exist(environment: str) -> 
     assert settings["tags"] == f"environment={environment}"
 
 
+def test_everything_that_is_deployed_names_the_version() -> None:
+    """In the console one sees which version runs, in the descriptions of the functions and of the layer."""
+    deployed = [*of_type(SOURCE, "AWS::Serverless::Function").values(), SOURCE["Resources"]["SharedLayer"]]
+    assert len(deployed) == len(FUNCTIONS) + 1
+    for one in deployed:
+        assert f"rotation-suite {VERSION}" in one["Properties"]["Description"]
+        assert len(one["Properties"]["Description"]) <= 256
+
+
 def test_the_publication_names_what_is_there() -> None:
     """For the Serverless Application Repository: a name, words, licence and README, the project's version."""
     published = SOURCE["Metadata"]["AWS::ServerlessRepo::Application"]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert published["SemanticVersion"] == project["version"]
+    assert published["SemanticVersion"] == project["version"] == VERSION
     assert published["SpdxLicenseId"] == project["license"]
     assert published["Name"] == project["name"]
     assert (ROOT / published["LicenseUrl"]).is_file()
