@@ -266,7 +266,7 @@ def test_a_wrong_event_is_logged_without_what_it_held(
     assert CANARY not in out
     lines = [json.loads(line) for line in out.splitlines()]
     assert (lines[1]["step"], lines[1]["secret"], lines[1]["token"]) == ("-", "-", "-")
-    assert lines[0]["error"] == "InvalidEvent"
+    assert lines[1]["error"] == "InvalidEvent"
 
 
 def test_an_exception_that_nobody_foresaw(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
