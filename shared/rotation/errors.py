@@ -7,7 +7,7 @@ a driver or a server wrote, since that text can quote a statement with a passwor
 RotationError
 ├── InvalidEvent, InvalidSecret, InvalidSettings
 ├── RotationRefused        the transition table has no such step from here
-├── GuardViolation         host, user or privilege differs from what may be changed
+├── GuardViolation         host, user or privilege differs from what may be changed (NotTheServer: it is a pooler)
 ├── NoWorkingCredential    none of the stored versions is accepted
 ├── NotOurs                an account without proof that it belongs to this secret
 ├── AccessMismatch         the two users of a pair are not equal
@@ -59,6 +59,19 @@ class RotationRefused(RotationError):
 
 class GuardViolation(RotationError):
     """What would be changed differs from what this secret may change."""
+
+
+class NotTheServer(GuardViolation):
+    """A proxy or a pooler answers: it accepts nothing but AWSCURRENT, or gives what we set to other clients."""
+
+    def __init__(self, where: str) -> None:
+        """Name the way round it."""
+        super().__init__(
+            "A proxy or a pooler answers at the host, not the database server itself; nothing was set or changed",
+            where=where,
+            remedy='Name the database\'s own endpoint: in "rotation": {"host": …, "port": …} of the rotated secret, '
+            "beside the proxy for its clients; in an admin's secret, as the host itself.",
+        )
 
 
 class NoWorkingCredential(RotationError):
@@ -165,3 +178,16 @@ class StatementFailed(EngineError):
 
 class ReadOnlyServer(StatementFailed):
     """The server takes no changes: it is a replica, or was the writer until just now."""
+
+
+class LockWithheld(EngineError):
+    """The lock is held by somebody who has no part in the rotation, and counts for nothing: the labels protect."""
+
+    def __init__(self, holders: str, *, engine: str, where: str = "") -> None:
+        """Name who holds it."""
+        super().__init__(
+            f"The lock of this rotation is held by {holders}, who has no part in it",
+            engine=engine,
+            where=where,
+            remedy="See what that session does.",
+        )

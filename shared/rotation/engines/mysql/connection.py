@@ -48,9 +48,12 @@ def quoted(name: str) -> str:
 class Connection:
     """One session with the server, in autocommit mode and without SQL modes."""
 
-    def __init__(self, raw: pymysql.Connection[Any], deadline: Deadline, where: str, credential: Credential) -> None:
-        """Take over the driver's connection."""
+    def __init__(
+        self, raw: pymysql.Connection[Any], deadline: Deadline, where: str, credential: Credential, account: Account
+    ) -> None:
+        """Take over the driver's connection, and the account that the server took its login for."""
         self._raw = raw
+        self.account = account
         self.deadline = deadline
         self.where = where
         self.user = credential.username
@@ -83,12 +86,6 @@ class Connection:
         """End the session; nothing is waited for, and nothing raised."""
         with contextlib.suppress(Exception):
             self._raw.close()
-
-    @cached_property
-    def account(self) -> Account:
-        """The account that the server took the login for."""
-        user, _, host = str(self.one("SELECT CURRENT_USER()")).rpartition("@")
-        return Account(user, host)
 
     def require_own_account(self) -> None:
         """Refuse a login that acts as another account (a nameless one, a proxied one): it would change that one's."""

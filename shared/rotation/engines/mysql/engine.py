@@ -13,10 +13,11 @@ from pymysql.constants import CR
 from rotation.engines import tls
 from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import TLS, UNREACHABLE, UNRESOLVED, number_of, refusal
+from rotation.engines.mysql.opening import Driver, opened
 from rotation.engines.mysql.session import MySQLSession
 from rotation.engines.mysql.wire import dial, verifying
 from rotation.engines.session import login_at
-from rotation.errors import TlsFailed, Unreachable
+from rotation.errors import RotationError, TlsFailed, Unreachable
 from rotation.model import Limits, Traits
 from rotation.topology.names import resolve
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
+    from rotation.engines.mysql.connection import Account
     from rotation.errors import EngineError
     from rotation.model import Address, Credential, Deadline
 
@@ -36,17 +38,6 @@ _TRAITS: Final = Traits(
     two_passwords=frozenset({"mysql", "aurora-mysql"}),
     longer_names={"mariadb": 80},
 )
-
-_FIRST: Final = (
-    "SET SESSION sql_mode = IF(VERSION() LIKE '%MariaDB%' OR VERSION() LIKE '5.%', 'NO_AUTO_CREATE_USER', ''), "
-    "autocommit = 1, sql_quote_show_create = 1, lock_wait_timeout = {seconds}"
-)
-"""
-What every session begins with: other SQL modes quote names and texts otherwise. Without the one that is left, GRANT
-would make an account without a password where a clone was dropped meanwhile; MySQL 8 has no such GRANT, nor the mode.
-
-A lock that is waited for in the server is given up about when this side gives up, so that its end is known.
-"""
 
 _SSL_CAPABILITY: Final = 0x0800
 _SSL_REQUEST: Final = struct.pack("<IIB23x", 0x00000200 | 0x00008000 | _SSL_CAPABILITY, 1 << 24, 45)
@@ -82,9 +73,8 @@ class MySQL:
         self._trusted = tls.authorities(ca_bundle)
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MySQLSession:
-        """Log in at the first address of the host that answers, and have a first statement answered."""
-        raw = self._first_that_answers(address, credential, deadline)
-        connection = Connection(raw, deadline, login_at(address, credential.username), credential)
+        """Log in at the first address of the host that answers, and have the first statements answered."""
+        connection = self._first_that_answers(address, credential, deadline)
         try:
             connection.require_own_account()
         except BaseException:
@@ -92,9 +82,7 @@ class MySQL:
             raise
         return MySQLSession(connection)
 
-    def _first_that_answers(
-        self, address: Address, credential: Credential, deadline: Deadline
-    ) -> pymysql.Connection[Any]:
+    def _first_that_answers(self, address: Address, credential: Credential, deadline: Deadline) -> Connection:
         """Try the host's addresses in turn; each may take an equal share of the time that is left to connect."""
         where = login_at(address, credential.username)
         failure: EngineError = UNRESOLVED.at(where)
@@ -108,7 +96,7 @@ class MySQL:
                 continue
             plain.deadline = share
             try:
-                raw = self._log_in(plain, address, credential, deadline)
+                raw, account = self._log_in(plain, address, credential, deadline)
             except Unreachable as error:
                 failure = error
             except TlsFailed as error:
@@ -116,30 +104,33 @@ class MySQL:
             else:
                 plain.deadline = deadline
                 _extend(raw, deadline)
-                return raw
+                return Connection(raw, deadline, where, credential, account)
         raise failure
 
     def _log_in(
         self, plain: socket.socket, address: Address, credential: Credential, deadline: Deadline
-    ) -> pymysql.Connection[Any]:
+    ) -> tuple[Driver, Account]:
         where = login_at(address, credential.username)
-        raw: pymysql.Connection[Any] = pymysql.Connection(
+        raw = Driver(
             host=address.host,
             user=credential.username,
             password=credential.password.reveal().encode(),
             database=address.database or None,
             charset="utf8mb4",
             autocommit=None,
-            init_command=_FIRST.format(seconds=max(1, int(deadline.remaining()))),
             defer_connect=True,
             auth_plugin_map=_METHODS,
             **({"ssl": verifying(self._trusted)} if address.tls else {"ssl_disabled": True}),
         )
         try:
             raw.connect(plain)
+            return raw, opened(raw, deadline, where)
+        except RotationError:
+            raw.close()
+            raise
         except Exception as error:  # noqa: BLE001 whatever the driver trips over may quote the password
+            raw._force_close()  # type: ignore[attr-defined]  # noqa: SLF001 at once, without a word to the server
             raise _failure(error, where) from None
-        return raw
 
     def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
         """Return what exactly is wrong with the server's certificate, if a second look shows it."""
@@ -151,7 +142,7 @@ class MySQL:
         return TlsFailed(what, engine="mysql", where=str(address), remedy=remedy)
 
 
-def _extend(raw: pymysql.Connection[Any], deadline: Deadline) -> None:
+def _extend(raw: Driver, deadline: Deadline) -> None:
     """Let the connection's socket (by now perhaps one of TLS) use all the time that the session has."""
     raw._sock.deadline = deadline  # type: ignore[attr-defined]  # noqa: SLF001 the driver gives no other way
 

@@ -140,6 +140,12 @@ LOGIN: Final[Mapping[int, Fault]] = {
         "Create the user for the function's subnets as well.",
         retryable=False,
     ),
+    1184: fault(
+        AccountUnusable,
+        "The server ended the session when it began: what init_connect says fails for this user",
+        "Run it as the user to see why (SHOW VARIABLES LIKE 'init_connect'), and correct it or the user's rights.",
+        accepted=True,
+    ),
     **dict.fromkeys((1203, 1226), _LIMIT),
     **dict.fromkeys((1251, 1524, 2059), METHOD),
     **dict.fromkeys((1820, 1862), _EXPIRED),
