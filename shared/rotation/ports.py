@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import TracebackType
 
     from rotation.model import (
@@ -42,11 +42,12 @@ class Session(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def lock(self, name: str) -> bool:
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:
         """
         Take the server-side lock of that name until the session ends; say whether it had to be waited for.
 
-        Raises StatementFailed, retryable, when another session keeps it too long.
+        Raises StatementFailed, retryable, when another session keeps it too long, and LockWithheld where that is
+        the session of a user who is neither the one that logged in nor among the ``holders``.
         """
 
     def rehearse_password(self, username: str, password: Password) -> None:
@@ -91,6 +92,8 @@ class Session(Protocol):
         """
         Make the idle user the equal of the active one, give it the password last, and name each change made.
 
+        A line that a person should look at is a Caution.
+
         The clone is created where it is missing, born unable to log in, and marked. In the rotation that
         promotes the clone its access is granted and revoked to match the base; in the one that promotes the
         base nothing is revoked. With ``rehearse`` it says what it would do, and changes nothing.
@@ -99,8 +102,19 @@ class Session(Protocol):
         equal; then nothing was changed that the application uses, and the password was not set.
         """
 
-    def check_access(self, pair: Pair) -> None:
-        """As the idle user itself: raise AccessMismatch unless it acts with the access of the pair."""
+    def check_access(self, pair: Pair) -> Sequence[str]:
+        """
+        As the idle user itself: raise AccessMismatch unless it acts with the access of the pair.
+
+        Gives in words what a person should know of that access all the same.
+        """
+
+    def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:
+        """
+        Say in words what a person should know before the user, or that pair, is rotated; a dry run asks.
+
+        As the user itself it tells of its login, as an admin of the rest.
+        """
 
     def disable_password(self, username: str) -> None:
         """End the user's password; no login by password is accepted until one is set."""

@@ -298,7 +298,7 @@ class EngineContract(Acts):
         with self.login(lab, user) as holder, self.login(lab, lab.admin, seconds=2) as other:
             assert not holder.lock(name)
             with pytest.raises(StatementFailed):
-                other.lock(name)
+                other.lock(name, {user.username})
 
     def test_a_lock_ends_with_its_session(self, lab: EngineLab) -> None:
         """Once the holder's session has ended the lock is free."""

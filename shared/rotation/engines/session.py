@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
-    from rotation.model import Address
+    from rotation.model import Address, Pair
 
 
 class Closable(Protocol):
@@ -32,6 +33,10 @@ class ConnectedSession(Generic[ConnectionT]):
     def __init__(self, connection: ConnectionT) -> None:
         """Take the connection; the session closes it."""
         self._connection = connection
+
+    def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:  # noqa: ARG002 the port's
+        """Say nothing; an engine that has something to tell of its servers says it."""
+        return ()
 
     def __enter__(self) -> Self:
         """Return the session."""

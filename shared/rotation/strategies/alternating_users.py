@@ -15,8 +15,8 @@ from rotation.errors import (
     RotationRefused,
     VersionNotFound,
 )
-from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.strategies import admins, logins, repair
+from rotation.model import CLONE_SUFFIX, Caution, Ownership, Pair, Provenance, Stage, StrategyName
+from rotation.strategies import admins, locks, logins, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -28,7 +28,7 @@ from rotation.strategies.pending_version import (
     require_unmoved,
     still_pending,
 )
-from rotation.strategies.single_user import SingleUser, lock_name
+from rotation.strategies.single_user import SingleUser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,7 +79,7 @@ class AlternatingUsers:
             return
         with entry.session as session:
             if entry.secret is pending:
-                session.check_access(pair)
+                _warn(delivery, session.check_access(pair))
                 promote(delivery, current.version)
                 return
             if violation := violation or moved_meanwhile(delivery):
@@ -90,7 +90,7 @@ class AlternatingUsers:
     def _repair(self, delivery: Delivery, pair: Pair, admin: Secret) -> None:
         """Let the admin give the idle user, if it is marked as ours, the pending password without any other proof."""
         with admins.open_admin(delivery, admin) as session:
-            session.lock(lock_name(pair.base))
+            locks.take(delivery, session, pair.base, admin)
             if still_pending(delivery):
                 self._require_repairable(session, pair)
                 self._level(delivery, session, pair, admin)
@@ -108,7 +108,7 @@ class AlternatingUsers:
         """
         pending = delivery.pending
         with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
-            session.check_access(_pair(delivery, pending))
+            _warn(delivery, session.check_access(_pair(delivery, pending)))
         known = made_from(delivery) if pending.overrides.base else None
         promote_proven(delivery, known or delivery.current.version)
 
@@ -117,13 +117,20 @@ class AlternatingUsers:
         idle, provenance = self.propose(delivery, current)
         pair = Pair(current.arn, (provenance and provenance.base) or idle, idle, delivery.token, current.version)
         admin = admins.read_admin(delivery, current)
-        logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        with logins.first_accepted(delivery, [current], admin).session as session:
+            told = session.cautions(current.username, pair)
+        logins.require_way(delivery, current, admin)
         with admins.open_admin(delivery, admin) as session:
             self._require_ours(delivery, session, pair, admin)
-            return session.level(pair, password, rehearse=True)
+            lines = session.level(pair, password, rehearse=True)
+            return [*lines, *told, *session.cautions(current.username, pair)]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
-        """Let the admin end the idle user's password, under the lock under which a rotation would set it."""
+        """
+        Let the admin end the idle user's password, under the lock under which a rotation would set it.
+
+        Sessions end before it, since one of them can hold lock and statement up, and again after it.
+        """
         current = delivery.current
         if previous.username == current.username:
             return SingleUser().revoke(delivery, previous, end_sessions=end_sessions)
@@ -132,20 +139,22 @@ class AlternatingUsers:
         admin = admins.read_admin(delivery, current)
         logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         with admins.open_admin(delivery, admin) as session:
-            session.lock(lock_name(pair.base))
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:
                 raise admins.not_ours(pair, ownership)
-            require_unmoved(delivery)
             if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
                 return 0  # that password is refused already, whoever's the account is
+            require_unmoved(delivery)
+            ended = session.end_sessions(pair.idle) if end_sessions else 0
+            locks.take(delivery, session, pair.base, admin)
+            require_unmoved(delivery)
             session.disable_password(pair.idle)
-            return session.end_sessions(pair.idle) if end_sessions else 0
+            return ended + (session.end_sessions(pair.idle) if end_sessions else 0)
 
     def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret, *, proven: bool) -> None:
         if proven:
             pair = replace(pair, current=delivery.current.version)
-        waited = session.lock(lock_name(pair.base))
+        waited = locks.take(delivery, session, pair.base, admin)
         if (waited or self._overtaken(delivery, session, pair)) and not still_pending(delivery):
             return
         if not proven:
@@ -162,7 +171,8 @@ class AlternatingUsers:
             return
         self._require_unovertaken(delivery, session, pair)
         for change in changes:
-            delivery.observer.note(f"Levelled {pair.idle}: {change}")
+            tell = delivery.observer.warn if isinstance(change, Caution) else delivery.observer.note
+            tell(f"Levelled {pair.idle}: {change}")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
 
     @staticmethod
@@ -216,6 +226,11 @@ class AlternatingUsers:
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
         raise admins.not_ours(pair, ownership)
+
+
+def _warn(delivery: Delivery, lines: Sequence[str]) -> None:
+    for line in lines:
+        delivery.observer.warn(line)
 
 
 def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:

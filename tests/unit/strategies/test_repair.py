@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,6 +24,9 @@ from tests.support.memory.cuts import STAGES
 from tests.support.memory.engine import HOST, MemorySession
 from tests.support.memory.interruptions import fail
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 NAMES = ("single-user by admin", "alternating-users", "retained-password by admin")
 ALONE = ("single-user by admin", "retained-password by admin")
@@ -214,9 +218,9 @@ def test_the_token_is_looked_at_again_under_the_lock(name: str, monkeypatch: pyt
     stage = lost(name)
     lock = MemorySession.lock
 
-    def abandon(session: MemorySession, of: str) -> bool:
+    def abandon(session: MemorySession, of: str, holders: Collection[str]) -> bool:
         stage.store.abandon()
-        return lock(session, of)
+        return lock(session, of, holders)
 
     monkeypatch.setattr(MemorySession, "lock", abandon)
     assert isinstance(refused(stage), RotationRefused)
@@ -230,9 +234,9 @@ def test_a_twin_that_was_faster_is_left_alone(name: str, monkeypatch: pytest.Mon
     steps = list(Step) if name == NAMES[0] else [Step.CREATE, Step.SET]
     before = passwords(stage)
 
-    def overtake(session: MemorySession, of: str) -> bool:
+    def overtake(session: MemorySession, of: str, holders: Collection[str]) -> bool:
         stage.store.promote(token, str(stage.store.holder(Stage.CURRENT)))
-        return lock(session, of)
+        return lock(session, of, holders)
 
     monkeypatch.setattr(MemorySession, "lock", overtake)
     assert stage.play(token, steps) is None
@@ -245,9 +249,9 @@ def test_a_mark_that_goes_before_the_lock_is_taken_counts_no_more(name: str, mon
     stage = lost(name)
     lock = MemorySession.lock
 
-    def unmark(session: MemorySession, of: str) -> bool:
+    def unmark(session: MemorySession, of: str, holders: Collection[str]) -> bool:
         stage.server.accounts["app"].mark = None
-        return lock(session, of)
+        return lock(session, of, holders)
 
     monkeypatch.setattr(MemorySession, "lock", unmark)
     assert isinstance(refused(stage), NotOurs)

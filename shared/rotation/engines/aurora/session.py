@@ -10,7 +10,7 @@ from rotation.errors import AccessMismatch, AuthenticationFailed, ReadOnlyServer
 from rotation.model import Credential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from types import TracebackType
 
     from rotation.engines.aurora.writers import Writers
@@ -63,11 +63,11 @@ class FollowingSession:
         """Return whether the session stands at the writer."""
         return self._session.takes_changes()
 
-    def lock(self, name: str) -> bool:
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:
         """Take the writer's lock; after a move it is taken anew."""
-        waited = self._at_the_writer(lambda session: session.lock(name))
+        waited = self._at_the_writer(lambda session: session.lock(name, holders))
         traits, where = self._writers.traits, str(self._address)
-        self._told.append(lambda session: _lock_again(session, name, where, traits.name))
+        self._told.append(lambda session: _lock_again(session, name, holders, where, traits.name))
         return waited
 
     def rehearse_password(self, username: str, password: Password) -> None:
@@ -105,7 +105,7 @@ class FollowingSession:
         """Change at the writer, whole; after a move, whole once more."""
         return self._at_the_writer(lambda session: session.level(pair, password, rehearse=rehearse))
 
-    def check_access(self, pair: Pair) -> None:
+    def check_access(self, pair: Pair) -> Sequence[str]:
         """See where the secret says; a reader is given time to learn of it."""
         for pause in LAG:
             try:
@@ -115,6 +115,10 @@ class FollowingSession:
                     raise
             time.sleep(min(pause, self._deadline.remaining()))
         return self._session.check_access(pair)
+
+    def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:
+        """Ask the writer."""
+        return self._at_the_writer(lambda session: session.cautions(username, pair))
 
     def disable_password(self, username: str) -> None:
         """End it at the writer."""
@@ -189,9 +193,9 @@ class FollowingSession:
         return self._session
 
 
-def _lock_again(session: MemberSession, name: str, where: str, engine: str) -> None:
+def _lock_again(session: MemberSession, name: str, holders: Collection[str], where: str, engine: str) -> None:
     """Take a lock anew; whoever had it meanwhile may have changed what was decided upon."""
-    if session.lock(name):
+    if session.lock(name, holders):
         raise StatementFailed(
             "Another rotation came in between while the cluster's writer moved",
             engine=engine,

@@ -10,7 +10,7 @@ from rotation.engines.documentdb.connection import Connection
 from rotation.engines.session import ConnectedSession
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rotation.model import Mark, Ownership, Pair, Password
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class DocumentDBSession(ConnectedSession[Connection]):
     """A session of the user that logged in, at the node that takes writes."""
 
-    def lock(self, name: str) -> bool:  # noqa: ARG002 the port's
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:  # noqa: ARG002 the port's
         """
         Return that nothing had to be waited for: MongoDB has no lock to take.
 
@@ -63,9 +63,10 @@ class DocumentDBSession(ConnectedSession[Connection]):
         """Return the idle user the access of the active one and the password, or change nothing of its access."""
         return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
-    def check_access(self, pair: Pair) -> None:
+    def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that it has the roles that it was given."""
         pairs.check_access(self._connection, pair)
+        return ()
 
     def disable_password(self, username: str) -> None:
         """

@@ -14,7 +14,7 @@ from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rotation.model import Mark, Ownership, Pair, Password
 
@@ -37,7 +37,7 @@ class MySQLSession(ConnectedSession[Connection]):
         """Ask whether nothing makes the server read-only, as it is with a replica; readers of Aurora by InnoDB's."""
         return not self._connection.run(_READ_ONLY)
 
-    def lock(self, name: str) -> bool:
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:  # noqa: ARG002 the port's
         """
         Take the server's lock of that name; say whether it had to be waited for.
 
@@ -91,9 +91,10 @@ class MySQLSession(ConnectedSession[Connection]):
         """Give the idle user the access of the active one and, last, the password."""
         return preparing.level(self._connection, pair, password, rehearse=rehearse)
 
-    def check_access(self, pair: Pair) -> None:
+    def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that it has what it was prepared with."""
         pairs.check_access(self._connection, pair)
+        return ()
 
     def disable_password(self, username: str) -> None:
         """Give the user a hash that no password has; it keeps no second password either."""

@@ -11,13 +11,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from rotation.errors import GuardViolation
+from rotation.errors import AccessMismatch, GuardViolation
 from rotation.model import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotation.engines.postgresql.connection import Connection
+    from rotation.model import Pair
 
 NAME_BYTES: Final = 63
 """The longest name that the server keeps whole; it cuts longer ones (manual, "Identifiers and Key Words")."""
@@ -49,6 +50,10 @@ class Membership:
     inherit: bool
     switch: bool
     """Whether SET ROLE is allowed; PostgreSQL before 16 allows it always."""
+    in_charge: bool = True
+    """Whether the grantor manages roles; otherwise it is anybody who had the role to give."""
+    lasting: bool = False
+    """Whether it was granted by the first superuser, who cannot be dropped (manual, "Role Attributes")."""
 
 
 Settings = dict[tuple[str, str], str]
@@ -70,8 +75,10 @@ class Role:
     comment: str
     memberships: tuple[Membership, ...]
     settings: Settings
-    belongings: Mapping[str, int]
-    """How many things in which database the user owns or was given directly; "" for things of all databases."""
+    owned: Mapping[str, int]
+    """How many things the user owns in which database; "" for things of all databases."""
+    granted: Mapping[str, int]
+    """How many things it was granted itself, or is named by (policies)."""
 
     @property
     def mark(self) -> Mark | None:
@@ -91,7 +98,8 @@ SELECT d.description FROM pg_catalog.pg_shdescription d JOIN pg_catalog.pg_roles
 """
 
 _MEMBERSHIPS: Final = """
-SELECT r.rolname, coalesce(g.rolname, ''), m.admin_option, {options}
+SELECT r.rolname, coalesce(g.rolname, ''), m.admin_option, {options},
+       coalesce(g.rolsuper OR g.rolcreaterole OR g.rolname = session_user, true), m.grantor = 10
   FROM pg_catalog.pg_auth_members m
   JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
   LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
@@ -105,16 +113,23 @@ SELECT coalesce(d.datname, ''), unnest(s.setconfig)
 """
 
 _BELONGINGS: Final = """
-SELECT coalesce(d.datname, ''), count(*)
+SELECT s.deptype = 'o' AND s.classid NOT IN (
+           'pg_catalog.pg_user_mapping'::regclass, 'pg_catalog.pg_default_acl'::regclass),
+       coalesce(d.datname, ''), count(*)
   FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
  WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid = %s
+   AND s.classid <> 'pg_catalog.pg_auth_members'::regclass
    AND NOT (s.classid = 'pg_catalog.pg_database'::regclass AND s.deptype = 'a' AND NOT EXISTS (
          SELECT FROM pg_catalog.pg_database granted, pg_catalog.aclexplode(granted.datacl) acl
           WHERE granted.oid = s.objid AND acl.grantee = s.refobjid
             AND (acl.privilege_type <> 'CONNECT' OR acl.is_grantable)))
- GROUP BY 1 ORDER BY 1
+ GROUP BY 1, 2 ORDER BY 1, 2
 """
-"""All that depends on the user, in every database, but its CONNECT grants; since 16 also memberships it granted."""
+"""
+All that depends on the user in every database, and whether the user owns it; not its CONNECT grants and memberships.
+
+A user mapping is made by whoever owns the foreign server, and default privileges are no thing that anybody reads.
+"""
 
 
 def read_role(connection: Connection, name: str) -> Role | None:
@@ -134,8 +149,22 @@ def read_role(connection: Connection, name: str) -> Role | None:
         comment=read_comment(connection, name),
         memberships=_memberships(connection, oid),
         settings=read_settings(connection, oid),
-        belongings=dict(connection.run(_BELONGINGS, (oid,))),
+        **_belongings(connection, oid),
     )
+
+
+def existing(connection: Connection, pair: Pair, name: str) -> Role:
+    """Read a user of the pair. Raises AccessMismatch where there is none."""
+    if (role := read_role(connection, name)) is None:
+        what = f"The pair of {pair.base} lacks the user {name}"
+        raise AccessMismatch(what, where=connection.where, remedy="Create it, or correct the secret.")
+    return role
+
+
+def _belongings(connection: Connection, oid: int) -> dict[str, dict[str, int]]:
+    rows = connection.run(_BELONGINGS, (oid,))
+    owned = {database: count for mine, database, count in rows if mine}
+    return {"owned": owned, "granted": {database: count for mine, database, count in rows if not mine}}
 
 
 def read_comment(connection: Connection, name: str) -> str:

@@ -48,6 +48,7 @@ class Need(Enum):
     RIGHT = "the admin lacks a grant"
     EQUALITY = "the pair cannot be made equal"
     WISH = "a person should know"
+    TIDY = "nobody misses it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,16 @@ def create(pair: Pair) -> Change:
     return Change("CREATE ROLE {} NOLOGIN INHERIT", (pair.clone,), need=Need.RIGHT)
 
 
-def levelling(base: Role, clone: Role, everyone: Settings, version: int) -> list[Change]:
-    """List what the clone lacks and has too much to be the equal of the base; nothing when it is."""
+def levelling(base: Role, clone: Role, everyone: Settings, version: int, grantor: str | None = None) -> list[Change]:
+    """
+    List what the clone lacks and has too much to be the equal of the base; nothing when it is.
+
+    ``grantor`` is as whose the admin's grants stand, where that matters.
+    """
     return [
         *_memberships(base, clone, version),
+        *own_membership(base, clone, version, grantor),
+        *_other_grantors(base, clone, grantor),
         *_attributes(base, clone),
         *_settings(clone, login_settings(base, everyone, clone.name)),
         *_limits(base, clone),
@@ -103,12 +110,25 @@ def _memberships(base: Role, clone: Role, version: int) -> Iterator[Change]:
     for held in clone.memberships:
         granted_by, grantor = (" GRANTED BY {}", (held.grantor,)) if options else ("", ())
         if held.role != base.name:
-            yield Change("REVOKE {} FROM {}" + granted_by, (held.role, clone.name, *grantor))
+            need = Need.EQUALITY if held.in_charge else Need.WISH
+            yield Change("REVOKE {} FROM {}" + granted_by, (held.role, clone.name, *grantor), need=need)
         elif held.admin:
             yield Change("REVOKE ADMIN OPTION FOR {} FROM {}" + granted_by, (held.role, clone.name, *grantor))
-    if not any(held.role == base.name and held.inherit and held.switch for held in clone.memberships):
-        template = "GRANT {} TO {}" + (" WITH INHERIT TRUE, SET TRUE" if options else "")
+
+
+def own_membership(base: Role, clone: Role, version: int, grantor: str | None) -> Iterator[Change]:
+    """Give the clone its membership under the present admin's name, so that it outlives every other admin."""
+    whole = [held for held in clone.memberships if held.role == base.name and held.inherit and held.switch]
+    if not any(grantor in {None, held.grantor} for held in whole):
+        template = "GRANT {} TO {}" + (" WITH INHERIT TRUE, SET TRUE" if version >= MEMBERSHIP_OPTIONS else "")
         yield Change(template, (base.name, clone.name), need=Need.RIGHT)
+
+
+def _other_grantors(base: Role, clone: Role, grantor: str | None) -> Iterator[Change]:
+    """Take away what other admins gave; who made the database cannot be dropped, so that grant may stay."""
+    for held in clone.memberships if grantor is not None else ():
+        if held.role == base.name and not held.lasting and held.grantor != grantor:
+            yield Change("REVOKE {} FROM {} GRANTED BY {}", (base.name, clone.name, held.grantor), need=Need.TIDY)
 
 
 def _attributes(base: Role, clone: Role) -> Iterator[Change]:
@@ -202,7 +222,7 @@ def mark(pair: Pair, clone: Role) -> Change:
 def lost_on_base(base: Role, clone: Role) -> list[Change]:
     """List what would have to be given to the base, since the application has it through the clone alone."""
     known = {held.role for held in base.memberships} | {base.name}
-    extra = [held.role for held in clone.memberships if held.role not in known]
+    extra = [held.role for held in clone.memberships if held.role not in known and held.in_charge]
     given = [Change("GRANT {} TO {}", (role, base.name)) for role in dict.fromkeys(extra)]
     more = [name for name, held in clone.attributes.items() if held and not base.attributes[name]]
     return given + [Change(f"ALTER ROLE {{}} {name}", (base.name,)) for name in more]

@@ -4,61 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import psycopg2
 from psycopg2 import sql
 
+from rotation.engines.postgresql import opening
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import LATE, NO_ROW, UNREADABLE, translate
+from rotation.errors import RotationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from psycopg2 import extensions
 
     from rotation.model import Deadline
 
-_FIRST: Final = """
-SET ROLE NONE;
-SET search_path TO pg_catalog;
-SELECT set_config('statement_timeout', %(left)s, false),
-       set_config('lock_timeout', %(left)s, false),
-       set_config('idle_in_transaction_session_timeout', %(left)s, false),
-       (SELECT set_config(name, 'off', false) FROM pg_settings
-         WHERE name = 'default_transaction_read_only' AND source LIKE '%%user'),
-       (SELECT set_config(name, 'on', false) FROM pg_settings
-         WHERE name = 'synchronous_commit' AND setting = 'off'),
-       (SELECT count(set_config(name, '0', false)) FROM pg_settings
-         WHERE name IN ('idle_session_timeout', 'transaction_timeout'))
-"""
-"""
-What every session begins with.
 
-SET ROLE NONE: a user whose login sets a role (the common owner-role pattern, and every clone of ours) would act
-as that role, and could not change its own password. The search path: nothing that a user created stands before
-the catalogs. The time limits end a statement in the server a little before this side stops waiting, so that its
-end is known, and no limit on the session itself lets a lock or a revert go; they are not sent as start-up options,
-which proxies refuse. A user's own read-only default does not concern its password, and a password must be durable
-before its label moves; what the server's configuration says of both is left as it is.
+class Again(Protocol):
+    """How the same user logs in once more, with parameters of libpq's that are not as before."""
+
+    def __call__(self, **parameters: str) -> Connection:
+        """Log in."""
+
+
+_AS_LOGIN: Final = sql.SQL("SET LOCAL ROLE NONE; ")
+"""
+What stands before a statement outside of a transaction; they are one transaction together (manual, "Message Flow").
+
+A user whose login sets a role (the common owner-role pattern, and every clone of ours) would act as that role, and
+could not change its own password.
 """
 
 
 class Connection:
     """One session with the server, in autocommit mode, acting as the user that logged in."""
 
-    def __init__(
-        self, raw: extensions.connection, deadline: Deadline, where: str, logs_in_by_scram: Callable[[], bool]
-    ) -> None:
-        """Take over the driver's connection, and have the first statement answered."""
+    def __init__(self, raw: extensions.connection, deadline: Deadline, where: str, log_in_again: Again) -> None:
+        """Take over the driver's connection, and have the first statement answered. Raises NotTheServer."""
         self._raw = raw
-        self._logs_in_by_scram = logs_in_by_scram
+        self._log_in_again = log_in_again
+        self._in_transaction = False
         self.deadline = deadline
         self.where = where
         self.version = raw.server_version
         with self._speaking():
             raw.autocommit = True
-        self.run(_FIRST, {"left": f"{max(1, int(deadline.remaining() * 900))}ms"})
+        self.opening = opening.read(self.bare(opening.FIRST), raw.info.backend_pid, where)
 
     @property
     def user(self) -> str:
@@ -78,7 +71,30 @@ class Connection:
         An md5 password is refused where pg_hba.conf asks for SCRAM, while a SCRAM one is accepted where it asks for
         md5 (manual, "Password Authentication"). Asked before the first change: afterwards the password is another.
         """
-        return self._logs_in_by_scram()
+        try:
+            self._log_in_again(require_auth="scram-sha-256").close()
+        except RotationError:
+            return False
+        return True
+
+    @functools.cached_property
+    def keeps_role(self) -> bool:
+        """
+        Whether this server gives a session the role of its login again after DISCARD ALL, as pools send it.
+
+        A role that is said at the login stands for one that ALTER ROLE has set: both are what a reset leads back to.
+        """
+        escaped = "".join(f"\\{letter}" if letter in "\\ \t\n\r\f\v" else letter for letter in self.user)
+        session = self._log_in_again(options=f"-c role={escaped}")
+        try:
+            session.bare("DISCARD ALL")
+            return bool(session.bare("SHOW role")[0][0] == self.user)
+        finally:
+            session.close()
+
+    def elsewhere(self, database: str) -> Connection:
+        """Log in to another database of the server, as the same user."""
+        return self._log_in_again(dbname=database)
 
     @contextlib.contextmanager
     def _speaking(self) -> Iterator[None]:
@@ -93,7 +109,14 @@ class Connection:
             raise UNREADABLE.at(self.where) from None
 
     def run(self, statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
-        """Run a statement, and give its rows."""
+        """Run a statement as the user that logged in, and give its rows."""
+        if self._in_transaction:
+            return self.bare(statement, values)
+        text = sql.SQL(statement) if isinstance(statement, str) else statement
+        return self.bare(_AS_LOGIN + text, values)
+
+    def bare(self, statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
+        """Run a statement as clients do, acting as whatever role their login gives them."""
         with self._speaking(), self._raw.cursor() as cursor:
             cursor.execute(statement, values)  # type: ignore[arg-type]  # a mapping or a sequence
             return cursor.fetchall() if cursor.description else []
@@ -108,13 +131,17 @@ class Connection:
     @contextlib.contextmanager
     def transaction(self, *, keep: bool) -> Iterator[None]:
         """Do all of it, or nothing; without ``keep``, nothing in any case."""
-        self.run("BEGIN")
+        self.bare(self.opening.begin)
+        self._in_transaction = True
         try:
             yield
         except BaseException:
             self._roll_back("ROLLBACK")
             raise
-        self.run("COMMIT" if keep else "ROLLBACK")
+        else:
+            self.bare("COMMIT" if keep else "ROLLBACK")
+        finally:
+            self._in_transaction = False
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg2
 
@@ -13,21 +13,23 @@ from rotation.engines.postgresql.accounts import fitting
 from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import ENGINE, LATE
+from rotation.engines.postgresql.opening import options
 from rotation.engines.postgresql.refusals import UNRESOLVED, decode, refusal
 from rotation.engines.postgresql.session import PostgreSQLSession
 from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
-from rotation.model import Limits, Traits
+from rotation.model import Address, Credential, Deadline, Limits, Traits
 from rotation.topology.names import resolve
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
     from pathlib import Path
 
     from psycopg2 import extensions
 
+    from rotation.engines.postgresql.connection import Again
     from rotation.errors import EngineError
-    from rotation.model import Address, Credential, Deadline
 
 _TRAITS: Final = Traits(
     name=ENGINE,
@@ -45,11 +47,35 @@ _FIXED: Final = {
     "client_encoding": "UTF8",
     "gssencmode": "disable",
     "passfile": "/dev/null",
-    "options": "",
+    "require_auth": "scram-sha-256,md5",
     "sslcertmode": "disable",
     "target_session_attrs": "any",
 }
-"""What would else be taken from the environment (PGPASSFILE, PGOPTIONS, …) or from a file in the home folder."""
+"""
+What would else be taken from the environment (PGPASSFILE, PGSSLCERT, …) or from a file in the home folder.
+
+A server that asks for the password in clear text gets none, nor is one believed that asks for no proof at all.
+"""
+
+
+class _Login(NamedTuple):
+    """Who logs in where, and until when."""
+
+    address: Address
+    credential: Credential
+    deadline: Deadline
+
+    @property
+    def where(self) -> str:
+        """Name place and user as messages do."""
+        return login_at(self.address, self.credential.username)
+
+
+class _EndsEarly(Exception):
+    """The server would end the session, or has ended it, by a limit of its database's or user's owner."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
 
 
 class PostgreSQL:
@@ -64,24 +90,32 @@ class PostgreSQL:
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> PostgreSQLSession:
         """Log in at the first address of the host that answers, and have a first statement answered."""
         fitting(credential.username)
-        raw = self._first_that_answers(address, credential, deadline)
+        login = _Login(address, credential, deadline)
         try:
-            probe = partial(self._logs_in_by_scram, raw, address, credential, deadline)
-            return PostgreSQLSession(Connection(raw, deadline, login_at(address, credential.username), probe))
+            connection = self._opened(login)
+        except _EndsEarly as limit:
+            connection = self._opened(login, limit.version)
+        return PostgreSQLSession(connection)
+
+    def _opened(self, login: _Login, version: int = 0, **parameters: str) -> Connection:
+        """Log in, once more with what the server's version has where a limit of the owner's would end the session."""
+        settings = " ".join(filter(None, (options(login.deadline, version), parameters.pop("options", ""))))
+        raw = self._first_that_answers(login, {"options": settings, **parameters})
+        try:
+            return _lasting(raw, login, version, partial(self._opened, login, version))
         except BaseException:
             raw.close()
             raise
 
-    def _first_that_answers(
-        self, address: Address, credential: Credential, deadline: Deadline
-    ) -> extensions.connection:
+    def _first_that_answers(self, login: _Login, parameters: Mapping[str, str]) -> extensions.connection:
         """Try the host's addresses in turn; each may take an equal share of the time that is left."""
-        failure: EngineError = UNRESOLVED.at(login_at(address, credential.username))
+        address, deadline = login.address, login.deadline
+        failure: EngineError = UNRESOLVED.at(login.where)
         found = resolve(address.host, address.port, deadline)
         for left in range(len(found), 0, -1):
             share = deadline.within(deadline.remaining() / left)
             try:
-                return self._log_in(found[-left], address, credential, share)
+                return self._log_in(found[-left], login, share, parameters)
             except Unreachable as error:
                 failure = error
             except TlsFailed as error:
@@ -89,12 +123,12 @@ class PostgreSQL:
         raise failure
 
     def _log_in(
-        self, numeric: str, address: Address, credential: Credential, deadline: Deadline
+        self, numeric: str, login: _Login, deadline: Deadline, parameters: Mapping[str, str]
     ) -> extensions.connection:
-        where = login_at(address, credential.username)
+        where = login.where
         try:
             with bounded(deadline):
-                return psycopg2.connect(None, None, None, **self._parameters(numeric, address, credential))
+                return psycopg2.connect(None, None, None, **{**self._parameters(numeric, login), **parameters})
         except DeadlinePassed:
             raise LATE.at(where) from None
         except UnicodeDecodeError as error:  # a server that does not write UTF-8
@@ -105,20 +139,9 @@ class PostgreSQL:
         except psycopg2.Error as error:
             raise refusal(str(error), where) from None
 
-    def _logs_in_by_scram(
-        self, raw: extensions.connection, address: Address, credential: Credential, deadline: Deadline
-    ) -> bool:
-        """Log in once more, and insist on SCRAM: libpq gives up before it answers another request."""
-        parameters = self._parameters(raw.info.dsn_parameters["hostaddr"], address, credential)
-        try:
-            with bounded(deadline):
-                psycopg2.connect(None, None, None, **parameters, require_auth="scram-sha-256").close()
-        except (DeadlinePassed, psycopg2.Error):
-            return False
-        return True
-
-    def _parameters(self, numeric: str, address: Address, credential: Credential) -> dict[str, str]:
+    def _parameters(self, numeric: str, login: _Login) -> dict[str, str]:
         """Return all that libpq is told; ``host`` is there to be verified, ``hostaddr`` is where it connects."""
+        address, credential = login.address, login.credential
         texts = (address.database, credential.username, credential.password.reveal())
         if any("\0" in text for text in texts):
             raise ValueError  # C would end the text there
@@ -142,6 +165,20 @@ class PostgreSQL:
             return error
         what, remedy = fault.value
         return TlsFailed(what, engine=ENGINE, where=str(address), remedy=remedy)
+
+
+def _lasting(raw: extensions.connection, login: _Login, version: int, again: Again) -> Connection:
+    """Have the first statement answered. Raises _EndsEarly where the session may be ended before its work is done."""
+    known = raw.server_version
+    try:
+        connection = Connection(raw, login.deadline, login.where, again)
+    except Unreachable:  # without the server's code, where it has ended the session before it was spoken to
+        if version == known:
+            raise
+        raise _EndsEarly(known) from None
+    if connection.opening.shortest < login.deadline.remaining() and version != known:
+        raise _EndsEarly(known)
+    return connection
 
 
 def _ask_for_tls(plain: socket.socket) -> bool:

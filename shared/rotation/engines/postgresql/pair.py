@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.postgresql.accounts import parse_mark, read_comment, read_role, read_settings
+from rotation.engines.postgresql.accounts import (
+    existing,
+    parse_mark,
+    read_comment,
+    read_role,
+    read_settings,
+)
+from rotation.engines.postgresql.belongings import give_to_base, told_of_grants
 from rotation.engines.postgresql.changes import (
     Need,
     create,
     levelling,
-    login_settings,
     lost_on_base,
     mark,
+    own_membership,
     quoted,
 )
 from rotation.engines.postgresql.faults import ENGINE
+from rotation.engines.postgresql.grantors import grantor_of, hanging
 from rotation.engines.postgresql.passwords import missing_grant, set_verifier, verifier
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
-from rotation.model import Ownership
+from rotation.model import Caution, Ownership
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rotation.engines.postgresql.accounts import Role
     from rotation.engines.postgresql.changes import Change
@@ -56,31 +64,32 @@ def level(connection: Connection, pair: Pair, password: Password, *, rehearse: b
     secret = verifier(connection, pair.idle, password)
     try:
         with connection.transaction(keep=not rehearse):
-            lines = _level_clone(connection, pair) if pair.promotes_clone else _check_base(connection, pair)
+            lines = (_level_clone if pair.promotes_clone else _check_base)(connection, pair, keep=not rehearse)
             set_verifier(connection, pair.idle, secret, login=pair.promotes_clone)
     except PermissionDenied as denied:
         raise _explained(connection, pair, denied) from None
     return lines
 
 
-def _level_clone(connection: Connection, pair: Pair) -> list[str]:
-    base = _existing(connection, pair, pair.base)
+def _level_clone(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:
+    base = existing(connection, pair, pair.base)
     lines = []
     if (clone := read_role(connection, pair.clone)) is None:
         _apply(connection, create(pair))
         lines.append(str(create(pair)))
-        clone = _existing(connection, pair, pair.clone)
+        clone = existing(connection, pair, pair.clone)
     _refuse_foreign(connection, pair, clone)
-    _refuse_belongings(connection, pair, clone)
+    lines += give_to_base(connection, pair, clone, keep=keep)
     lines += _mark(connection, pair, clone)
     everyone = read_settings(connection, 0)
-    lines += [_apply(connection, change) for change in levelling(base, clone, everyone, connection.version)]
+    grantor = grantor_of(connection, pair.base)
+    lines += _applied(connection, levelling(base, clone, everyone, connection.version, grantor))
     if not clone.login:
         lines.append(f"ALTER ROLE {quoted(clone.name)} LOGIN")
-    clone = _existing(connection, pair, pair.clone)
-    remaining = levelling(base, clone, everyone, connection.version)
-    _refuse(connection, pair, [change for change in remaining if IMPOSSIBLE + str(change) not in lines])
-    return lines
+    clone = existing(connection, pair, pair.clone)
+    remaining = levelling(base, clone, everyone, connection.version, grantor)
+    _refuse(connection, pair, [change for change in remaining if change.need not in {Need.WISH, Need.TIDY}])
+    return lines + told_of_grants(pair, clone) + hanging(connection, pair)
 
 
 def _mark(connection: Connection, pair: Pair, clone: Role) -> list[str]:
@@ -89,9 +98,15 @@ def _mark(connection: Connection, pair: Pair, clone: Role) -> list[str]:
     return [] if clone.mark and _names(clone.mark, pair) else [line]
 
 
+def _applied(connection: Connection, changes: Iterable[Change]) -> list[str]:
+    """Make the changes, and give the lines that tell of them; tidying that is not possible is nothing to tell."""
+    lines = [(change, _apply(connection, change)) for change in changes]
+    return [line for change, line in lines if change.need is not Need.TIDY or not isinstance(line, Caution)]
+
+
 def _apply(connection: Connection, change: Change) -> str:
     """Make the change, and give the line that tells of it."""
-    if change.need is Need.WISH:
+    if change.need in {Need.WISH, Need.TIDY}:
         return _try(connection, change)
     try:
         connection.run(change.statement)
@@ -99,7 +114,7 @@ def _apply(connection: Connection, change: Change) -> str:
         if change.need is Need.RIGHT or error.retryable:
             raise
         what = f"The two users cannot be made equal: the admin may not {change}"
-        remedy = "Run it as a superuser, or as the one who granted it."
+        remedy = "Run it as a superuser, or as the one who granted it (with CASCADE, if the clone has granted it on)."
         raise AccessMismatch(what, where=connection.where, remedy=remedy) from None
     return str(change)
 
@@ -111,29 +126,23 @@ def _try(connection: Connection, change: Change) -> str:
     except (PermissionDenied, StatementFailed) as error:
         if error.retryable:
             raise
-        return IMPOSSIBLE + str(change)
+        return Caution(IMPOSSIBLE + str(change))
     return str(change)
 
 
-def _check_base(connection: Connection, pair: Pair) -> list[str]:
+def _check_base(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:
     """Refuse to promote the base where the application would lose something; nothing is changed."""
-    base, clone = (_existing(connection, pair, name) for name in (pair.base, pair.clone))
+    base, clone = (existing(connection, pair, name) for name in (pair.base, pair.clone))
     if not base.login:
         what = f"The user {pair.base} may not log in (NOLOGIN)"
         remedy = f"ALTER ROLE {quoted(pair.base)} LOGIN, if it should."
         raise AccessMismatch(what, where=connection.where, remedy=remedy)
     _refuse_foreign(connection, pair, clone)
     _refuse_another_base(connection, pair, clone)
-    _refuse_belongings(connection, pair, clone)
+    lines = give_to_base(connection, pair, clone, keep=keep)
     _refuse(connection, pair, lost_on_base(base, clone))
-    return _mark(connection, pair, clone)
-
-
-def _existing(connection: Connection, pair: Pair, name: str) -> Role:
-    if (role := read_role(connection, name)) is None:
-        what = f"The pair of {pair.base} lacks the user {name}"
-        raise AccessMismatch(what, where=connection.where, remedy="Create it, or correct the secret.")
-    return role
+    lines += _applied(connection, own_membership(base, clone, connection.version, grantor_of(connection, pair.base)))
+    return lines + _mark(connection, pair, clone) + told_of_grants(pair, clone) + hanging(connection, pair)
 
 
 def _refuse(connection: Connection, pair: Pair, changes: Sequence[Change]) -> None:
@@ -159,23 +168,6 @@ def _refuse_another_base(connection: Connection, pair: Pair, clone: Role) -> Non
         raise NotOurs(what, where=connection.where, remedy=remedy)
 
 
-def _refuse_belongings(connection: Connection, pair: Pair, clone: Role) -> None:
-    """Refuse what the clone owns or was given itself: it is out of the base's reach."""
-    if clone.belongings:
-        places = ", ".join(
-            f"{count} in database {quoted(database)}" if database else f"{count} outside of the databases"
-            for database, count in clone.belongings.items()
-        )
-        run_in = [quoted(database) for database in clone.belongings if database] or ["any database"]
-        owner, heir = quoted(pair.clone), quoted(pair.base)
-        raise AccessMismatch(
-            f"The user {pair.clone} owns things, or was granted things, that {pair.base} has no part in: {places}",
-            where=connection.where,
-            remedy=f"In {', '.join(run_in)}, as a member of both users, run: "
-            f"REASSIGN OWNED BY {owner} TO {heir}; DROP OWNED BY {owner};",
-        )
-
-
 def _explained(connection: Connection, pair: Pair, denied: PermissionDenied) -> PermissionDenied:
     return PermissionDenied(
         "The admin lacks a right to level the pair",
@@ -184,31 +176,3 @@ def _explained(connection: Connection, pair: Pair, denied: PermissionDenied) -> 
         where=connection.where,
         remedy=missing_grant(connection, pair.base, pair.clone),
     )
-
-
-_LOGIN_ROLE: Final = """
-SELECT current_user::text, current_database()::text, EXISTS (
-    SELECT FROM pg_catalog.pg_auth_members m
-      JOIN pg_catalog.pg_roles granted ON granted.oid = m.roleid AND granted.rolname = %(base)s
-      JOIN pg_catalog.pg_roles member ON member.oid = m.member AND member.rolname = session_user)
-"""
-
-
-def check_access(connection: Connection, pair: Pair) -> None:
-    """As the idle user: see that its login gives the role that the base's login gives, and the membership."""
-    base = _existing(connection, pair, pair.base)
-    connection.run("RESET ROLE")
-    try:
-        acts_as, database, member = connection.run(_LOGIN_ROLE, {"base": pair.base})[0]
-    finally:
-        connection.run("SET ROLE NONE")
-    wanted = login_settings(base, read_settings(connection, 0), pair.clone)
-    expected = wanted.get((database, "role"), wanted["", "role"])
-    if acts_as != expected:
-        what = f"The user {pair.idle} acts as {acts_as} after its login, and not as {expected}"
-        remedy = f"See that it may: GRANT {quoted(expected)} TO {quoted(pair.idle)}, and its setting of role."
-        raise AccessMismatch(what, where=connection.where, remedy=remedy)
-    if pair.promotes_clone and not member:
-        what = f"The user {pair.clone} is not a member of {pair.base}"
-        remedy = f"GRANT {quoted(pair.base)} TO {quoted(pair.clone)}."
-        raise AccessMismatch(what, where=connection.where, remedy=remedy)

@@ -39,13 +39,18 @@ _POLICY: Final = ("22", "28", "P0")
 """The SQLSTATE classes in which password checks refuse (passwordcheck and credcheck: 22023, 28P01)."""
 
 
+def form_of(connection: Connection, username: str) -> str:
+    """Say in which form the server would keep the user's new password."""
+    return str(connection.one(_FORM, (fitting(username),)))
+
+
 def verifier(connection: Connection, username: str, password: Password) -> str:
     """
     Make the text that the server keeps instead of the password (SCRAM-SHA-256, or md5 where it is set so and used).
 
     The form is asked for here: libpq would ask by itself, and wait for the answer without a limit.
     """
-    form = connection.one(_FORM, (fitting(username),))
+    form = form_of(connection, username)
     algorithm = "scram-sha-256" if form == "scram-sha-256" or connection.uses_scram else "md5"
     with contextlib.suppress(ValueError, psycopg2.Error):
         if "\0" not in password.reveal():  # C would end the text there

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation.engines.postgresql.faults import fault
-from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, TlsFailed, Unreachable
+from rotation.errors import AccountUnusable, AuthenticationFailed, NotTheServer, TlsFailed, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rotation.engines.fault import Fault
+    from rotation.errors import RotationError
 
 MESSAGES: Final = Path(__file__).with_name("messages.json")
 """PostgreSQL's own translations of the texts below, made by ``tests/dialect/postgresql/make_translations.py``."""
@@ -133,7 +134,27 @@ _TLS: Final = fault(
 """Retryable: where a second look shows nothing wrong with the server, the network may have broken off."""
 _CUT: Final = fault(Unreachable, "The connection was cut before the login was done", "Look at the network.")
 
+_CLEAR: Final = fault(
+    AccountUnusable,
+    "The server asks for this user's password in clear text, which is never sent",
+    "Members of rds_iam and rds_ad cannot log in by password. Elsewhere let the user's line of pg_hba.conf say "
+    "scram-sha-256; a password that is kept in PAM, LDAP or RADIUS is changed there.",
+)
+_TRUSTS: Final = fault(
+    AccountUnusable,
+    "The server asks for no proof of the password, so that a login proves nothing",
+    "Let the user's line of pg_hba.conf say scram-sha-256 where it says trust, ident, peer or cert.",
+)
+_ODD: Final = fault(
+    AccountUnusable,
+    "The server checks this user by another method than a password",
+    "Let the user's line of pg_hba.conf say scram-sha-256.",
+)
+
 LIBPQ: Final[Mapping[str, Fault]] = {
+    "server requested a cleartext password": _CLEAR,
+    "server did not complete authentication": _TRUSTS,
+    "authentication method requirement ": _ODD,
     "server does not support SSL, but SSL was required": _NO_TLS,
     "received invalid response to SSL negotiation": _NO_TLS,
     "root certificate file ": _NO_TRUST,
@@ -153,8 +174,14 @@ UNRESOLVED: Final = fault(
 )
 
 
-def refusal(text: str, where: str) -> EngineError:
+POOLERS: Final = ("unsupported startup parameter", "Feature not supported: RDS Proxy")
+"""How PgBouncer and RDS Proxy refuse the settings that a login brings (their sources; psycopg2's issue 1577)."""
+
+
+def refusal(text: str, where: str) -> RotationError:
     """Return the error that a failed connection's text stands for; the text itself is not kept."""
+    if any(f"FATAL:  {words}" in text for words in POOLERS):
+        return NotTheServer(where)
     said = _by_server(text)
     if said is None:
         return next((LIBPQ[part] for part in LIBPQ if part in text), UNREACHABLE).at(where)

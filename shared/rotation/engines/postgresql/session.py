@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.postgresql import acting, cautions, locks
 from rotation.engines.postgresql import pair as pairs
 from rotation.engines.postgresql.accounts import parse_mark, read_comment
 from rotation.engines.postgresql.changes import quoted
@@ -16,7 +16,7 @@ from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rotation.model import Mark, Ownership, Pair, Password
 
@@ -34,19 +34,9 @@ class PostgreSQLSession(ConnectedSession[Connection]):
         """Ask whether the server is no replica, of streaming replication or of Aurora."""
         return not self._connection.one("SELECT pg_catalog.pg_is_in_recovery()")
 
-    def lock(self, name: str) -> bool:
-        """
-        Take the advisory lock of that name in this database; say whether it had to be waited for.
-
-        Waits for half of the time that is left, so that the winner's work can still be looked at.
-        """
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-        if self._connection.one("SELECT pg_catalog.pg_try_advisory_lock(%s)", (key,)):
-            return False
-        patience = max(1, int(self._connection.deadline.remaining() * 500))
-        self._connection.run("SELECT pg_catalog.set_config('lock_timeout', %s, false)", (f"{patience}ms",))
-        self._connection.run("SELECT pg_catalog.pg_advisory_lock(%s)", (key,))
-        return True
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:
+        """Take the advisory lock of that name in this database; say whether it had to be waited for."""
+        return locks.take(self._connection, name, holders)
 
     def rehearse_password(self, username: str, password: Password) -> None:
         """Set the password in a transaction that is rolled back."""
@@ -80,9 +70,13 @@ class PostgreSQLSession(ConnectedSession[Connection]):
         """Return the idle user the access of the active one and the password, or change nothing at all."""
         return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
-    def check_access(self, pair: Pair) -> None:
+    def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that its login acts with the access of the pair."""
-        pairs.check_access(self._connection, pair)
+        return acting.check(self._connection, pair)
+
+    def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:
+        """Say what a person should know of this server, and of the pair on it."""
+        return list(cautions.told(self._connection, username, pair))
 
     def disable_password(self, username: str) -> None:
         """Take the user's password away."""

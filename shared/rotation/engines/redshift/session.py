@@ -13,7 +13,7 @@ from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rotation.model import Mark, Ownership, Pair, Password
 
@@ -27,7 +27,7 @@ _END: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
 class RedshiftSession(ConnectedSession[Connection]):
     """A session that acts as the user that logged in."""
 
-    def lock(self, name: str) -> bool:  # noqa: ARG002 the port's
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:  # noqa: ARG002 the port's
         """
         Take nothing: Redshift has no lock that is not a table's, and none that outlives a transaction.
 
@@ -68,9 +68,10 @@ class RedshiftSession(ConnectedSession[Connection]):
         """Return the idle user the access of the active one and the password, or change nothing at all."""
         return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
-    def check_access(self, pair: Pair) -> None:
+    def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that it is the other's equal, as far as a user may see."""
         pairs.check_access(self._connection, pair)
+        return ()
 
     def disable_password(self, username: str) -> None:
         """Give the user a hash that no password has."""

@@ -189,7 +189,7 @@ def test_a_lock_that_another_had_meanwhile(cluster: Cluster, monkeypatch: pytest
     with cluster.login(BOSS) as session:
         session.lock("a lock")
         cluster.writer = cluster.names[WRITER.host] = 1
-        monkeypatch.setattr(MemorySession, "lock", lambda _self, _name: True)
+        monkeypatch.setattr(MemorySession, "lock", lambda *_: True)
         with pytest.raises(StatementFailed) as error:
             session.set_password("app", NEW)
     assert error.value.retryable

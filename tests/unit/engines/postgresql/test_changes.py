@@ -26,7 +26,8 @@ BASE = Role(
     comment="",
     memberships=(),
     settings={},
-    belongings={},
+    owned={},
+    granted={},
 )
 CLONE = replace(BASE, name="app_clone", oid=2, memberships=(MEMBER,), settings={("", "role"): "app"})
 OLD, NEW = 150000, 160000

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rotation.engines.postgresql import refusals
-from rotation.errors import AccountUnusable, AuthenticationFailed, EngineError, TlsFailed, Unreachable
+from rotation.errors import AccountUnusable, AuthenticationFailed, NotTheServer, RotationError, TlsFailed, Unreachable
 
 TABLE: dict[str, list[str]] = json.loads(refusals.MESSAGES.read_text("utf-8"))["translations"]
 WHERE = "db.example:5432/app"
@@ -18,7 +18,7 @@ def as_server_says(text: str, severity: str = "FATAL") -> str:
     return f"{severity}:  {text.replace('%s', SECRET).replace('%1$s', SECRET)}\n"
 
 
-def said(error: EngineError) -> tuple[type[EngineError], str, bool]:
+def said(error: RotationError) -> tuple[type[RotationError], str, bool]:
     return type(error), error.what, getattr(error, "password_accepted", False)
 
 
@@ -65,6 +65,21 @@ def test_a_cut_connection_is_no_fault_of_the_certificate() -> None:
     """An end of the stream within TLS is the network's doing, other errors of OpenSSL are TLS's."""
     assert isinstance(refusals.refusal("SSL error: unexpected eof while reading\n", WHERE), Unreachable)
     assert isinstance(refusals.refusal("SSL error: certificate verify failed\n", WHERE), TlsFailed)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unsupported startup parameter: options",
+        "unsupported startup parameter in options: statement_timeout",
+        "Feature not supported: RDS Proxy currently doesn\u2019t support command-line options.",
+    ],
+)
+def test_a_pooler_that_takes_no_settings_is_one(text: str) -> None:
+    """PgBouncer's words, older and newer, and RDS Proxy's."""
+    error = refusals.refusal(as_server_says(text), WHERE)
+    assert isinstance(error, NotTheServer)
+    assert '"rotation": {"host"' in error.remedy
 
 
 def test_the_last_attempt_counts() -> None:

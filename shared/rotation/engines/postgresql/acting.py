@@ -1,0 +1,78 @@
+"""As whom the login of a pair's user acts: at first, and after what pools send between two clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.engines.postgresql import releases
+from rotation.engines.postgresql.accounts import existing, read_settings
+from rotation.engines.postgresql.changes import login_settings, quoted
+from rotation.errors import AccessMismatch
+from rotation.model import Caution
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rotation.engines.postgresql.connection import Connection
+    from rotation.model import Pair
+
+_ACTS_AS: Final = "SELECT current_user::text"
+
+_LOGIN_ROLE: Final = """
+SELECT current_user::text, current_database()::text, EXISTS (
+    SELECT FROM pg_catalog.pg_auth_members m
+      JOIN pg_catalog.pg_roles granted ON granted.oid = m.roleid AND granted.rolname = %(base)s
+      JOIN pg_catalog.pg_roles member ON member.oid = m.member AND member.rolname = session_user)
+"""
+
+RESETS: Final = ("RESET ALL", "RESET SESSION AUTHORIZATION", "DISCARD ALL")
+"""What pools send before another client gets a connection (manual, DISCARD; Npgsql, PgBouncer, Odyssey, pgcat)."""
+
+
+def check(connection: Connection, pair: Pair) -> Sequence[str]:
+    """
+    As the idle user: see that its login gives the role that the base's login gives, and the membership.
+
+    Gives what a person should know: a server that takes the role off a session again.
+    """
+    base = existing(connection, pair, pair.base)
+    acts_as, database, member = connection.bare(_LOGIN_ROLE, {"base": pair.base})[0]
+    wanted = login_settings(base, read_settings(connection, 0), pair.clone)
+    expected = wanted.get((database, "role"), wanted["", "role"])
+    if acts_as != expected:
+        raise AccessMismatch(
+            f"The user {pair.idle} acts as {acts_as} after its login, and not as {expected}",
+            where=connection.where,
+            remedy=_remedy(connection, pair, expected),
+        )
+    if pair.promotes_clone and not member:
+        what = f"The user {pair.clone} is not a member of {pair.base}"
+        remedy = f"GRANT {quoted(pair.base)} TO {quoted(pair.clone)}."
+        raise AccessMismatch(what, where=connection.where, remedy=remedy)
+    if pair.promotes_clone and not _keeps(connection, acts_as):
+        return [loses_role(connection, pair)]
+    return []
+
+
+def _remedy(connection: Connection, pair: Pair, expected: str) -> str:
+    if releases.ignores_role(connection.version):
+        return f"This release ignores the role that a user's settings name. {releases.remedy(connection.version)}."
+    return f"See that it may: GRANT {quoted(expected)} TO {quoted(pair.idle)}, and its setting of role."
+
+
+def _keeps(connection: Connection, acts_as: str) -> bool:
+    """Send what pools send; the session's own settings come from its login, and stay."""
+    for statement in RESETS:
+        connection.bare(statement)
+        if connection.bare(_ACTS_AS) != [(acts_as,)]:
+            return False
+    return True
+
+
+def loses_role(connection: Connection, pair: Pair) -> Caution:
+    """Say what a pool's reset does to the clone here, and what to do."""
+    return Caution(
+        f"On this server a session of {pair.clone} no longer acts as {pair.base} after DISCARD ALL, which pools send "
+        f"between two clients: what it creates then is its own, out of reach of {pair.base}, until the next rotation "
+        f"gives it to {pair.base}. {releases.remedy(connection.version)}."
+    )
