@@ -59,6 +59,11 @@ class Delivery:
             raise AlreadyCurrent
         return self.parse(version)
 
+    def warn(self, lines: Iterable[str]) -> None:
+        """Tell what a person should look at."""
+        for line in lines:
+            self.observer.warn(line)
+
     def parse(self, version: StoredVersion) -> Secret:
         """Read a version of the secret as this engine's."""
         return secret_format.parse(version, self.engine.traits)

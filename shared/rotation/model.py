@@ -65,12 +65,6 @@ class Ownership(Enum):
     FOREIGN = "marked as another secret's"
 
 
-class Caution(str):
-    """A line about a levelling or a login that a person should look at."""
-
-    __slots__ = ()
-
-
 class Password:
     """A password that shows itself only where it is asked to; every live one is known to the log's scrubber."""
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     )
 
 
+class Caution(str):
+    """A line about a levelling or a login that a person should look at."""
+
+    __slots__ = ()
+
+
 class Session(Protocol):
     """
     A login that the server accepted, with a first statement answered.

@@ -15,7 +15,8 @@ from rotation.errors import (
     RotationRefused,
     VersionNotFound,
 )
-from rotation.model import CLONE_SUFFIX, Caution, Ownership, Pair, Provenance, Stage, StrategyName
+from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
+from rotation.ports import Caution
 from rotation.strategies import admins, locks, logins, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
@@ -79,7 +80,7 @@ class AlternatingUsers:
             return
         with entry.session as session:
             if entry.secret is pending:
-                _warn(delivery, session.check_access(pair))
+                delivery.warn(session.check_access(pair))
                 promote(delivery, current.version)
                 return
             if violation := violation or moved_meanwhile(delivery):
@@ -108,7 +109,7 @@ class AlternatingUsers:
         """
         pending = delivery.pending
         with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
-            _warn(delivery, session.check_access(_pair(delivery, pending)))
+            delivery.warn(session.check_access(_pair(delivery, pending)))
         known = made_from(delivery) if pending.overrides.base else None
         promote_proven(delivery, known or delivery.current.version)
 
@@ -126,11 +127,7 @@ class AlternatingUsers:
             return [*lines, *told, *session.cautions(current.username, pair)]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
-        """
-        Let the admin end the idle user's password, under the lock under which a rotation would set it.
-
-        Sessions end before it, since one of them can hold lock and statement up, and again after it.
-        """
+        """Let the admin end the idle user's password; sessions end before it too: one can hold the statement up."""
         current = delivery.current
         if previous.username == current.username:
             return SingleUser().revoke(delivery, previous, end_sessions=end_sessions)
@@ -226,11 +223,6 @@ class AlternatingUsers:
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
         raise admins.not_ours(pair, ownership)
-
-
-def _warn(delivery: Delivery, lines: Sequence[str]) -> None:
-    for line in lines:
-        delivery.observer.warn(line)
 
 
 def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:

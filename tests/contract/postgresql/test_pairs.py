@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied, StatementFailed
-from rotation.model import Caution, Ownership, Pair
+from rotation.model import Ownership, Pair
+from rotation.ports import Caution
 from tests.lab.stages.postgresql import pair_of, unique
 
 if TYPE_CHECKING:

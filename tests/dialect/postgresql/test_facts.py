@@ -11,7 +11,8 @@ import psycopg2
 import pytest
 
 from rotation.errors import AccessMismatch, AccountUnusable, AuthenticationFailed, StatementFailed
-from rotation.model import Caution, Password
+from rotation.model import Password
+from rotation.ports import Caution
 from tests.lab.stages.postgresql import pair_of, unique
 
 if TYPE_CHECKING:
@@ -139,6 +140,23 @@ def test_a_clone_sees_and_ends_its_sessions_only_as_itself(stage: Stage) -> None
         assert stage.as_clients_see(clone, f"SET ROLE NONE; SELECT pg_terminate_backend({pid})") == [(True,)]
     with stage.login(admin) as session:
         assert any("pg_terminate_backend" in line for line in session.cautions(base.username, pair))
+
+
+def test_what_a_clone_may_not_say_of_itself(stage: Stage) -> None:
+    """Settings of the login are the base's to change: the clone changes the base's, and has them a rotation later."""
+    base = stage.user()
+    admin, pair = stage.admin(base.username), pair_of(base.username)
+    clone, _ = stage.level(admin, pair)
+    stage.as_clients_see(base, "ALTER ROLE SESSION_USER SET work_mem TO '5MB'")
+    stage.as_clients_see(base, f"SET SESSION AUTHORIZATION {base.username}")
+    for statement in ("ALTER ROLE SESSION_USER RESET work_mem", f"SET SESSION AUTHORIZATION {base.username}"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            stage.as_clients_see(clone, statement)
+    stage.as_clients_see(clone, "ALTER ROLE CURRENT_USER SET work_mem TO '7MB'")
+    assert stage.as_clients_see(base, "SHOW work_mem") == [("7MB",)]
+    assert stage.as_clients_see(clone, "SHOW work_mem") != [("7MB",)]
+    clone, _ = stage.level(admin, pair)
+    assert stage.as_clients_see(clone, "SHOW work_mem") == [("7MB",)]
 
 
 def test_the_membership_goes_with_who_granted_it(stage: Stage) -> None:

@@ -76,6 +76,29 @@ def test_the_number_of_iterations_is_the_servers(authority: Authority) -> None:
         assert stored[0][0].startswith("SCRAM-SHA-256$5000:")
 
 
+def test_a_line_of_pg_hba_that_names_the_base_does_not_count_for_the_clone(authority: Authority) -> None:
+    """The clone is named, since a line of its own is missing."""
+    access = ["hostssl all pinned 127.0.0.1/32 scram-sha-256", "hostssl all pinned_clone 127.0.0.1/32 reject"]
+    with PostgresServer(authority, access=access) as server:
+        stage = Stage(server)
+        base = stage.user("pinned")
+        clone, _ = stage.level(stage.admin(base.username), pair_of(base.username))
+        stage.accepts(base)
+        with pytest.raises(AccountUnusable, match="as pinned_clone"):
+            stage.login(clone)
+
+
+def test_a_server_that_asks_for_the_clear_password_gets_none(authority: Authority) -> None:
+    """With TLS as well; and one that asks for nothing is not believed."""
+    access = ["hostssl all open 127.0.0.1/32 password", "hostssl all trusted 127.0.0.1/32 trust"]
+    with PostgresServer(authority, access=access) as server:
+        stage = Stage(server)
+        for name, said in (("open", "in clear text"), ("trusted", "asks for no proof")):
+            with pytest.raises(AccountUnusable, match=said) as refused:
+                stage.login(stage.user(name))
+            assert "pg_hba.conf" in refused.value.remedy
+
+
 def test_a_read_only_server_says_so(authority: Authority) -> None:
     """The remedy is the writer's endpoint."""
     with PostgresServer(authority) as server:

@@ -20,7 +20,7 @@ VERSIONS: Final = "DATABASE_VERSIONS"
 WISHES: Final = ("auto", "containers", "local")
 
 MATRIX: Final = {
-    "postgres": ("13", "14", "15", "16", "17", "18"),
+    "postgres": ("13", "14", "15", "16", "17", "18", "13.16", "14.13", "15.8", "16.4", "17.0"),
     "mysql": ("8.0", "8.4", "9"),
     "mariadb": ("10.11", "11"),
     "mongo": ("5", "6", "7", "8"),
@@ -29,7 +29,9 @@ MATRIX: Final = {
 USUAL: Final = {"postgres": "17", "mysql": "9", "mariadb": "10.11", "mongo": "6"}
 MADE_AT_FIRST: Final = ("postgres:17", "postgres:15", "mysql:9", "mariadb:10.11", "mongo:6")
 """What `make images` makes (tests.support.servers.images)."""
-MADE: Final = (*MADE_AT_FIRST, "postgres:13", "postgres:14", "postgres:16", "postgres:18", "mariadb:11")
+OF_NPM: Final = ("13", "14", "16", "18", "13.16", "15.8", "16.4", "16.5", "17.0")
+"""PostgreSQL's majors, and the minors of before November 2024, since which a reset leaves a session its role."""
+MADE: Final = (*MADE_AT_FIRST, *(f"postgres:{version}" for version in OF_NPM), "mariadb:11")
 """What `make images IMAGES=all` makes."""
 NOTED_AS: Final = {
     "postgres": "PG_VERSION",

@@ -8,7 +8,7 @@ from rotation.engines.postgresql import releases
 from rotation.engines.postgresql.accounts import existing, read_settings
 from rotation.engines.postgresql.changes import login_settings, quoted
 from rotation.errors import AccessMismatch
-from rotation.model import Caution
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from psycopg2 import sql
 from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS, existing
 from rotation.engines.postgresql.changes import quoted
 from rotation.errors import AccessMismatch, EngineError
-from rotation.model import Caution
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

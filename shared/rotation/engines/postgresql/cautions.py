@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import acting, releases
 from rotation.engines.postgresql.passwords import form_of
-from rotation.model import Caution
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -173,7 +173,7 @@ def _lasting(raw: extensions.connection, login: _Login, version: int, again: Aga
     try:
         connection = Connection(raw, login.deadline, login.where, again)
     except Unreachable:  # without the server's code, where it has ended the session before it was spoken to
-        if version == known:
+        if version == known or not login.deadline.remaining():
             raise
         raise _EndsEarly(known) from None
     if connection.opening.shortest < login.deadline.remaining() and version != known:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS
 from rotation.engines.postgresql.changes import quoted
-from rotation.model import Caution
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from rotation.engines.postgresql.connection import Connection

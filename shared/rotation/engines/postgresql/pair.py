@@ -25,7 +25,8 @@ from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.grantors import grantor_of, hanging
 from rotation.engines.postgresql.passwords import missing_grant, set_verifier, verifier
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
-from rotation.model import Caution, Ownership
+from rotation.model import Ownership
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
