@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rotation.credentials import secret_format
 from rotation.errors import VersionNotFound
 from rotation.model import Stage
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -59,10 +60,10 @@ class Delivery:
             raise AlreadyCurrent
         return self.parse(version)
 
-    def warn(self, lines: Iterable[str]) -> None:
-        """Tell what a person should look at."""
+    def tell(self, lines: Iterable[str], of: str = "") -> None:
+        """Tell what a session said, and warn of what a person should look at."""
         for line in lines:
-            self.observer.warn(line)
+            (self.observer.warn if isinstance(line, Caution) else self.observer.note)(of + line)
 
     def parse(self, version: StoredVersion) -> Secret:
         """Read a version of the secret as this engine's."""

@@ -16,7 +16,6 @@ from rotation.errors import (
     VersionNotFound,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.ports import Caution
 from rotation.strategies import admins, locks, logins, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
@@ -80,7 +79,7 @@ class AlternatingUsers:
             return
         with entry.session as session:
             if entry.secret is pending:
-                delivery.warn(session.check_access(pair))
+                delivery.tell(session.check_access(pair))
                 promote(delivery, current.version)
                 return
             if violation := violation or moved_meanwhile(delivery):
@@ -109,7 +108,7 @@ class AlternatingUsers:
         """
         pending = delivery.pending
         with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
-            delivery.warn(session.check_access(_pair(delivery, pending)))
+            delivery.tell(session.check_access(_pair(delivery, pending)))
         known = made_from(delivery) if pending.overrides.base else None
         promote_proven(delivery, known or delivery.current.version)
 
@@ -123,8 +122,8 @@ class AlternatingUsers:
         logins.require_way(delivery, current, admin)
         with admins.open_admin(delivery, admin) as session:
             self._require_ours(delivery, session, pair, admin)
-            lines = session.level(pair, password, rehearse=True)
-            return [*lines, *told, *session.cautions(current.username, pair)]
+            changes = session.level(pair, password, rehearse=True)
+            return [*changes, *told, *session.cautions(current.username, pair)]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
         """Let the admin end the idle user's password; sessions end before it too: one can hold the statement up."""
@@ -167,9 +166,7 @@ class AlternatingUsers:
                 give_up(delivery, error)
             return
         self._require_unovertaken(delivery, session, pair)
-        for change in changes:
-            tell = delivery.observer.warn if isinstance(change, Caution) else delivery.observer.note
-            tell(f"Levelled {pair.idle}: {change}")
+        delivery.tell(changes, f"Levelled {pair.idle}: ")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
 
     @staticmethod
