@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, overload
+from urllib.parse import urlsplit
 
+from rotation.credentials.password_policy import LEAST_BITS
 from rotation.errors import InvalidSettings
 from rotation.model import PasswordRules, StrategyName
 
@@ -16,8 +19,37 @@ if TYPE_CHECKING:
 _YES: Final = frozenset({"true", "1", "y", "yes", "on"})
 _NO: Final = frozenset({"false", "0", "n", "no", "off"})
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_URL: Final = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+(/[!-~]*)?")
-_RANDOM_SUFFIX: Final = re.compile(r"-(\?{6}|[A-Za-z0-9]{6})$")
+_URL: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?")
+_SUFFIX: Final = "-[A-Za-z0-9]{6}"
+_OPEN: Final = "-??????"
+_ARN: Final = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+")
+
+
+def covers(entry: str, arn: str) -> bool:
+    """
+    Return whether an entry of the list of admin secrets means that ARN.
+
+    It is compared as a whole. Only a ``-??????`` at its end, as in IAM policies, stands for the six characters that
+    Secrets Manager adds to a name.
+    """
+    pattern = re.escape(entry.removesuffix(_OPEN)) + (_SUFFIX if entry.endswith(_OPEN) else "")
+    return re.fullmatch(pattern, arn) is not None
+
+
+def is_whole(arn: str) -> bool:
+    """Return whether it has the form of a secret's ARN to its end: a hyphen and six characters."""
+    return _ARN.fullmatch(arn) is not None and re.search(f"{_SUFFIX}$", arn) is not None
+
+
+def goes_in_the_open(url: str) -> bool:
+    """Return whether what is sent to that URL can be read on the way: without TLS, and not to this machine itself."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        here = ip_address(host).is_loopback
+    except ValueError:
+        here = host == "localhost"
+    return parts.scheme != "https" and not here
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +57,7 @@ class Settings:
     """What the function is told by its environment. The names of AWS's rotation functions keep their meaning."""
 
     password: PasswordRules = field(default_factory=PasswordRules)
+    password_bits: int = LEAST_BITS
     strategy: StrategyName | None = None
     admin_secret_arns: tuple[str, ...] = ()
     allow_privileged_targets: bool = False
@@ -48,8 +81,9 @@ class Settings:
                 exclude_lowercase=read.switch("EXCLUDE_LOWERCASE"),
                 require_each_included_type=read.switch("REQUIRE_EACH_INCLUDED_TYPE"),
             ),
+            password_bits=read.number("PASSWORD_MINIMUM_BITS", LEAST_BITS),
             strategy=read.strategy("ROTATION_STRATEGY"),
-            admin_secret_arns=read.several("ADMIN_SECRET_ARNS"),
+            admin_secret_arns=read.arns("ADMIN_SECRET_ARNS"),
             allow_privileged_targets=read.switch("ALLOW_PRIVILEGED_TARGETS") or False,
             adopt_unmarked_clones=read.switch("ADOPT_UNMARKED_CLONES") or False,
             repair_by_admin=read.switch("REPAIR_BY_ADMIN") or False,
@@ -59,13 +93,8 @@ class Settings:
         )
 
     def admits_admin(self, arn: str) -> bool:
-        """
-        Return whether the admin secret is on the list.
-
-        An entry may end in ``-??????``, as in IAM policies, or lack the suffix that Secrets Manager adds to a name.
-        """
-        stem = _RANDOM_SUFFIX.sub("", arn)
-        return not {arn, f"{arn}-??????", stem, f"{stem}-??????"}.isdisjoint(self.admin_secret_arns)
+        """Return whether the admin secret is on the list."""
+        return any(covers(entry, arn) for entry in self.admin_secret_arns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +106,32 @@ class _Reader:
     def text(self, name: str) -> str | None:
         return self.environment.get(name) or None
 
-    def several(self, name: str) -> tuple[str, ...]:
-        entries = (entry.strip() for entry in self.environment.get(name, "").split(","))
+    def arns(self, name: str) -> tuple[str, ...]:
+        entries = [entry.strip() for entry in self.environment.get(name, "").split(",")]
+        for place, entry in enumerate(entries, 1):
+            stem = entry.removesuffix(_OPEN)
+            if entry and not _ARN.fullmatch(stem):
+                raise _wrong(name, f"has an entry ({place}) that is no ARN of a secret", "Copy the secret's whole ARN.")
+            if entry and stem == entry and not is_whole(entry):
+                raise _wrong(
+                    name,
+                    f"has an entry ({place}) without the hyphen and six characters that Secrets Manager adds to a name",
+                    "Copy the secret's whole ARN, or end the entry in -??????.",
+                )
         return tuple(entry for entry in entries if entry)
 
-    def number(self, name: str) -> int | None:
+    @overload
+    def number(self, name: str) -> int | None: ...
+
+    @overload
+    def number(self, name: str, default: int) -> int: ...
+
+    def number(self, name: str, default: int | None = None) -> int | None:
         text = self.text(name)
         if text is None:
-            return None
+            return default
         if not _NUMBER.fullmatch(text):
-            raise _wrong(name, "is not a whole number", "Give a number of characters, such as 32.")
+            raise _wrong(name, "is not a whole number", "Give a number, such as 32.")
         return int(text)
 
     def switch(self, name: str) -> bool | None:
@@ -105,6 +150,8 @@ class _Reader:
         text = self.text(name)
         if text is not None and not _URL.fullmatch(text):
             raise _wrong(name, "is not the URL of an endpoint", "Give one such as https://vpce-….amazonaws.com.")
+        if text is not None and goes_in_the_open(text):
+            raise _wrong(name, "would send secrets over http, readable on the way", "Give one that begins with https.")
         return text
 
     def file(self, name: str) -> Path | None:

@@ -114,6 +114,7 @@ def _is_copy(delivery: Delivery) -> bool:
 
 
 def _new_password(delivery: Delivery, secret: Secret) -> Password:
-    """Make a password by the secret's rules, then the function's, then the engine's."""
+    """Make a password by the rules of the function, the secret and the engine."""
     limits = delivery.engine.traits.of(secret.engine).limits
-    return policy_for(limits, secret.overrides.password, delivery.settings.password).generate()
+    settings = delivery.settings
+    return policy_for(limits, settings.password, secret.overrides.password, settings.password_bits).generate()

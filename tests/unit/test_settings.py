@@ -31,11 +31,16 @@ NAMES = [
     *SWITCHES,
     *OWN_SWITCHES,
     "PASSWORD_LENGTH",
+    "PASSWORD_MINIMUM_BITS",
     "EXCLUDE_CHARACTERS",
     "ROTATION_STRATEGY",
     "ADMIN_SECRET_ARNS",
     "DATABASE_CA_BUNDLE",
     "SECRETS_MANAGER_ENDPOINT",
+]
+IN_THE_OPEN = [
+    *("http://secretsmanager.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"),
+    *("http://10.0.0.1:80", "http://[fd00::1]", "http://0.0.0.0", "http://"),
 ]
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:admin"
 
@@ -80,6 +85,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
     settings = Settings.from_environment(
         {
             "PASSWORD_LENGTH": "40",
+            "PASSWORD_MINIMUM_BITS": "50",
             "EXCLUDE_CHARACTERS": " /@\"'\\",
             "ROTATION_STRATEGY": "alternating-users",
             "ADMIN_SECRET_ARNS": f" {ARN}-AbCdEf ,, {ARN}2-??????,",
@@ -90,6 +96,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
     )
     assert settings == Settings(
         password=PasswordRules(length=40, exclude_characters=" /@\"'\\"),
+        password_bits=50,
         strategy=StrategyName.ALTERNATING_USERS,
         admin_secret_arns=(f"{ARN}-AbCdEf", f"{ARN}2-??????"),
         ca_bundle=bundle,
@@ -113,6 +120,11 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         ("SECRETS_MANAGER_ENDPOINT", "secretsmanager.eu-west-1.amazonaws.com"),
         ("SECRETS_MANAGER_ENDPOINT", "ftp://secret-canary"),
         ("SECRETS_MANAGER_ENDPOINT", "https://"),
+        *(("SECRETS_MANAGER_ENDPOINT", url) for url in IN_THE_OPEN),
+        ("PASSWORD_MINIMUM_BITS", "many"),
+        ("ADMIN_SECRET_ARNS", "secret-canary"),
+        ("ADMIN_SECRET_ARNS", f"{ARN}-AbCdEf,{ARN}-*"),
+        ("ADMIN_SECRET_ARNS", f"{ARN}-secret-canary-?????"),
         *((name, "secret-canary") for name in SWITCHES | OWN_SWITCHES),
     ],
 )
@@ -130,17 +142,34 @@ def test_a_wrong_setting_is_named_and_not_shown(name: str, text: str) -> None:
     [
         (f"{ARN}-AbCdEf", f"{ARN}-AbCdEf", True),
         (f"{ARN}-??????", f"{ARN}-AbCdEf", True),
-        (f"{ARN}-??????", f"{ARN}-??????", True),
+        (f"{ARN}-AbCdEf", f"{ARN}-AbCdEf-GhIjKl", False),
         (f"{ARN}-AbCdEf", f"{ARN}-GhIjKl", False),
+        (f"{ARN}-??????", f"{ARN}-??????", False),
+        (f"{ARN}-??????", f"{ARN}-AbCdE\n", False),
         (f"{ARN}-??????", f"{ARN}-other-AbCdEf", False),
+        (f"{ARN}-??????", ARN, False),
+        (f"{ARN}.x-??????", f"{ARN}-x-AbCdEf", False),
+        (f"{ARN}-??????-AbCdEf", f"{ARN}-GhIjKl-AbCdEf", False),
         (f"{ARN}-*", f"{ARN}-AbCdEf", False),
         ("*", f"{ARN}-AbCdEf", False),
-        (ARN, f"{ARN}-AbCdEf", True),
-        (f"{ARN}-??????", ARN, True),
-        (f"{ARN}-??????", f"{ARN}-admins-AbCdEf", False),
         (f"{ARN}-AbCdEf", "", False),
     ],
 )
 def test_which_admin_secrets_are_admitted(entry: str, arn: str, *, admitted: bool) -> None:
-    """An admin secret is on the list as it is, or with its random part left open or left off; nothing wider counts."""
+    """An entry is compared as a whole; only six question marks at its end stand for the random end of an ARN."""
     assert Settings(admin_secret_arns=(entry,)).admits_admin(arn) is admitted
+
+
+@pytest.mark.parametrize("entry", [ARN, f"{ARN}/orders", f"{ARN}-abc", f"{ARN}-AbCdEfG"])
+def test_an_entry_without_its_end_is_refused_at_start(entry: str) -> None:
+    """The sentence says which entry it is, and what is missing."""
+    with pytest.raises(InvalidSettings, match=r"entry \(2\) without the hyphen and six characters") as refused:
+        Settings.from_environment({"ADMIN_SECRET_ARNS": f"{ARN}-??????,{entry}"})
+    assert "??????" in refused.value.remedy
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
+def test_this_machine_itself_may_be_spoken_to_without_tls(host: str) -> None:
+    """So do tests with an emulator."""
+    url = f"http://{host}:4566/path"
+    assert Settings.from_environment({"SECRETS_MANAGER_ENDPOINT": url}).endpoint == url

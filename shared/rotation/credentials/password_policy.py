@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import string
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import InvalidSettings
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from rotation.model import Limits
 
 DEFAULT_LENGTH: Final = 32
+LEAST_BITS: Final = 64
+"""Strength below which no password is made, unless a setting of the function says less."""
+
 LEAST_ALPHABET: Final = 10
 """Distinct characters below which a password could be guessed, or be the same as the last one."""
 
@@ -24,6 +28,11 @@ _TYPES: Final = {
     "lowercase": string.ascii_lowercase,
 }
 
+_SWITCHES: Final = (*(f"exclude_{name}" for name in _TYPES), "require_each_included_type")
+"""The rules that are stricter when they are on."""
+
+_NO_RULES: Final = PasswordRules()
+
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
@@ -32,6 +41,13 @@ class PasswordPolicy:
     length: int
     types: tuple[str, ...]
     require_each: bool
+
+    @property
+    def bits(self) -> float:
+        """How much an attacker who knows the policy does not know of a password: its entropy, or somewhat less."""
+        required = [len(characters) for characters in self.types] if self.require_each else []
+        drawn = [*required, *[len("".join(self.types))] * (self.length - len(required))]
+        return sum(map(math.log2, drawn))
 
     def generate(self) -> Password:
         """Draw a password from the system's source of randomness."""
@@ -42,13 +58,19 @@ class PasswordPolicy:
         return Password("".join(drawn))
 
 
-def policy_for(limits: Limits, *rules: PasswordRules) -> PasswordPolicy:
+def policy_for(
+    limits: Limits,
+    function: PasswordRules = _NO_RULES,
+    secret: PasswordRules = _NO_RULES,
+    least_bits: int = LEAST_BITS,
+) -> PasswordPolicy:
     """
-    Combine the rules, the more specific ones first, with what the engine accepts.
+    Combine the function's rules and the secret's with what the engine accepts.
 
-    Raises InvalidSettings when they contradict one another or the engine; the message names which.
+    The function's are a floor: where both speak, the stricter word counts. Raises InvalidSettings when they contradict
+    one another or the engine, or make too weak a password; the message names which.
     """
-    rule = _combined(rules)
+    rule = _stricter(function, secret)
     length = DEFAULT_LENGTH if rule.length is None else rule.length
     if not limits.password_min <= length <= limits.password_max:
         raise _contradiction(
@@ -62,15 +84,44 @@ def policy_for(limits: Limits, *rules: PasswordRules) -> PasswordPolicy:
             f"A password of {length} characters has no room for each of {len(types)} required types",
             "Raise PASSWORD_LENGTH, or set REQUIRE_EACH_INCLUDED_TYPE to false.",
         )
-    return PasswordPolicy(length, types, require_each)
+    policy = PasswordPolicy(length, types, require_each)
+    if policy.bits < least_bits:
+        raise _contradiction(
+            f"A password of {length} characters out of {len(''.join(types))} holds {policy.bits:.0f} bits, "
+            f"and {least_bits} are the least",
+            "Raise PASSWORD_LENGTH, or exclude less (or their like in the secret). Only PASSWORD_MINIMUM_BITS of the "
+            "function allows weaker ones.",
+        )
+    return policy
 
 
-def _combined(rules: tuple[PasswordRules, ...]) -> PasswordRules:
-    chosen = {
-        field.name: next((value for rule in rules if (value := getattr(rule, field.name)) is not None), None)
-        for field in fields(PasswordRules)
-    }
-    return PasswordRules(**chosen)
+def _stricter(function: PasswordRules, secret: PasswordRules) -> PasswordRules:
+    """
+    Take the stricter of two words on each rule; None where neither speaks.
+
+    A length is none to choose silently: whoever asks for a shorter password may not take a longer one.
+    """
+    if secret.length is not None and secret.length < (function.length or 0):
+        raise _contradiction(
+            f"The secret asks for passwords of {secret.length} characters, and the function makes none "
+            f"of fewer than {function.length}",
+            "Take passwordLength out of the secret's rotation, or lower PASSWORD_LENGTH (the parameter PasswordLength "
+            "of the stack; empty, it leaves the choice to the secret).",
+        )
+    return PasswordRules(
+        length=function.length if secret.length is None else secret.length,
+        exclude_characters=_joined(function.exclude_characters, secret.exclude_characters),
+        **{name: _either(getattr(function, name), getattr(secret, name)) for name in _SWITCHES},
+    )
+
+
+def _joined(one: str | None, other: str | None) -> str | None:
+    return other if one is None else one + (other or "")
+
+
+def _either(*words: bool | None) -> bool | None:
+    said = {word for word in words if word is not None}
+    return True in said if said else None
 
 
 def _types(limits: Limits, rule: PasswordRules) -> tuple[str, ...]:

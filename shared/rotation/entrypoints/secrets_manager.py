@@ -16,10 +16,10 @@ from rotation.credentials.password_policy import policy_for
 from rotation.delivery import Delivery
 from rotation.engines.aurora.following import Following
 from rotation.entrypoints.telemetry import Telemetry
-from rotation.errors import InvalidEvent
+from rotation.errors import InvalidEvent, InvalidSettings
 from rotation.machine import advance
 from rotation.model import Deadline, Step
-from rotation.settings import Settings
+from rotation.settings import Settings, goes_in_the_open
 from rotation.stores.secrets_manager import SecretsManagerStore
 from rotation.topology import FirstOf, RdsTopology, RedshiftTopology
 from rotation.topology.clusters import RdsClusters
@@ -37,7 +37,7 @@ REVOKE: Final = "revokePrevious"
 MARGIN: Final = 1.5
 """Seconds kept back of the invocation, to log and answer."""
 
-_SECRET_ID: Final = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,2048}")
+_SECRET_ID: Final = re.compile(r"[A-Za-z0-9/_+=.@!:-]{1,2048}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _ROTATION_TOKEN: Final = re.compile(r"[A-Za-z0-9-]{36,256}")
 
@@ -92,7 +92,7 @@ class Handler:
         self._settings = Settings.from_environment(environment)
         self._engine = engine(self._settings.ca_bundle)
         self._telemetry = Telemetry(self._engine.traits.name, environment)
-        policy_for(self._engine.traits.limits, self._settings.password)
+        policy_for(self._engine.traits.limits, self._settings.password, least_bits=self._settings.password_bits)
         self._telemetry.note(f"Rotation functions {VERSION}", engine=self._engine.traits.name)
 
     def __call__(self, event: object, context: LambdaContext) -> None:
@@ -140,11 +140,24 @@ class Handler:
         return botocore.session.get_session()
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        return self._session.create_client(service, config=_CONFIG)
+        return self._closed(self._session.create_client(service, config=_CONFIG))
 
     @cached_property
     def _secrets_manager(self) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        return self._session.create_client("secretsmanager", endpoint_url=self._settings.endpoint, config=_CONFIG)
+        endpoint = self._settings.endpoint
+        return self._closed(self._session.create_client("secretsmanager", endpoint_url=endpoint, config=_CONFIG))
+
+    @staticmethod
+    def _closed(client: Any) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
+        """See that a client speaks TLS, whoever named its endpoint: the SDK also reads AWS_ENDPOINT_URL and files."""
+        if goes_in_the_open(client.meta.endpoint_url):
+            raise InvalidSettings(
+                f"The endpoint of {client.meta.service_model.service_name} would be spoken to over http, "
+                "readable on the way",
+                where="the function's environment",
+                remedy="Let AWS_ENDPOINT_URL, and those of single services, begin with https.",
+            )
+        return client
 
 
 def handler_for(engine: Callable[[Path | None], Engine]) -> Handler:

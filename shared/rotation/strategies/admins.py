@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rotation.credentials import secret_format
 from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs
 from rotation.model import CLONE_SUFFIX, Ownership
+from rotation.settings import is_whole
 from rotation.strategies import logins
 from rotation.strategies.proxies import require_database, require_own_name
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rotation.delivery import Delivery
     from rotation.model import Pair, Secret
     from rotation.ports import Session
+
+_ANY_SUFFIX: Final = "-000000"
+"""Stands for the end of an ARN that lacks it: an entry of the list that leaves the end open means any."""
 
 
 def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
@@ -29,7 +33,15 @@ def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
 def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
     """Return the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
     arn = secret.admin_arn or ""
-    _require_listed(delivery, secret, arn)
+    whole = is_whole(arn)
+    if not whole and not delivery.settings.admits_admin(f"{arn}{_ANY_SUFFIX}"):
+        raise GuardViolation(
+            'The secret\'s "masterarn" is not the whole ARN of a secret, which ends in a hyphen and six characters',
+            where=secret.arn,
+            remedy="Copy the ARN from the admin secret, with its end. It must be on the list ADMIN_SECRET_ARNS, too.",
+        )
+    if whole:
+        _require_listed(delivery, secret, arn)
     return arn
 
 
@@ -44,14 +56,15 @@ def _require_listed(delivery: Delivery, secret: Secret, arn: str) -> None:
         raise GuardViolation(
             'The secret\'s "masterarn" is not among the admin secrets that this function may use',
             where=secret.arn,
-            remedy="Add its ARN to ADMIN_SECRET_ARNS (the parameter AdminSecretArns of the stack), or correct it.",
+            remedy="Add its whole ARN to ADMIN_SECRET_ARNS (the parameter AdminSecretArns of the stack), or correct "
+            "it. A secret that was deleted and made again has another end.",
         )
 
 
 def read_admin(delivery: Delivery, secret: Secret) -> Secret:
     """Read the admin secret that the secret names. Raises GuardViolation where it may not be used for this user."""
     admin = _read(delivery, require_admin_allowed(delivery, secret))
-    _require_listed(delivery, secret, admin.arn)  # a name without its suffix may be another secret's
+    _require_listed(delivery, secret, admin.arn)  # an end that was left open, or off, may be another secret's
     stem = secret.username.removesuffix(CLONE_SUFFIX)
     if admin.username in {secret.username, stem, stem + CLONE_SUFFIX}:
         raise GuardViolation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from dataclasses import replace
 
@@ -42,32 +43,34 @@ limits = st.builds(
 )
 
 
-@given(limits, rules, rules)
-def test_every_password_obeys(engine: Limits, secret: PasswordRules, function: PasswordRules) -> None:
+@given(limits, rules, rules, st.integers(0, 80))
+def test_every_password_obeys(engine: Limits, secret: PasswordRules, function: PasswordRules, bits: int) -> None:
     """Whatever the rules, a password obeys all of them, or they are refused as contradictory."""
     try:
-        policy = policy_for(engine, secret, function)
+        policy = policy_for(engine, function, secret, bits)
     except InvalidSettings:
         return
     text = policy.generate().reveal()
-    length = secret.length if secret.length is not None else function.length
-    assert len(text) == (DEFAULT_LENGTH if length is None else length)
+    lengths = [rule.length for rule in (secret, function) if rule.length is not None]
+    assert len(text) == next(iter(lengths), DEFAULT_LENGTH)
+    assert len(text) >= (function.length or 0)
     assert engine.password_min <= len(text) <= engine.password_max
     assert not set(text) & set(engine.forbidden)
-    excluded = secret.exclude_characters if secret.exclude_characters is not None else function.exclude_characters
-    assert not set(text) & set(engine.default_excluded if excluded is None else excluded)
-    required = secret.require_each_included_type
-    required = function.require_each_included_type if required is None else required
+    lists = [rule.exclude_characters for rule in (secret, function) if rule.exclude_characters is not None]
+    excluded = set("".join(lists or [engine.default_excluded]))
+    assert not set(text) & excluded
+    words = {rule.require_each_included_type for rule in (secret, function)}
     for name, characters in TYPES.items():
-        own, general = getattr(secret, f"exclude_{name}"), getattr(function, f"exclude_{name}")
-        left_out = general if own is None else own
-        left = set(characters) - set(engine.forbidden) - set(engine.default_excluded if excluded is None else excluded)
+        left_out = True in {getattr(secret, f"exclude_{name}"), getattr(function, f"exclude_{name}")}
+        left = set(characters) - set(engine.forbidden) - excluded
         held = set(text) & set(characters)
         assert not (left_out and held)
-        if left and not left_out and (required is not False or name in engine.required):
+        if left and not left_out and (True in words or False not in words or name in engine.required):
             assert held
         if name in engine.required:
             assert held
+    alphabet = "".join(policy.types)
+    assert bits <= policy.bits <= len(text) * math.log2(len(alphabet)) + 1e-9
 
 
 def test_the_default_is_what_the_samples_make() -> None:
@@ -84,13 +87,49 @@ def test_an_explicit_list_replaces_the_default_one() -> None:
     assert "x" not in "".join(policy_for(LIMITS, PasswordRules(exclude_characters="x")).types)
 
 
-def test_every_rule_is_looked_up_by_itself() -> None:
-    """The first that speaks of a rule decides it; false is a word, and silence is none."""
-    policy = policy_for(
-        LIMITS, PasswordRules(length=20, exclude_numbers=False), PasswordRules(length=30, exclude_numbers=True)
-    )
-    assert policy.length == 20
-    assert string.digits in policy.types
+def test_the_functions_rules_are_a_floor() -> None:
+    """A secret makes each rule stricter, or leaves it as it is; it takes nothing back."""
+    function = PasswordRules(30, "!", exclude_numbers=True, exclude_uppercase=False, require_each_included_type=True)
+    secret = PasswordRules(40, "?", exclude_numbers=False, exclude_uppercase=True, require_each_included_type=False)
+    policy = policy_for(LIMITS, function, secret)
+    assert (policy.length, policy.require_each) == (40, True)
+    assert set(ALL) - set("".join(policy.types)) == set("!?" + string.digits + string.ascii_uppercase)
+
+
+def test_a_shorter_password_than_the_functions_is_refused() -> None:
+    """A longer one might not fit the application, so that neither is made; the error names both places."""
+    with pytest.raises(InvalidSettings, match="16 characters, and the function makes none of fewer than 32") as refused:
+        policy_for(LIMITS, PasswordRules(length=32), PasswordRules(length=16))
+    assert "passwordLength" in refused.value.remedy
+    assert "PASSWORD_LENGTH" in refused.value.remedy
+    assert policy_for(LIMITS, PasswordRules(), PasswordRules(length=16)).length == 16
+
+
+DIGITS = PasswordRules(exclude_punctuation=True, exclude_uppercase=True, exclude_lowercase=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "bits"),
+    [
+        (replace(DIGITS, length=19), 63),
+        (replace(DIGITS, length=8), 27),
+        (PasswordRules(length=11), 63),
+        (PasswordRules(length=8, require_each_included_type=False), 52),
+    ],
+)
+def test_a_weak_password_is_refused(rule: PasswordRules, bits: int) -> None:
+    """Whoever asks for it; the error says how strong it would be, and only the function's setting lets it pass."""
+    for rules in ((rule, PasswordRules()), (PasswordRules(), rule)):
+        with pytest.raises(InvalidSettings, match=f"holds {bits} bits, and 64 are the least") as refused:
+            policy_for(LIMITS, *rules)
+        assert "PASSWORD_MINIMUM_BITS" in refused.value.remedy
+        assert policy_for(LIMITS, *rules, least_bits=bits - 1).length == rule.length
+
+
+@pytest.mark.parametrize("rule", [replace(DIGITS, length=20), PasswordRules(length=12, exclude_punctuation=True)])
+def test_what_is_strong_enough(rule: PasswordRules) -> None:
+    """The examples of the guide."""
+    assert policy_for(LIMITS, rule).bits >= 64
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_every_name_of_an_engine_is_listed() -> None:
     """The table has each name that a secret may say, and no other."""
     listed = [name for row in rows(TAKEN) for name in re.findall(r"`([^`]+)`", row[1])]
     assert sorted(listed) == sorted({name for traits in TRAITS for name in traits.names})
-    assert f"Default {password_policy.DEFAULT_LENGTH};" in PROSE
+    assert f"Empty: {password_policy.DEFAULT_LENGTH}, or what the secret asks for" in PROSE
 
 
 def test_rules_that_cannot_be_switched_off_are_those_of_the_code() -> None:

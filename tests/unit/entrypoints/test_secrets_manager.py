@@ -60,6 +60,13 @@ def test_an_event_of_secrets_manager() -> None:
     assert proof not in repr(event)
 
 
+def test_every_character_of_a_secrets_name() -> None:
+    """The service's own list: "alphanumeric characters, or any of the following: -/_+=.@!" (CreateSecret's answer)."""
+    name = "rds!cluster-0a/b_c+d=e.f@g"
+    for secret_id in (name, ARN.replace("app", name)):
+        assert Event.parse({**EVENT, "SecretId": secret_id}).secret_id == secret_id
+
+
 @pytest.mark.parametrize("absent", [{}, {"RotationToken": None}])
 def test_an_event_without_a_rotation_token(absent: dict[str, None]) -> None:
     """Older events have none."""
@@ -303,6 +310,14 @@ def test_an_admin_that_rds_manages_is_looked_up(scene: Scene, monkeypatch: pytes
     assert "RDS API could not be reached" in str(result.steps[-1].error)
 
 
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_RDS"])
+def test_no_api_is_spoken_to_in_the_open(scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The SDK takes endpoints from variables of its own; one without TLS is refused before anything is sent."""
+    monkeypatch.setenv(name, "http://api.example.com")
+    with pytest.raises(InvalidSettings, match="endpoint of rds would be spoken to over http"):
+        scene.handler._client("rds")  # noqa: SLF001 asked for only where RDS manages an admin
+
+
 # Settings at start
 
 
@@ -313,6 +328,9 @@ def test_an_admin_that_rds_manages_is_looked_up(scene: Scene, monkeypatch: pytes
         ({"PASSWORD_LENGTH": "500"}, "PASSWORD_LENGTH"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL"),
         ({"SECRETS_MANAGER_ENDPOINT": "no url"}, "SECRETS_MANAGER_ENDPOINT"),
+        ({"SECRETS_MANAGER_ENDPOINT": "http://secretsmanager.example.com"}, "readable on the way"),
+        ({"PASSWORD_LENGTH": "9"}, "64 are the least"),
+        ({"ADMIN_SECRET_ARNS": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:admin"}, "six characters"),
     ],
 )
 def test_wrong_settings_are_found_at_start(environment: dict[str, str], named: str) -> None:

@@ -224,3 +224,22 @@ def test_an_admin_secret_named_without_its_suffix_must_be_on_the_list_itself() -
     assert isinstance(error, GuardViolation)
     assert "ADMIN_SECRET_ARNS" in str(error)
     assert stage.server.accepted == []
+
+
+@pytest.mark.parametrize("named", ["admin", ADMIN_ARN.removesuffix("-AbCdEf"), ADMIN_ARN[:-1], f"{ADMIN_ARN}-?"])
+def test_an_arn_without_its_end_is_called_so(named: str) -> None:
+    """The remedy is the end of the ARN, not another entry on the list; nothing is read before."""
+    stage = MemoryStage(admin=True, masterarn=named)
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, GuardViolation)
+    assert "is not the whole ARN of a secret, which ends in a hyphen and six characters" in error.what
+    assert "read_admin" not in stage.store.calls
+
+
+def test_an_end_that_the_list_leaves_open_may_be_left_off() -> None:
+    """Then the secret of that name is read, and its whole ARN is on the list."""
+    stem = ADMIN_ARN.removesuffix("-AbCdEf")
+    stage = MemoryStage(admin=True, settings=Settings(admin_secret_arns=(f"{stem}-??????",)), masterarn=stem)
+    stage.store.resolves[stem] = ADMIN_ARN
+    stage.rotate()
+    assert stage.current_logs_in()

@@ -138,7 +138,7 @@ def test_giving_up_needs_no_answer(stage: MemoryStage) -> None:
         ({"host": "memory.example", "dbname": "other"}, "dbname"),
         ({"note": "changed"}, "note"),
         ({"a key!": 1}, "…"),
-        ({"rotation": {"strategy": "single-user", "passwordLength": 9}}, "rotation"),
+        ({"rotation": {"strategy": "single-user", "passwordLength": 19}}, "rotation"),
     ],
 )
 def test_a_change_of_the_current_value_is_not_lost(
