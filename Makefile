@@ -34,12 +34,38 @@ export SAM_CLI_TELEMETRY := 0
 export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
 
 SOURCES := shared functions tests
+
+# What `make test` does, in parts that run side by side: most wait for servers, disks or the network, and one alone
+# leaves both processors idle half of the time. A part is named after its suite. The longest first.
+JOBS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
+PARTS := crash-wire e2e-functions contract-mysql crash-engines unit contract-others crash-walks e2e-rotations \
+	crash-aurora crash-memory dialect
+PART_unit := tests/unit
+PART_contract-mysql := tests/contract/mysql \
+	$(addprefix tests/contract/test_,mysql_engine.py mariadb_engine.py aurora_engine.py)
+PART_contract-others = $(filter-out $(PART_contract-mysql),$(call tests,tests/contract))
+PART_dialect := tests/dialect
+PART_crash-memory := tests/crash/test_memory.py tests/crash/test_walks.py
+PART_crash-aurora := $(wildcard tests/crash/test_aurora*.py)
+PART_crash-wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
+PART_crash-walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py tests/crash/test_load.py
+PART_crash-engines = $(filter-out $(foreach part,memory aurora wire walks,$(PART_crash-$(part))),$(call tests,tests/crash))
+PART_e2e-functions := $(addprefix tests/e2e/test_,artifacts.py built_functions.py deploy.py invoke.py killed.py \
+	redshift_artifact.py)
+PART_e2e-rotations = $(filter-out $(PART_e2e-functions),$(call tests,tests/e2e))
 # What only containers can show is not asked of plain processes.
-NEEDING_DOCKER := $(if $(filter containers,$(DATABASES)),,tests/containers)
-# The longest first, as they run side by side; COVERED are the tests of the library, which cover every branch of it.
-LONGEST := tests/e2e tests/crash
-COVERED := tests/unit tests/contract
-SUITES := $(LONGEST) $(filter-out $(LONGEST) $(NEEDING_DOCKER),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
+PART_containers := tests/containers
+NAMED := tests/unit tests/contract tests/dialect tests/crash tests/e2e tests/containers
+PART_others := $(filter-out $(NAMED),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
+CHOSEN := $(PARTS) $(if $(PART_others),others) $(if $(filter containers,$(DATABASES)),containers)
+# The tests of the library, which cover every branch of it.
+COVERED := unit contract-mysql contract-others
+
+# $(call tests,SUITE): its test files, and its folders that hold some.
+tests = $(sort $(wildcard $(1)/test_*.py) $(patsubst %/,%,$(dir $(wildcard $(1)/*/test_*.py))))
+# Writes down what a command takes, by the name of a part: `make test` tells it at its end.
+BILL := tests.bench.bill
+BILLED = @$(HOST) -m $(BILL)
 
 # The Python that has pip: in an activated environment made below, which has none, it is the one behind it.
 HOST = $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
@@ -64,7 +90,8 @@ define environment
 	fi; \
 	if ! cmp -s "$$list" "$(1)/.holds-$(2)"; then \
 		echo "==> $(3): installing $$(grep -c '^[a-z]' "$$list") packages into $(1), this once"; \
-		"$$host" -m pip --python "$(1)/bin/python" install -qq --disable-pip-version-check --no-input \
+		"$$host" -m $(BILL) install-$(2) \
+			"$$host" -m pip --python "$(1)/bin/python" install -qq --disable-pip-version-check --no-input \
 			--require-hashes --no-deps --no-compile --only-binary :all: -r "$$list"; \
 		cp "$$list" "$(1)/.holds-$(2)"; \
 	fi
@@ -94,26 +121,31 @@ debug-session: environment .tools-sam ## The session with `sam local` of docs/de
 ##@ Check
 
 .PHONY: test
-test: environment .tools-ministack lint types validate build ## Everything: linters, types, template, build, all tests, coverage
-	@rm -f .cache/aws-calls .coverage .coverage.*
-	@echo "==> tests: $(SUITES), two at a time; each shows its results when it ends"
-	@$(MAKE) --no-print-directory -j2 --output-sync=target $(SUITES)
+test: ## Everything: linters, types, template, build, all tests, coverage
+	@rm -rf .cache/bill .cache/aws-calls .coverage .coverage.*
+	@echo "==> linters, and tests: $(CHOSEN), $(JOBS) at a time; each shows its results when it ends"
+	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint types $(CHOSEN:%=test-%) validate
 	@echo "==> branches of the library that its tests cover"
 	@$(RUN) coverage combine -q
 	@$(RUN) coverage report --fail-under=100
 	@echo "==> AWS calls that the library made in all tests, and what the roles grant"
 	@$(RUN) tests.support.template.calls
+	@echo "==> what it took, and what it may take (told, not failed)"
+	@$(RUN) $(BILL)
 
-# They wait for servers most of the time.
-.PHONY: $(SUITES)
-$(SUITES):
-	@echo "==> $@"
-	@COVERAGE_FILE=.coverage.$(notdir $@) $(RUN) pytest -q $(if $(filter $@,$(COVERED)),--cov --cov-report=) $@
+# One of which OPTIONS selects nothing (5) is no failure.
+.PHONY: $(PARTS:%=test-%) test-others test-containers
+$(PARTS:%=test-%) test-others test-containers: test-%: environment
+	@echo "==> $*"
+	$(BILLED) $* env COVERAGE_FILE=.coverage.$* $(RUN) pytest -q $(OPTIONS) \
+		$(if $(filter $*,$(COVERED)),--cov --cov-report=) $(PART_$*) || [ $$? = 5 -a -n '$(OPTIONS)' ]
+test-e2e-functions: .tools-sam .tools-ministack
 
 .PHONY: containers
 containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
 	@echo "==> what every engine must keep, in containers"
-	@DATABASES=containers $(RUN) pytest -q $(OPTIONS) tests/contract tests/containers
+	@DATABASES=containers $(MAKE) --no-print-directory -j$(JOBS) --output-sync=target COVERED= \
+		test-contract-mysql test-contract-others test-containers
 
 # Each round takes one version of each server, and plays what holds for these; a row ends where its server has no more.
 MATRIX := postgres=13,mysql=8.0,mariadb=10.11,mongo=5 postgres=14,mysql=8.4,mariadb=11,mongo=6 \
@@ -136,12 +168,14 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 	[ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
 # The parts of `make crash`, three at a time: one needs a processor, the others wait for their servers. Longest first.
-CRASH_PARTS := wire engines walks memory aurora
-CRASH_memory := tests/crash/test_memory.py tests/crash/test_walks.py tests/unit/test_bad_input.py tests/unit/test_answers.py
-CRASH_aurora := $(wildcard tests/crash/test_aurora*.py)
-CRASH_wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
-CRASH_walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py
-CRASH_engines := $(filter-out $(CRASH_memory) $(CRASH_aurora) $(CRASH_wire) $(CRASH_walks),$(wildcard tests/crash/test_*.py))
+CRASH_PARTS := wire engines walks memory aurora clients
+CRASH_memory := $(PART_crash-memory) tests/unit/test_bad_input.py tests/unit/test_answers.py
+CRASH_aurora := $(PART_crash-aurora)
+CRASH_wire := $(PART_crash-wire)
+CRASH_walks := $(filter-out tests/crash/test_load.py,$(PART_crash-walks))
+CRASH_engines := $(PART_crash-engines) tests/crash/test_load.py
+# Those with clients beside them, which rotate more often here.
+CRASH_clients := $(shell grep -l 'tests.lab.nightly' tests/e2e/test_*.py)
 PLAYED := .cache/crash
 
 .PHONY: crash
@@ -154,7 +188,8 @@ crash: environment ## Every rotation, cut at every effect, once and twice, on ev
 # A part of which OPTIONS selects nothing (5) is no failure.
 .PHONY: $(CRASH_PARTS:%=crash-%)
 $(CRASH_PARTS:%=crash-%): crash-%:
-	@status=0; NIGHTLY=1 $(RUN) pytest --no-header --exhaustive $(OPTIONS) --tally $(PLAYED)/$*.json $(CRASH_$*) \
+	@status=0; NIGHTLY=1 $(RUN) pytest --no-header --exhaustive $(OPTIONS) \
+		$(if $(filter tests/crash/%,$(CRASH_$*)),--tally $(PLAYED)/$*.json) $(CRASH_$*) \
 		>$(PLAYED)/$*.log 2>&1 || status=$$?; \
 	echo "==> $*"; cat $(PLAYED)/$*.log; [ $$status = 0 ] || [ $$status = 5 ]
 
@@ -165,8 +200,8 @@ unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='
 .PHONY: lint
 lint: environment ## Style: ruff, every rule
 	@echo "==> style"
-	@$(RUN) ruff check $(SOURCES)
-	@$(RUN) ruff format --check $(SOURCES)
+	$(BILLED) lint-rules $(RUN) ruff check $(SOURCES)
+	$(BILLED) lint-format $(RUN) ruff format --check $(SOURCES)
 
 .PHONY: format
 format: environment ## Put the style right where a machine can
@@ -176,13 +211,13 @@ format: environment ## Put the style right where a machine can
 .PHONY: types
 types: environment ## Types: mypy, strict, tests included
 	@echo "==> types"
-	@$(RUN) mypy $(SOURCES)
+	$(BILLED) types $(RUN) mypy $(SOURCES)
 
 .PHONY: validate
 validate: .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov.yaml explains what is left out)
 	@echo "==> template"
-	@$(SAM) validate --lint
-	@.tools/checkov/bin/checkov --config-file .checkov.yaml
+	$(BILLED) validate-sam $(SAM) validate --lint
+	$(BILLED) validate-checkov .tools/checkov/bin/checkov --config-file .checkov.yaml
 
 .PHONY: attach
 attach: environment .tools-attach ## The examples of docs/attach.md for CloudFormation, CDK and Terraform, with those tools (needs node)

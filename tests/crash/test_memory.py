@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from rotation.model import Mark
 from rotation.settings import Settings
 from rotation.strategies import cutover
+from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.other_people import BY_HAND, WAYS, abandoned, retried
 from tests.support.memory.cuts import MOST, NEXT, STAGES, How, Play, Shears
 from tests.support.memory.stage import ADMIN_ARN
@@ -23,6 +24,12 @@ ENGINE = "memory"
 LEAST = 8
 """Effects that every rotation has: its calls alone."""
 
+PLAIN: Final = frozenset({"the service retries", "an operator starts anew"})
+"""What becomes of a cut rotation where nobody else has a hand in it."""
+
+FEW, FEWER = (1, 1) if NIGHTLY else (2, 3)
+"""Of so many cuts `make test` plays one: where others have a hand in it, or as one of a pair."""
+
 long = pytest.mark.exhaustive
 
 
@@ -33,11 +40,16 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _cases() -> Iterator[object]:
-    """Return each stage, cut, way, and what becomes of AWSPENDING; where it stays, less is played in `make test`."""
-    plain = {"the service retries", "an operator starts anew"}
+    """
+    Return each stage, cut, way, and what becomes of AWSPENDING.
+
+    Less is played in `make test` where AWSPENDING stays, and of kills before an effect: they leave what one after the
+    effect before does.
+    """
     for name, how, way in itertools.product(STAGES, How, WAYS):
-        yield pytest.param(name, how, way, False, id=f"{name}-{how}-{way}")
-        marks = () if how is How.KILLED_AFTER and way in plain else long
+        marks = long if how is How.KILLED_BEFORE and way not in PLAIN else ()
+        yield pytest.param(name, how, way, False, id=f"{name}-{how}-{way}", marks=marks)
+        marks = () if how is How.KILLED_AFTER and way in PLAIN else long
         yield pytest.param(name, how, way, True, id=f"{name}-{how}-{way}-AWSPENDING stays", marks=marks)
 
 
@@ -51,7 +63,7 @@ def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
 ) -> None:
     """However an effect is cut, whatever others do then, nothing is lost, and the next rotation is a healthy one."""
     for earlier in range(3 if "alternating" in name else 2):
-        for at in range(1, MOST):
+        for at in range(1, MOST, 1 if way in PLAIN else FEW):
             with tally.schedule(name, ENGINE) as row:
                 play = Play(name, earlier=earlier, keeps_pending=keeps_pending)
                 play.story.append(f"after {earlier} rotations")
@@ -116,9 +128,9 @@ PAIRS = [
 def test_a_rotation_that_is_cut_twice_completes_by_itself(
     tally: Tally, name: str, first: How, second: How, between: str
 ) -> None:
-    """All pairs of cuts: one in the rotation, one in the retry or the new rotation that follows it."""
+    """All pairs of cuts (some, in `make test`): one in the rotation, one in what follows it."""
     for earlier, finish in itertools.product((0, 1) if "alternating" in name else (1,), (retried, abandoned)):
-        for at in range(1, MOST):
+        for at in range(1, MOST, FEWER):
             if not _cut_twice(tally, name, earlier, between, (at, first, second), finish):
                 break
         assert LEAST < at < MOST - 1
@@ -134,7 +146,7 @@ def _cut_twice(
 ) -> bool:
     """Cut at one place first, and then at every place; say whether the first cut fired."""
     at, first, second = cuts
-    for then in range(1, MOST):
+    for then in range(1 + at % FEW, MOST, FEW):
         with tally.schedule(name, ENGINE):
             play = Play(name, earlier=earlier)
             play.story.append(f"after {earlier} rotations")
