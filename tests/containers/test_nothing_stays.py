@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).parents[2]
 SECONDS: Final = 20.0
 SERVERS: Final = """
 import pathlib, tempfile, time
-from tests.support import mongodb, mysql, postgresql, process, tls
+from tests.support.servers import mongodb, postgresql, process, tls
 authority = tls.Authority.create(pathlib.Path(tempfile.mkdtemp(dir=process.workspace())), "x")
 kept = [postgresql.PostgresServer(authority).__enter__(), mongodb.MongoServer(authority).__enter__()]
 print("up", process.workspace(), flush=True)
@@ -34,7 +34,7 @@ time.sleep(60)
 """
 A_TEST: Final = """
 import time
-from tests.support import process
+from tests.support.servers import process
 
 def test_it(postgres):
     with open({said!r}, "w") as file:

@@ -28,7 +28,7 @@ MADE: Final[set[str]] = set()
 OF_LAMBDA: Final = ("ec2:", "kms:", "logs:")
 """What Lambda and Secrets Manager do with the role: the library itself never calls these services."""
 
-_CALLERS: Final = tuple(str(ROOT / "shared/rotation" / part) for part in ("stores", "topology.py", "clusters.py"))
+_CALLERS: Final = tuple(str(ROOT / "shared/rotation" / part) for part in ("stores", "topology"))
 
 
 def pytest_configure() -> None:

@@ -241,7 +241,7 @@ def test_a_server_does_not_outlive_its_tests(end: signal.Signals, tmp_path: Path
     """However the interpreter ends, its servers stop and its files go."""
     program = (
         "import sys, time, pathlib\n"
-        "from tests.support import postgresql, process, tls\n"
+        "from tests.support.servers import postgresql, process, tls\n"
         "server = postgresql.PostgresServer(tls.Authority.create(pathlib.Path(sys.argv[1]), 'x')).__enter__()\n"
         "print(process.workspace(), (server.data / 'postmaster.pid').read_text().split()[0], flush=True)\n"
         "time.sleep(60)\n"
