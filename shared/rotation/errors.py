@@ -19,6 +19,12 @@ RotationError
 
 from __future__ import annotations
 
+OWN_ENDPOINT = (
+    'Name the database\'s own endpoint: in "rotation": {"host": …, "port": …} of the rotated secret, beside the proxy '
+    "for its clients; in an admin's secret, as the host itself."
+)
+"""What helps where a proxy or a pooler stands before the server."""
+
 
 class RotationError(Exception):
     """A rotation step that cannot go on, or cannot go on now."""
@@ -69,8 +75,7 @@ class NotTheServer(GuardViolation):
         super().__init__(
             "A proxy or a pooler answers at the host, not the database server itself; nothing was set or changed",
             where=where,
-            remedy='Name the database\'s own endpoint: in "rotation": {"host": …, "port": …} of the rotated secret, '
-            "beside the proxy for its clients; in an admin's secret, as the host itself.",
+            remedy=OWN_ENDPOINT,
         )
 
 

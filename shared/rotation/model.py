@@ -117,8 +117,7 @@ class Address:
     """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
     users_database: str | None = None
     """The database that holds the users whom an admin changes; empty for the engine's usual one."""
-    cluster: str = ""
-    """The identifier of the RDS cluster that is meant, where the secret names no host."""
+    cluster: str = ""  # the identifier of the RDS cluster that is meant, where the secret names no host
     dialect: str = field(default="", compare=False)
     """The secret's word for its engine, for a function that speaks with several."""
 
@@ -198,6 +197,7 @@ class Overrides:
     strategy: StrategyName | None = None
     password: PasswordRules = field(default_factory=PasswordRules)
     host: str | None = None
+    port: int | None = None
     base: str | None = None
     made_from: str | None = None
     made_for: str | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rotation.credentials import overrides
 from rotation.credentials.secret_keys import SURROGATE, Keys, decoded, present
 from rotation.errors import InvalidSecret
-from rotation.model import Address, Credential, Password, Secret
+from rotation.model import Address, Credential, Overrides, Password, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ def parse(
         version=version.id,
         stages=version.stages,
         engine=engine,
-        address=_address(keys, edition, engine, None if lacking else own.host),
+        address=_address(keys, edition, engine, Overrides() if lacking else own),
         credential=Credential(
             username=keys.text("username", limit=traits.name_bytes(engine)), password=Password(keys.password())
         ),
@@ -61,9 +61,9 @@ def parse(
     )
 
 
-def _address(keys: Keys, traits: Traits, engine: str, own_host: str | None) -> Address:
+def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address:
     """
-    Read where the server is; ``own_host`` stands for a proxy's name.
+    Read where the server is; its ``own`` host and port stand for a proxy's.
 
     Where servers stand in clusters, the cluster's identifier will do: which host that is, is then asked when a login
     needs it.
@@ -71,8 +71,8 @@ def _address(keys: Keys, traits: Traits, engine: str, own_host: str | None) -> A
     by_cluster = traits.clustered and "host" not in keys and "dbClusterIdentifier" in keys
     named = "dbname" in keys or traits.default_database
     return Address(
-        host="" if by_cluster else own_host or keys.host("host"),
-        port=0 if by_cluster and "port" not in keys else keys.port("port", traits.default_port),
+        host="" if by_cluster else own.host or keys.host("host"),
+        port=own.port or (0 if by_cluster and "port" not in keys else keys.port("port", traits.default_port)),
         database=keys.text("dbname", traits.default_database) if named else "",
         tls=keys.truth("ssl", default=True),
         auth_database=keys.optional_text("authSource"),

@@ -79,7 +79,8 @@ def strategy_for(secret: Secret, settings: Settings) -> Strategy:
             where=where,
             remedy='Add "masterarn" with the ARN of a secret whose user may create users, or choose single-user.',
         )
-    if name is StrategyName.ALTERNATING_USERS and secret.overrides.host and not settings.proxy_knows_both_users:
+    behind = secret.overrides.host or secret.overrides.port
+    if name is StrategyName.ALTERNATING_USERS and behind and not settings.proxy_knows_both_users:
         raise GuardViolation(
             f"The strategy {name} behind a proxy needs both users registered with the proxy",
             where=where,

@@ -84,6 +84,7 @@ class AlternatingUsers:
                 return
             if violation := violation or moved_meanwhile(delivery):
                 give_up(delivery, violation)
+        logins.require_way(delivery, entry.secret, admin)
         with admins.open_admin(delivery, admin) as session:
             self._prepare(delivery, session, pair, admin, proven=entry.secret is current)
 
@@ -97,7 +98,10 @@ class AlternatingUsers:
                 repair.tell(delivery)
 
     def test(self, delivery: Delivery) -> None:
-        """Leave the proof to finishSecret: a step that arrives out of order has then nothing to rely on."""
+        """Leave the proof to finishSecret, which relies on no other step; but look at the way round a proxy."""
+        own = delivery.pending.overrides
+        if own.host or own.port:
+            logins.accepts(delivery, delivery.pending)
         delivery.observer.note("Nothing to change here: finishSecret proves the credential", strategy=self.name)
 
     def finish(self, delivery: Delivery) -> None:
@@ -248,10 +252,11 @@ def base_of(delivery: Delivery, current: Secret) -> str:
         _require_in_pair(Pair(current.arn, recorded, current.username, ""), current)
         return recorded
     stem = current.username.removesuffix(CLONE_SUFFIX)
-    if stem in {current.username, ""} or _previous_username(delivery) == current.username + CLONE_SUFFIX:
+    if stem in {current.username, ""}:
         return current.username
-    if _previous_username(delivery) == stem:
-        return stem
+    previous = _previous(delivery)
+    if previous is not None and previous.username in {stem, current.username + CLONE_SUFFIX}:
+        return min(previous.username, current.username, key=len)
     with admins.open_admin(delivery, admins.read_admin(delivery, current)) as session:
         mark = session.mark_of(current.username)
     return stem if mark is not None and (mark.secret_arn, mark.base) == (current.arn, stem) else current.username
@@ -273,11 +278,6 @@ def _require_in_pair(pair: Pair, secret: Secret) -> None:
             remedy=f'Correct "username", or remove "rotationRecord" (older secrets: "rotation.base"), which names '
             f"{pair.base}, from the secret.",
         )
-
-
-def _previous_username(delivery: Delivery) -> str | None:
-    previous = _previous(delivery)
-    return previous.username if previous else None
 
 
 def _previous(delivery: Delivery) -> Secret | None:

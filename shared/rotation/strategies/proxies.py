@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rotation.errors import GuardViolation
+from rotation.errors import OWN_ENDPOINT, GuardViolation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,5 @@ def require_database(secret: Secret, names: Iterable[str] = ()) -> None:
         raise GuardViolation(
             "The host is an RDS Proxy, which accepts nothing but AWSCURRENT",
             where=str(secret.address),
-            remedy='Name the database\'s own endpoint: in "rotation": {"host": …} of the rotated secret, beside the '
-            "proxy for its clients; in an admin's secret, as the host itself.",
+            remedy=OWN_ENDPOINT,
         )

@@ -76,6 +76,7 @@ everything: dict[str, Any] = {
     "excludeLowercase": "TRUE",
     "requireEachIncludedType": False,
     "host": "own.example",
+    "port": "7000",
 }
 RECORDED = {"base": "app", "from": "v0", "to": "v1"}
 
@@ -94,10 +95,10 @@ RECORDED = {"base": "app", "from": "v0", "to": "v1"}
 def test_everything_that_a_secret_may_say(own: dict[str, object]) -> None:
     """Every key is read; settings are an object or a text, and a record inside of them is one of older versions."""
     secret = parse(port=6000, dbname="orders", ssl=False, masterarn=ARN, **own)
-    assert secret.address == Address("own.example", 6000, "orders", tls=False)
+    assert secret.address == Address("own.example", 7000, "orders", tls=False)
     assert secret.admin_arn == ARN
     rules = PasswordRules(40, "abc", True, False, False, True, False)  # noqa: FBT003 in the order of the fields
-    assert secret.overrides == Overrides(StrategyName.SINGLE_USER, rules, "own.example", "app", "v0", "v1")
+    assert secret.overrides == Overrides(StrategyName.SINGLE_USER, rules, "own.example", 7000, "app", "v0", "v1")
 
 
 @pytest.mark.parametrize(
@@ -456,5 +457,5 @@ def test_the_edition_is_the_secrets() -> None:
 
 def test_an_admin_logs_in_at_its_own_host() -> None:
     """An endpoint beside a proxy is for the secret's user, never for an admin's password."""
-    secret = complete({**LEAST, "rotation": {"host": "other.example"}}, None)
-    assert secret.address.host == "db.example"
+    secret = complete({**LEAST, "rotation": {"host": "other.example", "port": 7000}}, None)
+    assert (secret.address.host, secret.address.port) == ("db.example", 5432)

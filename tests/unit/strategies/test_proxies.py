@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotation.errors import GuardViolation
-from rotation.model import Stage
+from rotation.errors import GuardViolation, Unreachable
+from rotation.model import Stage, Step
 from rotation.settings import Settings
 from rotation.steps import dry_run
 from rotation.strategies.proxies import require_own_name
@@ -39,7 +39,7 @@ def refusal(stage: MemoryStage) -> GuardViolation:
 @pytest.mark.parametrize("admin", [True, False])
 def test_a_proxy_in_place_of_the_database(host: str, *, admin: bool) -> None:
     """The refusal names the key for the database's own endpoint."""
-    assert '"rotation": {"host": …}' in refusal(MemoryStage(admin=admin, host=host)).remedy
+    assert '"rotation": {"host": …, "port": …}' in refusal(MemoryStage(admin=admin, host=host)).remedy
 
 
 def test_the_databases_own_endpoint_beside_the_proxy() -> None:
@@ -58,6 +58,30 @@ def test_a_pair_behind_a_proxy() -> None:
     stage = MemoryStage(admin=True, settings=settings, **BEHIND)
     stage.rotate()
     assert stage.credential().username == "app_clone"
+
+
+KNOWS_BOTH = Settings(admin_secret_arns=(ADMIN_ARN,), proxy_knows_both_users=True)
+
+
+def test_the_way_round_a_proxy_is_looked_at_before_anything_is_changed() -> None:
+    """An endpoint of the database that does not answer is found in the dry run, and in setSecret before the change."""
+    own = {"host": "pooler.example", "rotation": {"host": "closed.example", "port": 6543}}
+    stage = MemoryStage(admin=True, settings=KNOWS_BOTH, **own)
+    with pytest.raises(Unreachable, match=r"closed\.example:6543"):
+        dry_run(stage.delivery("token"))
+    before = stage.held_passwords()
+    assert isinstance(stage.play(stage.store.rotate()), Unreachable)
+    assert stage.held_passwords() == before
+
+
+def test_the_new_user_is_proven_round_the_proxy_in_test() -> None:
+    """As for one user, testSecret finds a way that is closed before finishSecret needs it."""
+    stage = MemoryStage(admin=True, settings=KNOWS_BOTH, **BEHIND)
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.SET]) is None
+    stage.server.reachable = False
+    with pytest.raises(Unreachable):
+        stage.step(Step.TEST, token)
 
 
 @pytest.mark.parametrize("rotation", [{}, {"rotation": {"host": HOST}}])
@@ -80,7 +104,7 @@ def test_a_cname_of_a_proxy_in_place_of_the_database(*, admin: bool) -> None:
     token = stage.store.rotate()
     error = stage.play(token)
     assert isinstance(error, GuardViolation)
-    assert '"rotation": {"host": …}' in error.remedy
+    assert '"rotation": {"host": …, "port": …}' in error.remedy
     assert token not in stage.store.values
     assert stage.server.accepted == stage.server.refused == []
 
