@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from weakref import WeakSet
@@ -222,11 +222,6 @@ class Secret:
     def username(self) -> str:
         """The user that the secret is about."""
         return self.credential.username
-
-    @property
-    def account(self) -> tuple[object, ...]:
-        """The user on its own server: what another version must be about to stand in for this one."""
-        return self.username, replace(self.address, database="", tls=True, users_database=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,14 @@ class Session(Protocol):
         """
 
     def mark_of(self, username: str) -> Mark | None:
-        """Read whose the account is, as far as an unforgeable mark says so."""
+        """Read whose the account is, as far as a mark beside it says so."""
+
+    def mark_is_proof(self, username: str) -> bool:
+        """
+        Return whether only an admin can have written what marks that account; what the user can write is a hint.
+
+        The admin relies upon that where no password of the secret is accepted.
+        """
 
     def ownership(self, pair: Pair) -> Ownership:
         """Return whose the idle account of the pair is, by what the server keeps of it."""

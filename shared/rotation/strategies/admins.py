@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.credentials import secret_format
 from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs
-from rotation.model import CLONE_SUFFIX, Ownership
+from rotation.model import CLONE_SUFFIX, Ownership, Pair
 from rotation.settings import is_whole
 from rotation.strategies import logins
 from rotation.strategies.proxies import require_database, require_own_name
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
-    from rotation.model import Pair, Secret
+    from rotation.model import Secret
     from rotation.ports import Session
 
 _ANY_SUFFIX: Final = "-000000"
@@ -101,6 +101,19 @@ def open_admin(delivery: Delivery, admin: Secret) -> Session:
                 "the password that it holds.".strip(),
             ) from None
     return logins.enter(delivery, fresh.address, fresh)
+
+
+def require_unclaimed(session: Session, secret: Secret, username: str) -> None:
+    """
+    Raise NotOurs where the account is marked as another secret's: an admin neither changes nor copies such a one.
+
+    It may be a base or a clone by its name, and is looked at as both; where either mark is ours, it is ours.
+    """
+    bases = {username, username.removesuffix(CLONE_SUFFIX)} - {""}
+    pairs = [Pair(secret.arn, base, username, "") for base in sorted(bases)]
+    found = {session.ownership(pair) for pair in pairs}
+    if Ownership.FOREIGN in found and Ownership.OURS not in found:
+        raise not_ours(pairs[0], Ownership.FOREIGN)
 
 
 def not_ours(pair: Pair, ownership: Ownership) -> NotOurs:

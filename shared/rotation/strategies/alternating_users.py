@@ -7,16 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import (
-    GuardViolation,
     InvalidSecret,
-    InvalidSettings,
     NoWorkingCredential,
     PasswordRejected,
     RotationRefused,
-    VersionNotFound,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.strategies import admins, locks, logins, repair
+from rotation.strategies import admins, locks, logins, pairs, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -31,7 +28,7 @@ from rotation.strategies.pending_version import (
 from rotation.strategies.single_user import SingleUser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from rotation.delivery import Delivery
     from rotation.model import Password, Secret
@@ -50,7 +47,7 @@ class AlternatingUsers:
     def propose(self, delivery: Delivery, current: Secret) -> tuple[str, Provenance | None]:
         """Name the other user of the pair, and record what later steps need to know of it."""
         admins.require_admin_allowed(delivery, current)
-        base = base_of(delivery, current)
+        base = pairs.base_of(delivery, current)
         limit = delivery.engine.traits.name_bytes(current.engine)
         if len((base + CLONE_SUFFIX).encode()) > limit:
             raise InvalidSecret(
@@ -64,17 +61,17 @@ class AlternatingUsers:
     def set(self, delivery: Delivery) -> None:
         """Prove AWSCURRENT where the admin will act, then let the admin bring the idle user level."""
         current, pending = delivery.current, delivery.pending
-        pair = _pair(delivery, pending)
+        pair = pairs.pair_of(delivery, pending)
         admin = admins.read_admin(delivery, current)
         violation = changed_meanwhile(delivery, of_a_pair=True)
-        candidates = [current] if violation else _candidates(delivery, pair)
+        candidates = [current] if violation else pairs.candidates(delivery, pair)
         try:
             entry = logins.first_accepted(delivery, candidates, admin)
         except NoWorkingCredential as error:
             if violation or moved_meanwhile(delivery):
                 raise
             require = partial(self._require_repairable, pair=pair)
-            repair.require_allowed(delivery, error, lambda: repair.is_repairable(delivery, admin, require))
+            repair.require_allowed(delivery, error, admin, lambda: repair.is_repairable(delivery, admin, require))
             self._repair(delivery, pair, admin)
             return
         with entry.session as session:
@@ -86,7 +83,7 @@ class AlternatingUsers:
                 give_up(delivery, violation)
         logins.require_way(delivery, entry.secret, admin)
         with admins.open_admin(delivery, admin) as session:
-            self._prepare(delivery, session, pair, admin, proven=entry.secret is current)
+            self._prepare(delivery, session, pair, admin, entry.secret)
 
     def _repair(self, delivery: Delivery, pair: Pair, admin: Secret) -> None:
         """Let the admin give the idle user, if it is marked as ours, the pending password without any other proof."""
@@ -112,7 +109,7 @@ class AlternatingUsers:
         """
         pending = delivery.pending
         with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
-            delivery.tell(session.check_access(_pair(delivery, pending)))
+            delivery.tell(session.check_access(pairs.pair_of(delivery, pending)))
         known = made_from(delivery) if pending.overrides.base else None
         promote_proven(delivery, known or delivery.current.version)
 
@@ -134,15 +131,15 @@ class AlternatingUsers:
         current = delivery.current
         if previous.username == current.username:
             return SingleUser().revoke(delivery, previous, end_sessions=end_sessions)
-        pair = Pair(current.arn, base_of(delivery, current), previous.username, previous.version)
-        _require_in_pair(pair, current)
+        pair = Pair(current.arn, pairs.base_of(delivery, current), previous.username, previous.version)
+        pairs.require_in_pair(pair, current)
         admin = admins.read_admin(delivery, current)
         logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         with admins.open_admin(delivery, admin) as session:
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:
                 raise admins.not_ours(pair, ownership)
-            if ownership is not Ownership.OURS and not _holds_its_password(delivery, pair, admin):
+            if ownership is not Ownership.OURS and not pairs.is_accepted(delivery, previous, admin):
                 return 0  # that password is refused already, whoever's the account is
             require_unmoved(delivery)
             ended = session.end_sessions(pair.idle) if end_sessions else 0
@@ -151,17 +148,19 @@ class AlternatingUsers:
             session.disable_password(pair.idle)
             return ended + (session.end_sessions(pair.idle) if end_sessions else 0)
 
-    def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret, *, proven: bool) -> None:
-        if proven:
+    def _prepare(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret, proven: Secret) -> None:
+        if proven is delivery.current:
             pair = replace(pair, current=delivery.current.version)
         waited = locks.take(delivery, session, pair.base, admin)
         if (waited or self._overtaken(delivery, session, pair)) and not still_pending(delivery):
             return
-        if not proven:
+        if proven is not delivery.current:
             self._require_marked(session, pair)
-        self._level(delivery, session, pair, admin)
+        self._level(delivery, session, pair, admin, proven)
 
-    def _level(self, delivery: Delivery, session: Session, pair: Pair, admin: Secret) -> None:
+    def _level(
+        self, delivery: Delivery, session: Session, pair: Pair, admin: Secret, proven: Secret | None = None
+    ) -> None:
         self._require_ours(delivery, session, pair, admin)
         try:
             changes = session.level(pair, delivery.pending.credential.password)
@@ -169,16 +168,18 @@ class AlternatingUsers:
             if not logins.accepts(delivery, delivery.pending, admin):  # a policy may refuse what is set already
                 give_up(delivery, error)
             return
-        self._require_unovertaken(delivery, session, pair)
+        self._require_unovertaken(delivery, session, pair, proven)
+        logins.prove_where_changed(delivery, delivery.pending, admin)
         delivery.tell(changes, f"Levelled {pair.idle}: ")
         delivery.observer.note("The idle user has the new password", username=pair.idle, changes=len(changes))
 
     @staticmethod
-    def _require_unovertaken(delivery: Delivery, session: Session, pair: Pair) -> None:
+    def _require_unovertaken(delivery: Delivery, session: Session, pair: Pair, proven: Secret | None) -> None:
         """
         See that no other rotation came in between, which a server without locks does not keep out.
 
-        One that did may have put the user into use whose password was just set: it gets AWSCURRENT's back.
+        One that did may have put the user into use whose password was just set: it gets AWSCURRENT's back, if that
+        was made from what was proven here.
         """
         if delivery.deadline.elapsed() < UNSEEN:
             return
@@ -186,13 +187,14 @@ class AlternatingUsers:
             still_pending(delivery)
         except RotationRefused:
             current = delivery.parse(delivery.store.read(Stage.CURRENT))
-            if current.account == delivery.pending.account:
+            if current.username == pair.idle and proven is not None and pairs.was_made_from(current, proven):
                 session.level(replace(pair, version=current.version), current.credential.password)
                 delivery.observer.warn("Another rotation came in between; its password was set again")
             raise
 
     def _require_repairable(self, session: Session, pair: Pair) -> None:
         self._require_marked(session, pair)
+        repair.require_proof(session, pair.secret_arn, pair.idle)
         session.require_usable(pair.idle)
 
     @staticmethod
@@ -212,6 +214,7 @@ class AlternatingUsers:
         """Refuse privileged targets, and an account that nothing proves to be this secret's."""
         privileged = delivery.settings.allow_privileged_targets
         session.guard_target(pair.active, allow_privileged=privileged)
+        admins.require_unclaimed(session, delivery.current, pair.active)
         ownership = session.ownership(pair)
         if ownership is Ownership.ABSENT and pair.promotes_clone:
             return
@@ -219,81 +222,8 @@ class AlternatingUsers:
         if ownership is Ownership.OURS:
             return
         if ownership is Ownership.UNMARKED and (
-            delivery.settings.adopt_unmarked_clones or _holds_its_password(delivery, pair, admin)
+            delivery.settings.adopt_unmarked_clones or pairs.holds_its_password(delivery, pair, admin)
         ):
             delivery.observer.warn(f"Adopted the account {pair.idle}, which carried no mark")
             return
         raise admins.not_ours(pair, ownership)
-
-
-def _candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
-    """
-    Return what proves that the secret is about this pair: AWSCURRENT, else the pending value, set before.
-
-    Where neither is accepted (somebody changed the password of the user in use), AWSPREVIOUS of the other user is;
-    then the rotation goes on, if the account is marked as ours, and brings AWSCURRENT back to life.
-    """
-    yield delivery.current
-    yield delivery.pending
-    previous = _previous(delivery)
-    if previous is not None and previous.username == pair.idle:
-        yield previous
-
-
-def base_of(delivery: Delivery, current: Secret) -> str:
-    """
-    Return which user of the pair is the base: as recorded, else as AWSPREVIOUS or the clone's mark tells.
-
-    A name that merely ends in ``_clone`` is a base like any other. Raises GuardViolation where the record does
-    not fit the user.
-    """
-    recorded = current.overrides.base
-    if recorded is not None:
-        _require_in_pair(Pair(current.arn, recorded, current.username, ""), current)
-        return recorded
-    stem = current.username.removesuffix(CLONE_SUFFIX)
-    if stem in {current.username, ""}:
-        return current.username
-    previous = _previous(delivery)
-    if previous is not None and previous.username in {stem, current.username + CLONE_SUFFIX}:
-        return min(previous.username, current.username, key=len)
-    with admins.open_admin(delivery, admins.read_admin(delivery, current)) as session:
-        mark = session.mark_of(current.username)
-    return stem if mark is not None and (mark.secret_arn, mark.base) == (current.arn, stem) else current.username
-
-
-def _pair(delivery: Delivery, pending: Secret) -> Pair:
-    base = pending.overrides.base or base_of(delivery, delivery.current)
-    pair = Pair(pending.arn, base, pending.username, delivery.token)
-    _require_in_pair(pair, pending)
-    return pair
-
-
-def _require_in_pair(pair: Pair, secret: Secret) -> None:
-    """Refuse a user outside of the pair, as a foreign hand could write it into the secret."""
-    if not {secret.username, pair.idle} <= {pair.base, pair.clone}:
-        raise GuardViolation(
-            "The secret's user is neither the base of its pair nor its clone",
-            where=f"version {secret.version} of {secret.arn}",
-            remedy=f'Correct "username", or remove "rotationRecord" (older secrets: "rotation.base"), which names '
-            f"{pair.base}, from the secret.",
-        )
-
-
-def _previous(delivery: Delivery) -> Secret | None:
-    try:
-        return delivery.parse(delivery.store.read(Stage.PREVIOUS))
-    except (VersionNotFound, InvalidSecret, InvalidSettings):
-        return None
-
-
-def _holds_its_password(delivery: Delivery, pair: Pair, admin: Secret) -> bool:
-    """
-    Prove an unmarked account by possession: AWSPREVIOUS names it, and the server accepts its password.
-
-    Only AWSPREVIOUS counts; createSecret itself writes versions that name the account before anything is checked.
-    """
-    previous = _previous(delivery)
-    if previous is None or previous.username != pair.idle:
-        return False
-    return logins.accepts(delivery, previous, admin)

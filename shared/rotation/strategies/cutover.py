@@ -2,7 +2,8 @@
 The late cutover of a single user: change, prove, move the label, or put everything back.
 
 Between the change and the move AWSCURRENT is refused. That window is one login and one call long, and this is the
-only place that opens it.
+only place that opens it. What is put back is the password that the server accepted before the change, and no other:
+whoever may write the secret could have anything set otherwise, by writing it in that window.
 """
 
 from __future__ import annotations
@@ -37,8 +38,12 @@ LOOKS: Final = (0, 0.5, 1.0)
 """Seconds before each look at AWSCURRENT after a move without an answer: it may still take effect, or show late."""
 
 
-def cut_over(delivery: Delivery, changer: Session, admin: Secret | None = None) -> None:
-    """Change the password through a session that is open already (the admin's), prove it, and move AWSCURRENT to it."""
+def cut_over(delivery: Delivery, changer: Session, proven: Secret | None, admin: Secret | None = None) -> None:
+    """
+    Change the password through a session that is open already (the admin's), prove it, and move AWSCURRENT to it.
+
+    ``proven`` is what the server accepted before; None in a repair, where nothing can be put back.
+    """
     pending = delivery.pending
     require_time(delivery)
     opened = time.monotonic()
@@ -47,17 +52,19 @@ def cut_over(delivery: Delivery, changer: Session, admin: Secret | None = None) 
     except PasswordRejected as error:
         give_up(delivery, error)
     except Unreachable as error:
-        _require_effect(delivery, error, admin)
+        _require_effect(delivery, error, proven, admin)
     try:
-        _prove(delivery)
+        _prove(delivery, admin)
     except RotationError as error:  # where a cluster is asked for its writer, it may be a StoreError too
-        _set(delivery, changer, delivery.current)
-        _follow_current(delivery, changer, error, delivery.current)
+        if proven is None:
+            raise _kept(error) from None
+        _set(delivery, changer, proven)
+        _follow_current(delivery, changer, error, proven, in_place=proven)
     else:
         try:
             _move_label(delivery)
         except StoreError as error:
-            _follow_current(delivery, changer, error, pending)
+            _follow_current(delivery, changer, error, proven, in_place=pending)
     delivery.observer.measure("CutoverWindow", (time.monotonic() - opened) * 1000, "Milliseconds")
 
 
@@ -72,10 +79,11 @@ def require_time(delivery: Delivery) -> None:
         )
 
 
-def _require_effect(delivery: Delivery, error: Unreachable, admin: Secret | None) -> None:
+def _require_effect(delivery: Delivery, error: Unreachable, proven: Secret | None, admin: Secret | None) -> None:
     """See which password logs in where the answer to the change was lost; raise the error unless it is the new one."""
+    candidates = [secret for secret in (proven, delivery.pending) if secret is not None]
     try:
-        entry = logins.first_accepted(delivery, [delivery.current, delivery.pending], admin)
+        entry = logins.first_accepted(delivery, candidates, admin)
     except RotationError:
         raise error from None
     entry.session.__exit__(None, None, None)
@@ -83,18 +91,20 @@ def _require_effect(delivery: Delivery, error: Unreachable, admin: Secret | None
         raise error
 
 
-def _prove(delivery: Delivery) -> None:
+def _prove(delivery: Delivery, admin: Secret | None) -> None:
     """
-    Log in with the new password; a refusal that comes only after the password was accepted proves it too.
+    Log in with the new password where it was changed, and then where clients do, if that is elsewhere.
 
-    What the change may have to be taken back with is kept of the time.
+    A refusal that comes only after the password was accepted proves it too. What the change may have to be taken back
+    with is kept of the time.
     """
     patience = delivery.deadline.within(max(1.0, delivery.deadline.remaining() - TIME_TO_UNDO))
-    try:
-        logins.prove(delivery, delivery.pending, patience=patience)
-    except AccountUnusable as error:
-        if not error.password_accepted:
-            raise
+    for place in (admin, None) if logins.is_elsewhere(delivery.pending, admin) else (None,):
+        try:
+            logins.prove(delivery, delivery.pending, place, patience)
+        except AccountUnusable as error:
+            if not error.password_accepted:
+                raise
 
 
 def _move_label(delivery: Delivery) -> None:
@@ -105,35 +115,51 @@ def _move_label(delivery: Delivery) -> None:
         promote(delivery, delivery.current.version)
 
 
-def _follow_current(delivery: Delivery, changer: Session, error: RotationError, in_place: Secret) -> None:
+def _follow_current(
+    delivery: Delivery, changer: Session, error: RotationError, proven: Secret | None, *, in_place: Secret
+) -> None:
     """
-    Make the server agree with whatever AWSCURRENT is now, and look again after each change.
+    Put the password back that was proven, unless AWSCURRENT is the pending version; look again after each change.
 
-    Raises the error unless that turns out to be the pending version after all (moved by a twin, or by a call whose
-    answer was lost). When the labels cannot be read the password in place stays: the next delivery sees which one
-    logs in.
+    Raises the error unless that turns out to be so after all (moved by a twin, or by a call whose answer was lost).
+    When the labels cannot be read the password in place stays: the next delivery sees which one logs in.
     """
+    holder = None
     for pause in LOOKS:
         time.sleep(min(pause, delivery.deadline.remaining()))
-        wanted = _current_now(delivery)
-        if wanted.credential != in_place.credential:
+        holder = delivery.store.describe().holding(Stage.CURRENT)
+        wanted = delivery.pending if holder == delivery.token else proven
+        if wanted is None:
+            raise _kept(error) from None
+        if wanted is not in_place:
             _set(delivery, changer, wanted)
             in_place = wanted
         elif wanted is delivery.pending:
-            break
-    if in_place.credential != delivery.pending.credential:
+            return
+    if in_place is not delivery.pending:
         delivery.observer.warn("AWSCURRENT could not be moved; its password was put back", version=in_place.version)
-        raise error
+        raise _told(delivery, error, holder, in_place)
 
 
-def _current_now(delivery: Delivery) -> Secret:
-    """Return the version that AWSCURRENT is on; ours of before where it has come to be about another account."""
-    holder = delivery.store.describe().holding(Stage.CURRENT)
-    for known in (delivery.pending, delivery.current):
-        if known.version == holder:
-            return known
-    fresh = delivery.parse(delivery.store.read(Stage.CURRENT))
-    return fresh if fresh.account == delivery.current.account else delivery.current
+def _told(delivery: Delivery, error: RotationError, holder: str | None, proven: Secret) -> RotationError:
+    """Return the error, with what to do where AWSCURRENT has come to be a version that nothing proves."""
+    if holder != delivery.current.version:
+        error.remedy += (
+            f" AWSCURRENT was replaced by version {holder} meanwhile, whose password no server was seen to accept, so "
+            f"it was not set. The server has the password of version {proven.version}: move AWSCURRENT back there, or "
+            "set the server's password to the stored one."
+        )
+    return error
+
+
+def _kept(error: RotationError) -> RotationError:
+    """Return the error that the new password stays where nothing that was proven could be put back."""
+    return RotationError(
+        "The admin has set the new password, and AWSCURRENT was not moved to it",
+        where=error.where,
+        remedy=f"{error} The new password stays, since no other one was known to work; the service's retry goes on.",
+        retryable=True,
+    )
 
 
 def _set(delivery: Delivery, changer: Session, secret: Secret) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rotation.errors import AccountUnusable, AuthenticationFailed, NoWorkingCredential, StoreError
+from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential, StoreError
 from rotation.model import LAST_REFUSED, SEARCHING, Stage
 from rotation.strategies.recovery import Recovery
 
@@ -101,14 +101,42 @@ def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> 
     return True
 
 
-def require_way(delivery: Delivery, secret: Secret, admin: Secret | None) -> None:
-    """
-    See that the server answers where clients log in, if that is elsewhere than where the admin acts.
+def is_elsewhere(secret: Secret, admin: Secret | None) -> bool:
+    """Return whether clients log in elsewhere than where the admin acts."""
+    return place_of(secret, admin) != secret.address
 
-    The new password will be proven there, while the old one is refused: a way that is closed is found before that.
-    """
-    if place_of(secret, admin) != secret.address and secret.version not in delivery.refused:
+
+def see_way(delivery: Delivery, secret: Secret, admin: Secret | None) -> None:
+    """See that the server answers where clients log in, if that is elsewhere than where the admin acts."""
+    if is_elsewhere(secret, admin) and secret.version not in delivery.refused:
         accepts(delivery, secret)
+
+
+def require_way(delivery: Delivery, proven: Secret, admin: Secret | None) -> None:
+    """
+    See that what the admin's server accepted is accepted where clients log in, too, if that is elsewhere.
+
+    The new password goes there only then; and a way that is closed is found while the old one works.
+    """
+    if is_elsewhere(proven, admin) and not accepts(delivery, proven):
+        raise GuardViolation(
+            f"The password that is accepted at {place_of(proven, admin)} is refused where clients log in",
+            where=str(proven.address),
+            remedy='Nothing was changed. Correct the host (or "rotation": {"host": …}) of the secret or of its admin '
+            "secret, so that both name the same server.",
+        )
+
+
+def prove_where_changed(delivery: Delivery, secret: Secret, admin: Secret | None) -> None:
+    """Log in where the admin acted, if clients log in elsewhere: what is refused there goes nowhere else."""
+    if is_elsewhere(secret, admin) and not accepts(delivery, secret, admin):
+        raise AuthenticationFailed(
+            "The server refuses the password that its admin has just set",
+            engine=delivery.engine.traits.name,
+            where=str(place_of(secret, admin)),
+            remedy="The retry sets it again. If this repeats, see what answers under that name.",
+            retryable=True,
+        )
 
 
 def place_of(secret: Secret, admin: Secret | None) -> Address:

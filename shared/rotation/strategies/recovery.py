@@ -17,6 +17,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
+from rotation.credentials.vouching import vouches_for
 from rotation.errors import InvalidSecret, InvalidSettings, VersionNotFound
 from rotation.model import LAST_REFUSED, SEARCHING, Stage
 
@@ -90,9 +91,10 @@ def _in_turn(delivery: Delivery, versions: Sequence[str], marked: Callable[[], s
 
 
 def _same_user(delivery: Delivery, stage: Stage | None = None, version: str | None = None) -> Secret | None:
-    """Read a version; None unless it is about the same user of the same server."""
+    """Read a version; None unless it is about the same user, and vouches for AWSCURRENT."""
     try:
         secret = delivery.parse(delivery.store.read(stage, version))
     except (VersionNotFound, InvalidSecret, InvalidSettings):
         return None
-    return secret if secret.account == delivery.current.account else None
+    current = delivery.current
+    return secret if secret.username == current.username and vouches_for(secret, current) else None

@@ -63,7 +63,7 @@ class RetainedPassword:
             enter = logins.first_accepted if hindered else repair.enter
             entry = enter(delivery, candidates, admin)
             if entry is None:
-                self._repair(delivery, stack.enter_context(admins.open_admin(delivery, cast("Secret", admin))), admin)
+                _ALONE.repair(delivery, stack, cast("Secret", admin))
                 return
             session = stack.enter_context(entry.session)
             if entry.secret is pending:
@@ -74,6 +74,7 @@ class RetainedPassword:
             if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
+                logins.require_way(delivery, current, admin)
                 self._retain_by_admin(delivery, stack.enter_context(admins.open_admin(delivery, admin)), admin)
             elif not locks.take(delivery, session, current.username) or still_pending(delivery):
                 self._retain(delivery, session)
@@ -123,12 +124,6 @@ class RetainedPassword:
         logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
         return admins.open_admin(delivery, admin)
 
-    def _repair(self, delivery: Delivery, session: Session, admin: Secret | None) -> None:
-        """Let the admin bring AWSCURRENT back to life, and set the pending password beside it."""
-        begun = repair.begin(delivery, session)
-        if begun and self._retain(delivery, session, admin):
-            repair.tell(delivery)
-
     def _retain_by_admin(self, delivery: Delivery, session: Session, admin: Secret) -> None:
         """Let the admin do it under the lock; whoever came in between, or an earlier delivery, has left a mark."""
         current, pending = delivery.current, delivery.pending
@@ -143,16 +138,17 @@ class RetainedPassword:
         if (waited or not expected) and not still_pending(delivery):
             return
         session.guard_target(username, allow_privileged=delivery.settings.allow_privileged_targets)
+        admins.require_unclaimed(session, current, username)
         self._retain(delivery, session, admin)
 
-    def _retain(self, delivery: Delivery, session: Session, admin: Secret | None = None) -> bool:
-        """Set the pending password beside AWSCURRENT's; False where one is all that is kept, until finishSecret."""
+    def _retain(self, delivery: Delivery, session: Session, admin: Secret | None = None) -> None:
+        """Set the pending password beside AWSCURRENT's; where one is all that is kept, leave it to finishSecret."""
         current, pending = delivery.current, delivery.pending
         retaining = _retaining(session)
         obstacle = retaining.retention_obstacle(current.username)
         if obstacle is not None:
             _fall_back(delivery, obstacle)
-            return False
+            return
         passwords = current.credential.password, pending.credential.password
         mark = Mark(current.arn, current.username, delivery.token)
         try:
@@ -162,8 +158,8 @@ class RetainedPassword:
             give_up(delivery, error)
         # the last look: whatever happened, clients of AWSCURRENT are let in
         logins.prove(delivery, current, admin)
+        logins.prove_where_changed(delivery, pending, admin)
         delivery.observer.note("The user has the new password beside the old one", username=current.username)
-        return True
 
     @staticmethod
     def _take_first_place(delivery: Delivery, session: Session) -> None:

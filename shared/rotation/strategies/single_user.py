@@ -45,9 +45,9 @@ class SingleUser:
         admin = self._admin(delivery, delivery.current)
         if admin is not None and changed_meanwhile(delivery) is None:
             with admins.open_admin(delivery, admin) as session:
-                session.guard_target(pending.username, allow_privileged=delivery.settings.allow_privileged_targets)
+                self._require_target(delivery, session)
                 self._rehearse(delivery, session, pending)
-            logins.require_way(delivery, delivery.current, admin)
+            logins.see_way(delivery, delivery.current, admin)
             return
         entry = logins.first_accepted(delivery, self._candidates(delivery, admin), admin)
         with entry.session as session:
@@ -63,7 +63,7 @@ class SingleUser:
         with ExitStack() as stack:
             entry = repair.enter(delivery, self._candidates(delivery, admin), admin)
             if entry is None:
-                self._repair(delivery, stack, cast("Secret", admin))
+                self.repair(delivery, stack, cast("Secret", admin))
                 return
             session = stack.enter_context(entry.session)
             if entry.secret is pending:
@@ -73,10 +73,10 @@ class SingleUser:
             if (waited or delivery.deadline.elapsed() > UNSEEN) and not still_pending(delivery):
                 return
             if admin is not None:
-                logins.require_way(delivery, current, admin)
+                logins.require_way(delivery, entry.secret, admin)
                 session = stack.enter_context(admins.open_admin(delivery, admin))
-                session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
-            cut_over(delivery, session, admin)
+                self._require_target(delivery, session)
+            cut_over(delivery, session, entry.secret, admin)
             self._end_retained(delivery, session)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
@@ -89,7 +89,7 @@ class SingleUser:
             if admin is not None:
                 logins.require_way(delivery, current, admin)
                 session = stack.enter_context(admins.open_admin(delivery, admin))
-                session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
+                self._require_target(delivery, session)
             session.rehearse_password(current.username, password)
         return [f"change the password of {current.username} (by the {changer}), in finishSecret", *told]
 
@@ -111,6 +111,13 @@ class SingleUser:
         return admins.read_admin(delivery, current) if current.admin_arn is not None else None
 
     @staticmethod
+    def _require_target(delivery: Delivery, session: Session) -> None:
+        """As the admin, refuse a user that no application's secret should change, or that is another secret's."""
+        current = delivery.current
+        session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
+        admins.require_unclaimed(session, current, current.username)
+
+    @staticmethod
     def _rehearse(delivery: Delivery, session: Session, pending: Secret) -> None:
         try:
             session.rehearse_password(pending.username, pending.credential.password)
@@ -118,11 +125,12 @@ class SingleUser:
             give_up(delivery, error)
 
     @staticmethod
-    def _repair(delivery: Delivery, stack: ExitStack, admin: Secret) -> None:
+    def repair(delivery: Delivery, stack: ExitStack, admin: Secret) -> None:
         """Let the admin set a password that nobody knows any more, as briefly before the label as ever."""
         session = stack.enter_context(admins.open_admin(delivery, admin))
         if repair.begin(delivery, session):
-            cut_over(delivery, session, admin)
+            cut_over(delivery, session, None, admin)
+            SingleUser._end_retained(delivery, session)
             repair.tell(delivery)
 
     @staticmethod

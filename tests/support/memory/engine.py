@@ -64,6 +64,8 @@ class MemoryServer:
     reachable: bool = True
     forgets_versions: bool = False
     """Whether a mark says only whose an account is, as MariaDB's does."""
+    users_write_marks: bool = False
+    """Whether a user can write the mark beside its own account, as on MySQL."""
     rejects: Callable[[str], bool] = lambda _: False
     effect: Callable[[str, str], None] = lambda _name, _phase: None
     locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -197,6 +199,10 @@ class MemorySession:
         """Read the mark."""
         account = self._server.accounts.get(username)
         return account.mark if account else None
+
+    def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
+        """Ask the server."""
+        return not self._server.users_write_marks
 
     def ownership(self, pair: Pair) -> Ownership:
         """Judge by the clone's mark, which only an admin writes."""

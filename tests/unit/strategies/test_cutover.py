@@ -20,12 +20,12 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Stage, Step
-from rotation.strategies.cutover import LOOKS
 from tests.support.memory.interruptions import fail, together, when
 from tests.support.memory.stage import FIRST, MemoryStage
 
 if TYPE_CHECKING:
-    from rotation.model import Versions
+    from rotation.model import Address, Credential, Deadline, Versions
+    from tests.support.memory.engine import MemorySession
     from tests.support.memory.interruptions import Effect
 
 ENGINE = "memory"
@@ -253,13 +253,73 @@ def test_a_twin_that_promotes_while_the_proof_fails_is_followed(stage: MemorySta
     assert stage.current_logs_in()
 
 
-def test_a_value_stored_by_a_person_in_between_becomes_the_servers(stage: MemoryStage, token: str) -> None:
-    """Where AWSCURRENT moved to a third version of the same user, that version's password is set."""
-    store_between(stage, username="app", password="by-a-person")
+def test_a_value_stored_in_between_is_not_set(stage: MemoryStage, token: str) -> None:
+    """
+    Where AWSCURRENT moved to a third version, the password that was accepted before goes back, and the error says so.
+
+    Whoever may write the secret, and no more, would choose a live password otherwise.
+    """
+    current = stage.store.holder(Stage.CURRENT)
+    store_between(stage, password="by-a-writer")
     error = finish(stage, token)
     assert isinstance(error, StoreError)
-    assert stage.server.accounts["app"].password == "by-a-person"
-    assert stage.current_logs_in()
+    assert stage.server.accounts["app"].password == FIRST
+    assert f"AWSCURRENT was replaced by version {stage.store.holder(Stage.CURRENT)}" in error.remedy
+    assert "move AWSCURRENT back there" in error.remedy
+    assert f"the password of version {current}" in error.remedy
+
+
+def test_what_is_put_back_is_what_was_accepted(stage: MemoryStage, token: str) -> None:
+    """AWSCURRENT that was refused before the change is not set: an older version let the rotation go on."""
+    stage.play(token)
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+    accepted = str(document["password"])
+    stage.store.begin(json.dumps({**document, "password": "never-accepted"}))
+    stage.store.effect = fail("promote", "before", StoreError("refused"), times=9)
+    assert isinstance(stage.play(stage.store.rotate()), StoreError)
+    assert stage.server.accounts["app"].password == accepted
+
+
+def test_a_password_that_the_admins_server_refuses_goes_nowhere_else() -> None:
+    """What an admin changed is proven first where the admin acted."""
+    stage = MemoryStage(admin=True, rotation={"strategy": "single-user"}, port=15432)
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.SET, Step.TEST]) is None
+    ports: list[int] = []
+    connect = stage.engine.connect
+
+    def listen(address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
+        if credential == stage.credential(Stage.PENDING):
+            ports.append(address.port)
+            raise AuthenticationFailed("refused", engine=ENGINE)
+        return connect(address, credential, deadline)
+
+    stage.engine.connect = listen  # type: ignore[method-assign]
+    assert isinstance(stage.play(token, [Step.FINISH]), AuthenticationFailed)
+    assert ports == [5432]
+    assert stage.server.accounts["app"].password == FIRST
+
+
+def test_a_password_goes_to_another_host_only_if_the_old_one_was_accepted_there() -> None:
+    """Where clients log in somebody else may answer: nothing is changed then."""
+    stage = MemoryStage(admin=True, rotation={"strategy": "single-user"}, port=15432)
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.SET, Step.TEST]) is None
+    seen: list[Credential] = []
+    connect = stage.engine.connect
+
+    def refuse(address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
+        if address.port == 15432:
+            seen.append(credential)
+            raise AuthenticationFailed("refused", engine=ENGINE)
+        return connect(address, credential, deadline)
+
+    stage.engine.connect = refuse  # type: ignore[method-assign]
+    error = stage.play(token, [Step.FINISH])
+    assert isinstance(error, GuardViolation)
+    assert "refused where clients log in" in str(error)
+    assert seen == [stage.credential()]
+    assert stage.server.accounts["app"].password == FIRST
 
 
 @pytest.mark.parametrize("other", [{"username": "other"}, {"host": "elsewhere.example"}, {"port": 5433}], ids=str)
@@ -285,7 +345,7 @@ def test_labels_that_never_rest_end_the_step(stage: MemoryStage, token: str) -> 
     stage.server.effect = when("set_password", "after", store, times=9)
     error = finish(stage, token)
     assert isinstance(error, StoreError)
-    assert next(numbers) == 1 + len(LOOKS)
+    assert next(numbers) == 2
     assert "was put back" in stage.notes.warned[-1]
 
 

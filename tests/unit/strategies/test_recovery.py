@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 def store_unlabelled(stage: MemoryStage, name: str, **changed: object) -> None:
     """Leave a version without a label behind."""
-    document = {"engine": "memory", "host": HOST, "port": 5432, "username": "app", "password": f"old-{name}"}
-    stage.store.values[name] = json.dumps({**document, **changed})
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+    stage.store.values[name] = json.dumps({**document, "password": f"old-{name}", **changed})
 
 
 def orphaned() -> tuple[MemoryStage, str]:
@@ -114,13 +114,19 @@ def test_the_newest_unlabelled_version_comes_first() -> None:
         {"host": "elsewhere.example"},
         {"port": 5433},
         {"engine": "other"},
+        {"engine": "memory-of-two"},
+        {"dbname": "other"},
+        {"authSource": "other"},
+        {"masterarn": "arn:of:another"},
+        {"rotation": {"host": "elsewhere.example"}},
+        {"rotation": {"passwordLength": 8}},
         {"rotation": 5},
         {"password": ""},
     ],
     ids=str,
 )
 def test_only_the_same_user_of_the_same_server_is_tried(other: dict[str, object]) -> None:
-    """A version about another account, or that is no valid secret, is passed over."""
+    """A version that proves another place, admin or rule, or that is no valid secret, is passed over."""
     stage = MemoryStage()
     store_unlabelled(stage, "unfit", **({"password": "good-one"} | other))
     stage.server.accounts["app"].password = "good-one"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,7 @@ from rotation.errors import (
     NotOurs,
     NoWorkingCredential,
     RotationRefused,
+    StoreError,
     Unreachable,
 )
 from rotation.model import LAST_REFUSED, Mark, Stage, Step
@@ -22,7 +23,7 @@ from rotation.strategies.logins import MOST_REFUSALS
 from rotation.strategies.recovery import Recovery
 from tests.support.memory.cuts import STAGES
 from tests.support.memory.engine import HOST, MemorySession
-from tests.support.memory.interruptions import fail
+from tests.support.memory.interruptions import fail, when
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
 if TYPE_CHECKING:
@@ -84,20 +85,79 @@ def test_the_admin_repairs_it(name: str, rotations: int) -> None:
     assert stage.server.refused == []
 
 
-def test_with_two_passwords_clients_of_awscurrent_are_let_in_at_once() -> None:
-    """The admin sets AWSCURRENT first, and the pending password beside it."""
+@pytest.mark.parametrize("may_retain", [True, False])
+def test_with_two_passwords_it_is_repaired_at_once(*, may_retain: bool) -> None:
+    """The admin sets the pending password alone: AWSCURRENT's was never accepted, and anybody may have written it."""
     stage = lost("retained-password by admin")
-    assert stage.play(stage.store.rotate(), [Step.CREATE, Step.SET]) is None
+    stage.server.accounts["app"].may_retain = may_retain
+    old = stage.credential().password.reveal()
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.SET]) is None
+    assert stage.store.holder(Stage.CURRENT) == token
+    assert stage.current_logs_in()
+    assert old not in stage.held_passwords()
+    assert stage.server.accounts["app"].second is None
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_repair_whose_label_does_not_move_stays_forward(name: str) -> None:
+    """Nothing that was proven could be put back: the retry goes on with the same password."""
+    stage = lost(name)
+    token = stage.store.rotate()
+    stage.store.effect = fail("promote", "before", StoreError("refused"), times=9)
+    error = stage.play(token)
+    assert "The new password stays" in str(error)
+    assert error is not None
+    assert error.retryable
+    assert stage.server.logs_in(stage.credential(Stage.PENDING))
+    stage.store.effect = lambda _name, _phase: None
+    assert stage.play(token) is None
     assert stage.current_logs_in()
 
 
-def test_where_one_password_is_kept_it_is_repaired_in_finish() -> None:
-    """Without the right to two passwords the repair waits for the cutover."""
-    stage = lost("retained-password by admin")
-    stage.server.accounts["app"].may_retain = False
-    stage.rotate()
-    assert stage.current_logs_in()
-    assert stage.notes.recoveries == [Recovery.BY_ADMIN]
+@pytest.mark.parametrize("name", ALONE)
+def test_a_repair_that_the_server_does_not_confirm_stays_forward(name: str) -> None:
+    """The same where the proof gets no answer."""
+    stage = lost(name)
+    gone = Unreachable("gone", engine="memory")
+    changed = when("set_password", "after", lambda: setattr(stage.server, "effect", fail("connect", "before", gone)))
+    stage.server.effect = changed
+    error = stage.play(stage.store.rotate())
+    assert "The new password stays" in str(error)
+    assert stage.server.logs_in(stage.credential(Stage.PENDING))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mark_that_users_can_write_themselves_is_no_proof(name: str) -> None:
+    """Whoever had the password once could have written it: the admin says so, and sets nothing."""
+    stage = lost(name)
+    stage.server.users_write_marks = True
+    assert "the user itself can write the mark" in str(refused(stage))
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ({"host": "elsewhere.example"}, "host"),
+        ({"port": 15432}, "port"),
+        ({"ssl": False}, "ssl"),
+        ({"rotation": {"passwordLength": 40}}, "rules for passwords"),
+    ],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_that_was_not_proven_decides_where_the_password_goes(
+    name: str, written: dict[str, Any], key: str
+) -> None:
+    """The mark says whose the account is, and nothing of what somebody wrote into the secret since."""
+    stage = lost(name)
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+    rotation = {**document.get("rotation", {}), **written.get("rotation", {})}
+    stage.store.begin(json.dumps({**document, "password": "a-writers", **written, "rotation": rotation}))
+    before, token = passwords(stage), stage.store.rotate()
+    error = stage.play(token, [Step.CREATE, Step.SET, Step.FINISH])
+    assert isinstance(error, NoWorkingCredential)
+    assert passwords(stage) == before
+    assert f"nothing proves these keys of the secret: {key}." in error.remedy
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -322,12 +322,12 @@ class TestTheWayOfClients:
         assert isinstance(stage.play(token, [Step.FINISH]), Unreachable)
         assert changes == []
 
-    def test_that_is_open_costs_a_login_in_each_step(self) -> None:
-        """Another port of the same server, as a tunnel has it."""
+    def test_that_is_open_costs_three_logins(self) -> None:
+        """Another port of the same server, as a tunnel has it; the new password is proven where it was set first."""
         stage = MemoryStage(admin=True, **BY_ADMIN, port=15432)
         stage.rotate()
         assert stage.server.refused == []
-        assert len(stage.server.accepted) == 4 + 2
+        assert len(stage.server.accepted) == 4 + 3
 
     def test_is_not_asked_of_a_password_that_was_refused(self) -> None:
         """AWSCURRENT is out already: nothing is lost by a proof that fails."""

@@ -91,6 +91,10 @@ class FollowingSession:
         """Read at the writer."""
         return self._at_the_writer(lambda session: session.mark_of(username))
 
+    def mark_is_proof(self, username: str) -> bool:
+        """Ask the writer."""
+        return self._at_the_writer(lambda session: session.mark_is_proof(username))
+
     def ownership(self, pair: Pair) -> Ownership:
         """Ask the writer; after a move, ask again before anything else."""
         found = self._at_the_writer(lambda session: session.ownership(pair))

@@ -51,6 +51,10 @@ class DocumentDBSession(ConnectedSession[Connection]):
         account = accounts.read(self._connection, username).get(username)
         return account.record.mark if account and account.record else None
 
+    def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
+        """Trust no mark: with the action changeOwnCustomData a user may write its own."""
+        return False
+
     def ownership(self, pair: Pair) -> Ownership:
         """Return whose the idle user of the pair is, by its own mark."""
         return pairs.ownership(self._connection, pair)

@@ -58,6 +58,10 @@ class PostgreSQLSession(ConnectedSession[Connection]):
         """Read the mark in the user's comment, which only an admin can write."""
         return parse_mark(read_comment(self._connection, username))
 
+    def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
+        """Trust the mark: a comment on a role is an admin's (PostgreSQL, COMMENT)."""
+        return True
+
     def ownership(self, pair: Pair) -> Ownership:
         """Return whose the idle user of the pair is, by the clone's mark."""
         return pairs.ownership(self._connection, pair)

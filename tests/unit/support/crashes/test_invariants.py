@@ -136,7 +136,7 @@ def take_the_name(stage: MemoryStage) -> None:
     stage.server.accounts["app_clone"] = Account("another's", {"read orders"})
 
 
-nothing = mock.Mock(return_value=None)
+nothing = mock.Mock(return_value=())
 ours = mock.Mock(return_value=Ownership.OURS)
 
 FAULTS: dict[Invariant, list[Fault]] = {
