@@ -14,6 +14,9 @@ PYTHON ?= python3
 ARCH ?= arm64
 LAMBDA_PYTHON ?= 3.13
 export PYTHON ARCH LAMBDA_PYTHON
+# The layer of `make trust-layer`.
+BUNDLE ?=
+TRUST_STACK ?= rotation-trust
 # Where the build goes.
 BUILD ?= .aws-sam/build
 BUILD_LOG = .tools/build-$(ARCH).log
@@ -244,6 +247,13 @@ build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3
 .PHONY: deploy-local
 deploy-local: environment .tools-sam .tools-ministack ## `sam deploy` without AWS; the deployed functions rotate under their roles
 	@$(RUN) pytest -v --durations=5 $(OPTIONS) tests/e2e/test_deploy.py
+
+.PHONY: trust-layer
+trust-layer: environment .tools-sam ## Deploy a layer with your Region's authorities: BUNDLE=REGION-bundle.pem TRUST_STACK=rotation-trust
+	@[ -f "$(BUNDLE)" ] || { echo "make: name the file that you downloaded: make trust-layer BUNDLE=REGION-bundle.pem" >&2; exit 2; }
+	@$(RUN) tests.support.template.trust_layer "$(BUNDLE)" .aws-sam/trust-layer
+	@$(SAM) deploy --template-file .aws-sam/trust-layer/template.yaml --stack-name "$(TRUST_STACK)" --resolve-s3 \
+		--no-fail-on-empty-changeset
 
 ##@ Renew
 

@@ -22,18 +22,21 @@ _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _URL: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?")
 _SUFFIX: Final = "-[A-Za-z0-9]{6}"
 _OPEN: Final = "-??????"
-_ARN: Final = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@!-]+")
+_ANY: Final = r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:"
+_ARN: Final = re.compile(_ANY + "[A-Za-z0-9/_+=.@!-]+")
+_PATTERN: Final = re.compile(_ANY + "[A-Za-z0-9/_+=.@!-][A-Za-z0-9/_+=.@!*?-]*")
+"""One that begins with an asterisk would be every secret of the account."""
 
 
 def covers(entry: str, arn: str) -> bool:
     """
     Return whether an entry of the list of admin secrets means that ARN.
 
-    It is compared as a whole. Only a ``-??????`` at its end, as in IAM policies, stands for the six characters that
-    Secrets Manager adds to a name.
+    It is compared as a whole, and read as in IAM policies: an asterisk is any text, a question mark one character
+    (IAM user guide, "Resource"). A ``-??????`` at its end is the six characters that Secrets Manager adds to a name.
     """
-    pattern = re.escape(entry.removesuffix(_OPEN)) + (_SUFFIX if entry.endswith(_OPEN) else "")
-    return re.fullmatch(pattern, arn) is not None
+    stem = re.escape(entry.removesuffix(_OPEN)).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(stem + (_SUFFIX if entry.endswith(_OPEN) else ""), arn) is not None
 
 
 def is_whole(arn: str) -> bool:
@@ -109,10 +112,9 @@ class _Reader:
     def arns(self, name: str) -> tuple[str, ...]:
         entries = [entry.strip() for entry in self.environment.get(name, "").split(",")]
         for place, entry in enumerate(entries, 1):
-            stem = entry.removesuffix(_OPEN)
-            if entry and not _ARN.fullmatch(stem):
+            if entry and not _PATTERN.fullmatch(entry):
                 raise _wrong(name, f"has an entry ({place}) that is no ARN of a secret", "Copy the secret's whole ARN.")
-            if entry and stem == entry and not is_whole(entry):
+            if entry and not entry.endswith((_OPEN, "*")) and not re.search(f"{_SUFFIX}$", entry):
                 raise _wrong(
                     name,
                     f"has an entry ({place}) without the hyphen and six characters that Secrets Manager adds to a name",

@@ -123,7 +123,10 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         *(("SECRETS_MANAGER_ENDPOINT", url) for url in IN_THE_OPEN),
         ("PASSWORD_MINIMUM_BITS", "many"),
         ("ADMIN_SECRET_ARNS", "secret-canary"),
-        ("ADMIN_SECRET_ARNS", f"{ARN}-AbCdEf,{ARN}-*"),
+        ("ADMIN_SECRET_ARNS", "*"),
+        ("ADMIN_SECRET_ARNS", f"{ARN.rpartition(':')[0]}:*"),
+        ("ADMIN_SECRET_ARNS", f"{ARN}-AbCdEf,{ARN.rpartition(':')[0]}:?-AbCdEf"),
+        ("ADMIN_SECRET_ARNS", ARN.replace("123456789012", "*")),
         ("ADMIN_SECRET_ARNS", f"{ARN}-secret-canary-?????"),
         *((name, "secret-canary") for name in SWITCHES | OWN_SWITCHES),
     ],
@@ -149,14 +152,17 @@ def test_a_wrong_setting_is_named_and_not_shown(name: str, text: str) -> None:
         (f"{ARN}-??????", f"{ARN}-other-AbCdEf", False),
         (f"{ARN}-??????", ARN, False),
         (f"{ARN}.x-??????", f"{ARN}-x-AbCdEf", False),
-        (f"{ARN}-??????-AbCdEf", f"{ARN}-GhIjKl-AbCdEf", False),
-        (f"{ARN}-*", f"{ARN}-AbCdEf", False),
-        ("*", f"{ARN}-AbCdEf", False),
+        (f"{ARN}-*", f"{ARN}-orders-AbCdEf", True),
+        (f"{ARN}-*", f"{ARN}s-AbCdEf", False),
+        (f"{ARN}/*/admin-??????", f"{ARN}/orders/admin-AbCdEf", True),
+        (f"{ARN}/*/admin-??????", f"{ARN}/orders/admin-AbCdEf-GhIjKl", False),
+        (f"{ARN}-?-AbCdEf", f"{ARN}-1-AbCdEf", True),
+        (f"{ARN}-?-AbCdEf", f"{ARN}-12-AbCdEf", False),
         (f"{ARN}-AbCdEf", "", False),
     ],
 )
 def test_which_admin_secrets_are_admitted(entry: str, arn: str, *, admitted: bool) -> None:
-    """An entry is compared as a whole; only six question marks at its end stand for the random end of an ARN."""
+    """An entry is compared as a whole, and read as IAM reads it; the template's role has the very same entries."""
     assert Settings(admin_secret_arns=(entry,)).admits_admin(arn) is admitted
 
 

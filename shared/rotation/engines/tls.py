@@ -15,6 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
+from rotation.endpoints import endpoint
 from rotation.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ class TlsFault(Enum):
     UNKNOWN_AUTHORITY = (
         "The server's certificate is by an authority that is not trusted",
         "Name a file with the server's authority in DATABASE_CA_BUNDLE.",
+    )
+    REGION_NOT_SHIPPED = (
+        "The server's certificate is by an authority of its Region, which the functions do not ship",
+        "Download the Region's bundle, run make trust-layer, and deploy with TrustLayerArn and DatabaseCaBundle.",
     )
     OTHER_HOST = (
         "The server's certificate is for another host name",
@@ -117,9 +122,16 @@ def diagnose(
     try:
         with socket.create_connection(peer, timeout=_left(deadline)) as plain:
             plain.settimeout(_left(deadline))
-            return _handshake(plain, host, trusted, deadline) if begin(plain) else TlsFault.NOT_OFFERED
+            fault = _handshake(plain, host, trusted, deadline) if begin(plain) else TlsFault.NOT_OFFERED
     except OSError:
         return None
+    return TlsFault.REGION_NOT_SHIPPED if fault is TlsFault.UNKNOWN_AUTHORITY and _lacks_region(host) else fault
+
+
+def _lacks_region(host: str) -> bool:
+    """Say whether the name is Amazon's, of a Region whose authorities for databases are not in the bundle."""
+    named = endpoint(host)
+    return named is not None and f"Amazon RDS {named.region} " not in SHIPPED.read_text("ascii")
 
 
 def _handshake(plain: socket.socket, host: str, trusted: Path, deadline: Deadline) -> TlsFault | None:

@@ -64,7 +64,7 @@ def _is_the_librarys() -> bool:
 def granted() -> set[str]:
     """Return every action that some role of the template grants to the library's own calls."""
     resources = Stack(COMPLETE).resources
-    policies = [statements(resources[f"{function.capitalize()}Role"]) for function in FUNCTIONS]
+    policies = [statements(resources[f"{function.capitalize()}Role"], resources) for function in FUNCTIONS]
     allowed = {
         action for policy in policies for it in policy if it["Effect"] == "Allow" for action in listed(it["Action"])
     }

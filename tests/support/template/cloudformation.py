@@ -69,8 +69,14 @@ def of_type(template: Mapping[str, Node], kind: str) -> dict[str, Node]:
 class Stack:
     """What a template says when it is deployed with these parameters; the others have their defaults."""
 
-    def __init__(self, parameters: Mapping[str, str] | None = None, template: dict[str, Node] | None = None) -> None:
-        """Keep the template and the parameters as `sam deploy --parameter-overrides` takes them."""
+    def __init__(
+        self,
+        parameters: Mapping[str, str] | None = None,
+        template: dict[str, Node] | None = None,
+        place: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep template and parameters, as `sam deploy --parameter-overrides` takes them, and the pseudo parameters."""
+        self._pseudo = {**_PSEUDO, **(place or {})}
         self.template = load() if template is None else template
         given = parameters or {}
         assert given.keys() <= self.template["Parameters"].keys()
@@ -121,7 +127,7 @@ class Stack:
     @cached_property
     def _functions(self) -> dict[str, Any]:
         return {
-            "Ref": lambda name: self._parameters.get(name, _PSEUDO.get(name, name)),
+            "Ref": lambda name: self._parameters.get(name, self._pseudo.get(name, name)),
             "Condition": self.holds,
             "Fn::If": lambda parts: self.resolved(self._chosen(parts)),
             "Fn::Equals": lambda parts: self.resolved(parts[0]) == self.resolved(parts[1]),
@@ -131,6 +137,8 @@ class Stack:
             "Fn::EachMemberEquals": lambda parts: all(it == parts[1] for it in self.resolved(parts[0])),
             "Fn::Join": lambda parts: parts[0].join(self.resolved(parts[1])),
             "Fn::Select": lambda parts: self.resolved(parts[1])[parts[0]],
+            "Fn::Split": lambda parts: self.resolved(parts[1]).split(parts[0]),
+            "Fn::FindInMap": self._mapped,
             "Fn::GetAtt": self._attribute,
             "Fn::Sub": lambda text: re.sub(r"\$\{([\w:.]+)\}", self._substituted, text),
         }
@@ -146,6 +154,10 @@ class Stack:
     def _substituted(self, found: re.Match[str]) -> str:
         name, _, attribute = found[1].partition(".")
         return str(self._attribute([name, attribute]) if attribute else self.resolved({"Ref": name}))
+
+    def _mapped(self, parts: list[Node]) -> Node:
+        name, first, second = (self.resolved(one) for one in parts)
+        return self.template["Mappings"][name][first][second]
 
     def _attribute(self, parts: list[str]) -> str:
         name, attribute = parts

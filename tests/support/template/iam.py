@@ -27,9 +27,11 @@ def listed(value: Any) -> list[Any]:  # noqa: ANN401 what YAML says
     return value if isinstance(value, list) else [value]
 
 
-def statements(role: Mapping[str, Any]) -> list[Statement]:
-    """Return the statements of a role's own policies, resolved."""
-    return [it for policy in role["Properties"]["Policies"] for it in policy["PolicyDocument"]["Statement"]]
+def statements(role: Mapping[str, Any], resources: Mapping[str, Any] | None = None) -> list[Statement]:
+    """Return the statements of a role's own policies, and of the managed ones that are among the resources."""
+    properties = role["Properties"]
+    managed = [resources[name]["Properties"] for name in properties.get("ManagedPolicyArns", ())] if resources else []
+    return [it for policy in [*properties["Policies"], *managed] for it in policy["PolicyDocument"]["Statement"]]
 
 
 def allows(policy: Iterable[Statement], request: Request) -> bool:
@@ -70,5 +72,6 @@ _OPERATORS: Final = {
     "StringEquals": lambda value, wanted: value in wanted,
     "StringNotEquals": lambda value, wanted: value not in wanted,
     "StringLike": _is_like,
-    "ArnEquals": _is_like,
+    "StringNotLike": lambda value, wanted: not _is_like(value, wanted),
+    "ArnLike": _is_like,
 }

@@ -62,10 +62,11 @@ def test_an_aws_command_is_one_that_the_service_has(words: list[str]) -> None:
 
 
 def test_an_aws_command_names_the_stacks_function() -> None:
-    """The functions that the guides name are those that the template names, in the stack of samconfig.toml."""
+    """The functions that the guides name are those that the template names, with the prefix that it has by default."""
     configuration = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     stack = configuration["default"]["global"]["parameters"]["stack_name"]
-    suffixes = re.findall(r"FunctionName: !Sub \$\{AWS::StackName\}-(\w+)", TEMPLATE)
+    suffixes = re.findall(r"FunctionName: !Sub \$\{FunctionPrefix\}-(\w+)", TEMPLATE)
+    assert stack in re.findall(r"^  FunctionPrefix:\n    Type: String\n    Default: (\S+)$", TEMPLATE, re.MULTILINE)
     named = set(re.findall(rf"\b{stack}-\w+", TEXT))
     assert named == {f"{stack}-{suffix}" for suffix in suffixes}
     assert set(suffixes) == FUNCTIONS

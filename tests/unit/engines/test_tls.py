@@ -81,6 +81,19 @@ def test_an_unknown_authority_is_named(authority: Authority, tmp_path: Path) -> 
     assert fault(authority, other.issue("localhost")) is TlsFault.UNKNOWN_AUTHORITY
 
 
+@pytest.mark.parametrize(
+    "name", ["shop.abc.mx-central-1.rds.amazonaws.com", "shop.abc.rds.cn-north-1.amazonaws.com.cn"]
+)
+def test_a_region_whose_authorities_are_not_shipped_is_named(authority: Authority, tmp_path: Path, name: str) -> None:
+    """The remedy is one that people can carry out: a layer with the Region's bundle."""
+    other = Authority.create(tmp_path, "Other")
+    found = fault(authority, other.issue("localhost"), name)
+    assert found is TlsFault.REGION_NOT_SHIPPED
+    assert "make trust-layer" in found.value[1]
+    shipped = "shop.abc.eu-west-1.rds.amazonaws.com"
+    assert fault(authority, other.issue("localhost"), shipped) is TlsFault.UNKNOWN_AUTHORITY
+
+
 def test_a_certificate_for_another_host_is_named(authority: Authority) -> None:
     """The name in the secret has to stand in the certificate, be it a name or an address."""
     assert fault(authority, authority.issue("localhost"), "db.example") is TlsFault.OTHER_HOST

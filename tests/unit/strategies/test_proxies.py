@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 PROXIES = (
     "shop.proxy-abc123xyz.eu-west-1.rds.amazonaws.com",
     "shop.endpoint.proxy-abc123xyz.cn-north-1.rds.amazonaws.com.cn",
+    "shop.proxy-abc123xyz.rds.cn-north-1.amazonaws.com.cn",
+    "shop.endpoint.proxy-abc123xyz.rds.cn-northwest-1.amazonaws.com.cn",
+    "shop.proxy-abc123xyz.rds.us-gov-east-1.amazonaws.com",
+    "shop.proxy-abc123xyz.eusc-de-east-1.rds.amazonaws.eu",
     "SHOP.PROXY-ABC123XYZ.EU-WEST-1.RDS.AMAZONAWS.COM.",
 )
 BEHIND: dict[str, Any] = {"host": PROXIES[0], "rotation": {"host": HOST}}

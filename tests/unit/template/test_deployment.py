@@ -24,6 +24,7 @@ CONFIGURATION = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
 ENVIRONMENTS = sorted(name for name in CONFIGURATION if name not in {"version", "default"})
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c"
 PARTS = ("Function", "LogGroup", "Permission", "Role")
+"""What each function has of its own, where nothing is asked for."""
 VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1,sg-2"}
 ENDPOINTS = {
     "CreateSecretsManagerEndpoint": {"secretsmanager"},
@@ -123,7 +124,8 @@ def test_an_endpoint_is_made_where_it_is_asked_for(parameter: str) -> None:
         assert (one["VpcId"], one["SubnetIds"]) == ("vpc-0a1b2c3d", ["subnet-1", "subnet-2"])
         assert one["PrivateDnsEnabled"] is True
         (statement,) = one["PolicyDocument"]["Statement"]
-        assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}
+        ours = {"aws:PrincipalAccount": ACCOUNT, "aws:ResourceAccount": ACCOUNT}
+        assert statement["Condition"] == {"StringEquals": ours}
     (group,) = of_type({"Resources": stack.resources}, "AWS::EC2::SecurityGroup").values()
     (rule,) = group["Properties"]["SecurityGroupIngress"]
     assert (rule["SourceSecurityGroupId"], rule["FromPort"], rule["ToPort"]) == ("sg-1", 443, 443)

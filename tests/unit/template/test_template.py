@@ -33,10 +33,12 @@ EVERYTHING: Mapping[str, str] = {
 }
 
 
-def statements(role: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
-    """Yield every statement of a role's own policies, those behind a condition of the template too."""
-    for policy in role["Properties"]["Policies"]:
-        for statement in policy["PolicyDocument"]["Statement"]:
+def statements(made: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
+    """Yield every statement of a role or a policy, those behind a condition of the template too."""
+    properties = made["Properties"]
+    for policy in properties.get("Policies", [properties]):
+        document = (policy["Fn::If"][1] if "Fn::If" in policy else policy)["PolicyDocument"]
+        for statement in document["Statement"]:
             yield statement["Fn::If"][1] if "Fn::If" in statement else statement
 
 
@@ -45,8 +47,9 @@ SOURCE = load()
 FUNCTIONS = sorted(of_type(SOURCE, "AWS::Serverless::Function"))
 STATEMENTS = [
     pytest.param(statement, id=f"{name}-{statement['Sid']}")
-    for name, role in of_type(SOURCE, "AWS::IAM::Role").items()
-    for statement in statements(role)
+    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+    for name, made in of_type(SOURCE, kind).items()
+    for statement in statements(made)
 ]
 
 

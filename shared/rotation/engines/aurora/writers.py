@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from rotation.deadline import Deadline
+from rotation.endpoints import endpoint
 from rotation.errors import ReadOnlyServer, StoreError, Unreachable
 
 if TYPE_CHECKING:
@@ -25,13 +25,10 @@ PAUSE: Final = 1.0
 ATTEMPT: Final = 20.0
 """Seconds that one attempt to log in may take; a resuming server answers one that waits, or the next one."""
 
-_MAY_BE_A_READERS: Final = re.compile(
-    r"(?!.+\.(cluster|global)-[a-z0-9]+\.).+\.rds\.amazonaws\.com(\.cn)?\.?", re.IGNORECASE
-)
+_LEADS_TO_THE_WRITER: Final = frozenset({"cluster", "global"})
 """
-Endpoints of readers, of instances, and custom ones (Aurora user guide, "Amazon Aurora endpoint connections").
-
-The name decides nothing but whether the control plane is asked before a login or after it.
+Kinds of endpoints; those of readers, of instances and custom ones may not (Aurora user guide, "Amazon Aurora endpoint
+connections"). The name decides nothing but whether the control plane is asked before a login or after it.
 """
 
 
@@ -81,7 +78,8 @@ class Writers:
 
         Where the control plane does not know, a session finds the writer as it goes.
         """
-        if not _MAY_BE_A_READERS.fullmatch(address.host):
+        named = endpoint(address.host)
+        if named is None or named.service != "rds" or named.kind in _LEADS_TO_THE_WRITER:
             return address
         writer = self.elsewhere(address, deadline)
         if writer is None:

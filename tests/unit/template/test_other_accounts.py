@@ -1,0 +1,259 @@
+"""The template in accounts with guard rails, long names, many admins, aliases, other partitions, other networks."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import count, takewhile
+from typing import TYPE_CHECKING, Any
+
+import botocore.loaders
+import botocore.session
+import pytest
+
+from tests.support.template.cloudformation import ACCOUNT, REGION, Stack, load, of_type
+from tests.support.template.iam import allows, statements
+from tests.support.template.permissions import ADMIN, FUNCTIONS, SECRET, arn_of, on_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SOURCE = load()
+PARAMETERS = SOURCE["Parameters"]
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/ours/rotation"
+ADMIN_LISTS = sorted(name for name in PARAMETERS if name.endswith("AdminSecretArns"))
+LONG = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:prod/orders-service/database-admin-{{:04d}}-AbCdEf"
+KEYS = ",".join(f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{n:08d}-0000-0000-0000-000000000000" for n in range(4))
+CHINA = {"AWS::Region": "cn-northwest-1", "AWS::Partition": "aws-cn", "AWS::URLSuffix": "amazonaws.com.cn"}
+VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}
+
+
+def named(function: str, part: str) -> str:
+    """Return the name of a function's resource or parameter in the template."""
+    return f"{function.title().replace('_', '')}{part}"
+
+
+def fits(parameter: str, value: str) -> bool:
+    """Say whether CloudFormation takes the value, before it makes anything."""
+    declared = PARAMETERS[parameter]
+    return bool(re.search(declared["AllowedPattern"], value)) and len(value) <= declared.get("MaxLength", 4096)
+
+
+# Guard rails
+
+
+def test_each_role_has_the_boundary_and_the_path() -> None:
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    made = Stack({"PermissionsBoundaryArn": boundary, "RolePath": "/team/", "KmsKeyArns": KEYS, **VPC}).resources
+    roles = of_type({"Resources": made}, "AWS::IAM::Role")
+    assert len(roles) == len(FUNCTIONS)
+    assert {one["Properties"]["PermissionsBoundary"] for one in roles.values()} == {boundary}
+    policies = of_type({"Resources": made}, "AWS::IAM::ManagedPolicy")
+    assert {one["Properties"]["Path"] for one in [*roles.values(), *policies.values()]} == {"/team/"}
+
+
+def test_no_role_has_a_boundary_that_was_not_asked_for() -> None:
+    for role in of_type({"Resources": Stack().resources}, "AWS::IAM::Role").values():
+        assert "PermissionsBoundary" not in role["Properties"]
+        assert role["Properties"]["Path"] == "/"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_of_ones_own_is_used_and_none_is_made(function: str) -> None:
+    stack = Stack({named(function, "RoleArn"): ROLE})
+    assert named(function, "Role") not in stack.resources
+    assert stack.resources[named(function, "Function")]["Properties"]["Role"] == ROLE
+    assert stack.outputs[named(function, "RoleArn")]["Value"] == ROLE
+
+
+def test_where_all_roles_are_ones_own_no_policy_is_made() -> None:
+    stack = Stack({**{named(it, "RoleArn"): ROLE for it in FUNCTIONS}, "KmsKeyArns": KEYS, **VPC})
+    assert not [name for name, it in stack.resources.items() if it["Type"].startswith("AWS::IAM::")]
+
+
+# Names
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_name_is_made_of_the_stacks(function: str) -> None:
+    """A stack's name may have 128 characters, a function's 64 (Lambda API reference, CreateFunction)."""
+    assert "AWS::StackName" not in json.dumps(SOURCE["Resources"])
+    stack = Stack({"FunctionPrefix": "x" * 46}, place={"AWS::StackName": "StackSet-" + "n" * 119})
+    assert len(stack.resources[named(function, "Function")]["Properties"]["FunctionName"]) <= 64
+
+
+def test_a_prefix_that_is_too_long_is_refused_before_anything_is_made() -> None:
+    assert fits("FunctionPrefix", "x" * (64 - len("-replica-promotion")))
+    assert not fits("FunctionPrefix", "x" * 47)
+    assert not fits("FunctionPrefix", "")
+
+
+# Many admins
+
+
+def listed(most: int) -> str:
+    """Return as many ARNs of 99 characters as a list takes."""
+    entries = (",".join(LONG.format(n) for n in range(size)) for size in count(1))
+    return list(takewhile(lambda text: len(text) <= most, entries))[-1]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_what_a_list_takes_fits_everywhere(*, own: bool) -> None:
+    """
+    The environment of a function takes 4,096 bytes, a role's own policies 10,240 characters, a managed one 6,144.
+
+    (Lambda developer guide, "Lambda quotas"; IAM user guide, "IAM and AWS STS quotas".)
+    """
+    full = listed(PARAMETERS["AdminSecretArns"]["MaxLength"])
+    assert full.count(",") == 25
+    lists = dict.fromkeys(ADMIN_LISTS if own else ["AdminSecretArns"], full)
+    limits = {"SecretsLimitedBy": "name-or-tag", "SecretNames": "a" * 60 + "/*", "RotationGroup": "b" * 40}
+    stack = Stack({**lists, **limits, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46})
+    for function in FUNCTIONS:
+        assert environment_bytes(stack, function) < 3800
+        policies = stack.resources[named(function, "Role")]["Properties"]["Policies"]
+        assert sum(length(it["PolicyDocument"]) for it in policies) < 10240
+    for policy in of_type({"Resources": stack.resources}, "AWS::IAM::ManagedPolicy").values():
+        assert length(policy["Properties"]["PolicyDocument"]) < 6144
+
+
+def environment_bytes(stack: Stack, function: str) -> int:
+    """Return the size of a function's environment, all of it."""
+    shared = stack.resolved(stack.template["Globals"]["Function"]["Environment"]["Variables"])
+    own = stack.resources[named(function, "Function")]["Properties"]["Environment"]["Variables"]
+    return length({**shared, **own})
+
+
+def length(document: Any) -> int:  # noqa: ANN401 what YAML says
+    """Return the size of a document without its blanks."""
+    return len(json.dumps(document, separators=(",", ":")))
+
+
+def test_a_list_that_is_too_long_is_refused_before_anything_is_made() -> None:
+    for name in ADMIN_LISTS:
+        assert not fits(name, ",".join(LONG.format(n) for n in range(40)))
+
+
+@pytest.mark.parametrize(
+    ("entries", "taken"),
+    [
+        ("", True),
+        (LONG.format(1), True),
+        (f"{LONG.format(1)},{LONG.format(2)}", True),
+        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-*", True),
+        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:admins/*-??????", True),
+        (f"arn:aws-cn:secretsmanager:cn-north-1:{ACCOUNT}:secret:admins/*", True),
+        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:*", False),
+        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:", False),
+        (f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:admins/*", False),
+        ("rds!cluster-*", False),
+        (f"{LONG.format(1)},", False),
+        (f"{LONG.format(1)},shop", False),
+        (LONG.format(1).removesuffix("-AbCdEf"), False),
+    ],
+)
+def test_what_an_entry_of_a_list_may_be(entries: str, *, taken: bool) -> None:
+    for name in ADMIN_LISTS:
+        assert fits(name, entries) is taken
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_engines_own_list_takes_the_place_of_the_common_one(function: str) -> None:
+    common, own = ADMIN, f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-*"
+    stack = Stack({"AdminSecretArns": common, named(function, "AdminSecretArns"): own})
+    for other in FUNCTIONS:
+        shown = own if other == function else common
+        variables = stack.resources[named(other, "Function")]["Properties"]["Environment"]["Variables"]
+        assert variables["ADMIN_SECRET_ARNS"] == shown
+        policy = statements(stack.resources[named(other, "Role")])
+        managed = on_secret("GetSecretValue", own.replace("*", "0a1b-AbCdEf"))
+        assert allows(policy, managed) is (other == function)
+        assert allows(policy, on_secret("GetSecretValue", common)) is (other != function)
+
+
+# Aliases
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_secret_may_be_attached_to_an_alias(function: str) -> None:
+    stack = Stack({"FunctionAlias": "live", "RotationGroup": "orders"})
+    permission = stack.resources[named(function, "AliasPermission")]["Properties"]
+    assert permission["FunctionName"] == f"{arn_of(function)}:live"
+    assert permission["SourceAccount"] == ACCOUNT
+    policy = statements(stack.resources[named(function, "Role")])
+    assert allows(policy, on_secret("PutSecretValue", SECRET, f"{arn_of(function)}:live", "orders"))
+    assert not allows(policy, on_secret("PutSecretValue", SECRET, f"{arn_of(function)}2", "orders"))
+    assert not allows(policy, on_secret("PutSecretValue", SECRET, f"{arn_of(function)}:live"))
+
+
+def test_no_alias_is_spoken_of_where_there_is_none() -> None:
+    assert not [name for name in Stack().resources if name.endswith("AliasPermission")]
+
+
+# Partitions
+
+
+@pytest.mark.parametrize("partition", botocore.session.get_session().get_available_partitions())
+def test_what_the_template_makes_is_of_its_partition(partition: str) -> None:
+    """No ARN names another partition, and a service is called by its name there."""
+    region, suffix = home_of(partition)
+    place = {"AWS::Region": region, "AWS::Partition": partition, "AWS::URLSuffix": suffix}
+    arn = f"arn:{partition}:secretsmanager:{region}:{ACCOUNT}:secret:admins/*"
+    assert fits("AdminSecretArns", arn)
+    stack = Stack({"AdminSecretArns": arn, "KmsKeyArns": KEYS.replace("arn:aws:", f"arn:{partition}:")}, place=place)
+    for name in ("PostgresqlRole", "KeysPolicy"):
+        text = json.dumps(stack.resources[name])
+        ours = text.replace(f"arn:aws:logs:{REGION}", f"arn:{partition}:logs:{region}")  # the reader's own
+        assert set(re.findall(r"arn:([a-z-]+):", ours)) == {partition}
+        assert f"secretsmanager.{region}.{suffix}" in ours or name == "PostgresqlRole"
+
+
+def home_of(partition: str) -> tuple[str, str]:
+    """Return a Region of a partition, and what its host names end with, by botocore's own list."""
+    known = botocore.loaders.create_loader().load_data("endpoints")["partitions"]
+    found = next(one for one in known if one["partition"] == partition)
+    return next(iter(found["regions"])), found["dnsSuffix"]
+
+
+def test_services_of_rds_and_redshift_have_another_name_in_china() -> None:
+    asked = {"CreateRdsEndpoint": "true", "CreateRedshiftEndpoints": "true", "CreateSecretsManagerEndpoint": "true"}
+    made = of_type({"Resources": Stack({**VPC, **asked}, place=CHINA).resources}, "AWS::EC2::VPCEndpoint")
+    assert {one["Properties"]["ServiceName"] for one in made.values()} == {
+        "cn.com.amazonaws.cn-northwest-1.rds",
+        "cn.com.amazonaws.cn-northwest-1.redshift",
+        "cn.com.amazonaws.cn-northwest-1.redshift-serverless",
+        "com.amazonaws.cn-northwest-1.secretsmanager",
+    }
+
+
+def test_every_partition_has_its_endpoints_names() -> None:
+    known = {it for it in botocore.session.get_session().get_available_partitions() if "iso" not in it}
+    assert SOURCE["Mappings"]["EndpointPrefixes"].keys() == known
+
+
+# Networks
+
+
+def shared(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return what all functions have, resolved."""
+    stack = Stack(parameters)
+    return dict(stack.resolved(stack.template["Globals"]["Function"]))
+
+
+def test_ipv6_is_used_where_it_is_asked_for() -> None:
+    assert shared({**VPC, "Ipv6AllowedForDualStack": "true"})["VpcConfig"]["Ipv6AllowedForDualStack"] is True
+    assert "Ipv6AllowedForDualStack" not in shared(VPC)["VpcConfig"]
+    assert Stack({"Ipv6AllowedForDualStack": "true"}).complaints() == ["Ipv6AllowedForDualStack needs SubnetIds."]
+
+
+def test_fips_endpoints_are_used_where_they_are_asked_for() -> None:
+    """The SDKs read it (AWS SDKs and Tools reference guide, "Dual-stack and FIPS endpoints")."""
+    name = "AWS_USE_FIPS_ENDPOINT"
+    assert shared({"UseFipsEndpoints": "true"})["Environment"]["Variables"][name] == "true"
+    assert name not in shared({})["Environment"]["Variables"]
+
+
+def test_a_layer_of_authorities_comes_to_every_function() -> None:
+    layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:trust:3"
+    assert shared({"TrustLayerArn": layer})["Layers"] == ["SharedLayer", layer]
+    assert shared({})["Layers"] == ["SharedLayer"]
