@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.model import Ownership
-from tests.contract.engine_contract import OTHER_ARN, ClosingContract, EngineContract, NetworkContract
+from tests.contract.engine_contract import ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
 
 if TYPE_CHECKING:
@@ -26,31 +25,7 @@ def lab(mariadb: Stage) -> Iterator[MySQLLab]:
 
 
 class TestMariaDB(EngineContract, ClosingContract, NetworkContract):
-    """Run the specification, but for marks: the strategy proves an unmarked account by AWSPREVIOUS."""
-
-    def test_whose_a_clone_is(self, lab: EngineLab) -> None:
-        """A clone is absent, unmarked, or ours; another secret's looks like an unmarked one."""
-        absent, unmarked, ours, foreign = (lab.create_user(lab.unique()).username for _ in range(4))
-        lab.create_user(self.pair(lab, unmarked).clone)
-        self.level(lab, self.pair(lab, ours))
-        self.level(lab, replace(self.pair(lab, foreign), secret_arn=OTHER_ARN))
-        with self.login(lab, lab.admin) as session:
-            found = [session.ownership(self.pair(lab, base)) for base in (absent, unmarked, ours, foreign)]
-            assert found == [Ownership.ABSENT, Ownership.UNMARKED, Ownership.OURS, Ownership.UNMARKED]
-            session.disable_password(self.pair(lab, ours).clone)
-            assert session.ownership(self.pair(lab, ours)) is Ownership.UNMARKED
-
-    def test_whose_a_base_is(self, lab: EngineLab) -> None:
-        """A base is unmarked until it was promoted once: its own mark comes with its password."""
-        base = lab.create_user(lab.unique()).username
-        self.level(lab, self.pair(lab, base))
-        pair = self.pair(lab, base, promote="base")
-        with self.login(lab, lab.admin) as session:
-            assert session.ownership(pair) is Ownership.UNMARKED
-            session.level(pair, lab.password())
-            assert session.ownership(pair) is Ownership.OURS
-            session.disable_password(base)
-            assert session.ownership(pair) is Ownership.OURS
+    """Run the specification; what differs is that a mark can be checked, and not read."""
 
     def test_the_mark(self, lab: EngineLab) -> None:
         """No mark can be read; whether it was made for a version can be checked."""

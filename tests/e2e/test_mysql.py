@@ -6,11 +6,13 @@ import contextlib
 import itertools
 import json
 import uuid
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from rotation.engines.mysql.session import MySQLSession
+from tests.lab.mysql import connected
 from tests.lab.nightly import BESIDE_CLIENTS
 from tests.support.crashes.cuts import Cut, Scissors, cutting
 
@@ -300,7 +302,8 @@ def _rotate_as_theirs(shop: Application) -> None:
     Do to accounts and secret what AWS's functions for alternating users do (their repository, February 2025).
 
     They copy what stands before TO in each grant, so that no right to pass on comes along, and no limit. On MariaDB
-    each of these grants sets the password, which takes our mark away. Accounts are named without a host part.
+    each of these grants sets the password, and the mark of the one user is among them: a role, which the admin that
+    made it may pass on. Accounts are named without a host part.
     """
     secret = shop.secret()
     base = secret["username"].removesuffix("_clone")
@@ -310,8 +313,11 @@ def _rotate_as_theirs(shop: Application) -> None:
     if not on_mariadb and not _as_root(shop.theatre, f"SELECT User FROM mysql.user WHERE User = '{other}'"):
         _as_root(shop.theatre, f"CREATE USER '{other}' IDENTIFIED BY '{password}'")
     for (grant,) in _as_root(shop.theatre, f"SHOW GRANTS FOR '{secret['username']}'"):
-        setting = f" IDENTIFIED BY '{password}'" if on_mariadb else ""
-        _as_root(shop.theatre, f"{str(grant).split(' TO ')[0]} TO '{other}'{setting}")
+        what, setting = str(grant).split(" TO ")[0], f" IDENTIFIED BY '{password}'" if on_mariadb else ""
+        if " ON " in what:
+            _as_root(shop.theatre, f"{what} TO '{other}'{setting}")  # out of the log, for the password
+        else:
+            _as_admin(shop.theatre, f"{what} TO '{other}'")
     ((kind,),) = _as_root(shop.theatre, f"SELECT ssl_type FROM mysql.user WHERE User = '{secret['username']}'")
     _as_root(shop.theatre, f"ALTER USER '{other}'@'%' REQUIRE {'SSL' if kind in {'ANY', b'ANY'} else 'NONE'}")
     if not on_mariadb:
@@ -354,6 +360,12 @@ def _begun(shop: Application) -> str:
         shop.rotate()
     assert scissors.fired
     return scissors.trace[-1]
+
+
+def _as_admin(theatre: Theatre, statement: str) -> None:
+    admin = json.loads(str(theatre.emulator.value(theatre.admin_arn)))
+    with closing(connected(admin, str(theatre.scene.bundle))) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def _as_root(theatre: Theatre, statement: str) -> list[tuple[Any, ...]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import pymysql
 import pytest
 
+from rotation.engines.mysql.accounts import MARK_ROLE
 from rotation.engines.mysql.passwords import native_hash
+from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NotOurs
 from rotation.model import Credential, Ownership, Pair
 from tests.lab.stages.mysql import pair_of
 
@@ -70,45 +73,103 @@ def test_a_preparation_between_two_of_ones_own_is_noticed(rotated: Rotated) -> N
     assert rotated.told(pair)[0] is None
 
 
-def test_a_base_whose_password_was_changed_is_not_proven(rotated: Rotated) -> None:
-    """The clone's mark proves the base by the very hash that was AWSCURRENT's."""
-    rotated.stage.run(f"SET PASSWORD FOR {rotated.base.username} = PASSWORD('{rotated.stage.password().reveal()}')")
-    assert rotated.told(rotated.next_pair()) == (None, Ownership.UNMARKED)
+def marks(stage: Stage, name: str) -> list[str]:
+    """List the marks that an account holds."""
+    rows = stage.run(f"SELECT Role FROM mysql.roles_mapping WHERE User = '{name}' AND Role LIKE '{MARK_ROLE}%'")
+    return [str(row[0]) for row in rows]
 
 
-def test_a_base_that_nobody_saw_log_in_is_not_proven(rotated: Rotated) -> None:
-    """Where another credential than AWSCURRENT opened the step, the mark says nothing of the partner."""
-    rotated.stage.level(rotated.admin, replace(rotated.first, current=""))
-    assert rotated.told(rotated.next_pair()) == (None, Ownership.UNMARKED)
-
-
-@pytest.mark.parametrize("wrong", [{"secret_arn": "arn:other"}, {"current": "zero"}, {"current": ""}])
-def test_a_mark_of_another_secret_or_version_proves_nothing(rotated: Rotated, wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "whose"),
+    [
+        ({"secret_arn": "arn:other"}, Ownership.FOREIGN),
+        ({"current": "zero"}, Ownership.OURS),
+        ({"current": ""}, Ownership.OURS),
+    ],
+)
+def test_a_mark_of_another_secret_or_version_proves_nothing(
+    rotated: Rotated, wrong: dict[str, str], whose: Ownership
+) -> None:
     """All that the mark is made of has to fit."""
-    assert rotated.told(replace(rotated.next_pair(), **wrong)) == (None, Ownership.UNMARKED)
+    assert rotated.told(replace(rotated.next_pair(), **wrong)) == (None, whose)
+
+
+def test_a_clone_of_somebody_elses_clone_is_not_made(rotated: Rotated) -> None:
+    """Neither for its rights, nor in any other way: another secret's users are not read from, and not changed."""
+    stage, clone = rotated.stage, rotated.first.clone
+    stolen = Pair("arn:thief", clone, f"{clone}_clone", "v", current="u")
+    for pair in (stolen, replace(stolen, base=rotated.base.username, idle=rotated.base.username)):
+        with pytest.raises(NotOurs, match="DROP ROLE rotation_"):
+            stage.level(rotated.admin, pair)
+    assert stage.run(f"SELECT User FROM mysql.user WHERE User = '{clone}_clone'") == []
 
 
 def test_a_user_cannot_mark_itself(rotated: Rotated) -> None:
     """A change of one's own password leaves the marks, and a mark in the place of the password is none."""
-    clone = Credential(rotated.first.clone, rotated.stage.password())
-    rotated.stage.run(f"ALTER USER {clone.username} IDENTIFIED BY '{clone.password.reveal()}'")
-    assert rotated.told(rotated.first)[1] is Ownership.UNMARKED
-    idle, _ = rotated.stage.level(rotated.admin, rotated.first)
-    (shown,) = rotated.stage.run(f"SHOW CREATE USER {clone.username}")[0]
-    mark = shown.split("'")[3]
-    rotated.stage.as_clients_see(idle, f"SET PASSWORD = '{native_hash(clone.password)}'")
+    stage, clone = rotated.stage, rotated.first.clone
+    idle, _ = stage.level(rotated.admin, rotated.first)
+    [mark] = marks(stage, clone)
+    new = replace(idle, password=stage.password())
+    stage.as_clients_see(idle, f"SET PASSWORD = '{native_hash(new.password)}'")
     assert rotated.told(rotated.first) == ("one", Ownership.OURS)
-    rotated.stage.run(f"ALTER USER {clone.username} IDENTIFIED BY '{clone.password.reveal()}'")
-    rotated.stage.as_clients_see(clone, f"SET PASSWORD = '{mark}'")
-    assert mark in rotated.stage.run(f"SHOW CREATE USER {clone.username}")[0][0]
+    for statement in (f"GRANT {mark} TO CURRENT_USER()", "CREATE ROLE rotation_mine", f"DROP ROLE {mark}"):
+        with pytest.raises(pymysql.err.OperationalError):
+            stage.as_clients_see(new, statement)
+    stage.run(f"DROP ROLE {mark}")
+    stage.as_clients_see(new, f"SET PASSWORD = '*{mark.removeprefix(MARK_ROLE)}'")
     assert rotated.told(rotated.first)[1] is Ownership.UNMARKED
+
+
+def test_a_mark_is_made_anew_in_each_rotation(rotated: Rotated) -> None:
+    """Each user has one; what a delivery that broke off has left is no hindrance, nor another admin's role."""
+    stage, pair = rotated.stage, rotated.next_pair()
+    stage.level(rotated.admin, pair)
+    third = replace(rotated.first, version="three", current="two")
+    with stage.login(rotated.admin) as session:
+        session.level(third, stage.password())
+    names = (rotated.first.base, rotated.first.clone)
+    assert [len(marks(stage, name)) for name in names] == [1, 1]
+    [role] = marks(stage, third.clone)
+    stage.as_clients_see(
+        rotated.admin, f"REVOKE {role} FROM {third.clone}", f"GRANT {marks(stage, third.base)[0]} TO {third.clone}"
+    )
+    assert rotated.told(third)[1] is Ownership.UNMARKED
+    stage.level(stage.admin(), third)
+    assert role in marks(stage, third.clone)
+    assert rotated.told(third) == ("three", Ownership.OURS)
+
+
+def test_wrong_passwords_are_counted_as_before(rotated: Rotated) -> None:
+    """The server counts them (max_password_errors) of accounts with one method: the mark is none."""
+    stage, clone = rotated.stage, rotated.first.clone
+    stage.level(rotated.admin, rotated.next_pair())
+    stage.run("SET GLOBAL max_password_errors = 2")
+    try:
+        for name in (rotated.base.username, clone):
+            wrong = Credential(name, stage.password())
+            for _ in range(2):
+                with pytest.raises(AuthenticationFailed):
+                    stage.login(wrong)
+            with pytest.raises(AccountUnusable, match="too many failed logins"):
+                stage.login(wrong)
+    finally:
+        stage.run("SET GLOBAL max_password_errors = DEFAULT", "FLUSH PRIVILEGES")
+
+
+def test_a_mark_that_was_given_a_right_is_looked_at(rotated: Rotated) -> None:
+    """A role is a role: the guard reads what the mark of a user lets it do."""
+    stage, clone = rotated.stage, rotated.first.clone
+    stage.run(f"GRANT CREATE USER ON *.* TO {marks(stage, clone)[0]}")
+    with stage.login(stage.superuser()) as session, pytest.raises(GuardViolation, match="CREATE USER"):
+        session.guard_target(clone, allow_privileged=False)
 
 
 def test_a_revocation_leaves_the_marks(rotated: Rotated) -> None:
-    """Ending the idle user's password is no preparation; one without a mark gets the one that says whose it is."""
+    """Ending the idle user's password is no preparation; one whose mark is gone gets the one that says whose it is."""
     pair = rotated.next_pair()
+    rotated.stage.run(f"DROP ROLE {marks(rotated.stage, pair.idle)[0]}")
     with rotated.stage.login(rotated.admin) as session:
-        assert session.ownership(pair) is Ownership.OURS
+        assert session.ownership(pair) is Ownership.UNMARKED
         session.disable_password(pair.idle)
         assert session.ownership(replace(pair, current="")) is Ownership.OURS
     rotated.stage.level(rotated.admin, pair)

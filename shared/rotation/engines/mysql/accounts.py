@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 MARK: Final = "aws-rotation"
 """The key of an account's ATTRIBUTE that says whose it is."""
 
+MARK_ROLE: Final = "rotation_"
+"""How the role begins that marks an account on MariaDB; 40 hexadecimal digits follow."""
+
+_MARKING: Final = re.compile(rf"`({MARK_ROLE}[0-9a-f]{{40}})`")
+
 MARK_KEYS: Final = ("secret", "base", "version")
 DIGEST: Final = "access"
 """Within the mark: what the account held when it was prepared, so that it can check this by itself."""
@@ -81,6 +86,8 @@ class State:
     attributes: Mapping[str, Any]
     expired: bool = False
     """Whether somebody made its password expire (PASSWORD EXPIRE alone)."""
+    marks: frozenset[str] = frozenset()
+    """The roles of MariaDB that say whose it is, which are none of its grants."""
 
     @property
     def mark(self) -> Mark | None:
@@ -129,6 +136,7 @@ def read(connection: Connection, account: Account) -> State:
         connection.run("SET SESSION print_identified_with_as_hex = ON")
     words = tokens.split(_readable(connection, str(connection.one(f"SHOW CREATE USER {account}"))))
     held = read_grants(connection, account)
+    marks = {grant: found[1] for grant in held if grant.kind is Kind.ROLE and (found := _MARKING.fullmatch(grant.what))}
     roles = _default_roles(words)
     return State(
         account=account,
@@ -138,7 +146,8 @@ def read(connection: Connection, account: Account) -> State:
         locked=("ACCOUNT", "LOCK") in pairwise(words),
         expired=any(one == "EXPIRE" and then not in _LIFETIMES for one, then in pairwise([*words, ""])),
         options=_options(words),
-        grants=held | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
+        grants=(held - marks.keys()) | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
+        marks=frozenset(marks.values()),
         attributes=attributes_of(connection, account),
     )
 

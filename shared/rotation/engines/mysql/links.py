@@ -1,15 +1,15 @@
 """
-MariaDB's mark: a hash that no password has, as a second method of an account.
+MariaDB's mark: a role without any right that an account holds, whose name says whose the account is.
 
-An account may have several methods (manual, "CREATE USER", IDENTIFIED VIA … OR …). A user that changes its own
-password changes the first; only an admin can write the second, so that it holds what MySQL keeps in an ATTRIBUTE. A
-hash can be checked and not read back. Its first half says whose the account is. The second half, the link, is made of
-the version that the account was prepared for and of its partner's mark at that time: it fits as long as neither of
-the two was prepared anew, which is all that has to be known under the lock.
+Only an admin can create and grant roles (manual, "CREATE ROLE": CREATE USER is needed), so that it holds what MySQL
+keeps in an ATTRIBUTE; and unlike a second authentication method it leaves the account as it was: the server counts
+wrong passwords (max_password_errors) of accounts with one method only. A name can be checked and not read back. Its
+first half says whose the account is. The second half, the link, is made of the version that the account was prepared
+for and of its partner's mark at that time: it fits as long as neither of the two was prepared anew, which is all that
+has to be known under the lock.
 
-It is one method and not two, since PyMySQL takes no more than one other offer of the server for an answer: with a
-third method it would tell a refused login as a broken connection. Halves of 80 bits are enough: who could choose
-names and versions at will would still try 2**80 passwords to find one that has a mark for its hash.
+An account that is created carries the same as a second method, since it is locked, and one statement makes both.
+Halves of 80 bits are enough: nobody gains by a name that fits, who may not create roles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.mysql.accounts import NATIVE
+from rotation.engines.mysql.accounts import MARK_ROLE, NATIVE
 
 if TYPE_CHECKING:
     from rotation.engines.mysql.accounts import State
@@ -29,71 +29,63 @@ _HALF: Final = 20
 _LINKLESS: Final = "0" * _HALF
 """The link of an account that was not prepared yet."""
 
-_UNPROVEN: Final = "unproven"
-"""Stands for a partner that carries no mark, and whose password was not seen to be AWSCURRENT's."""
-
 
 def born(pair: Pair) -> str:
-    """Make the mark that the clone is created with."""
-    return _owner(pair, pair.clone) + _LINKLESS
+    """Make the hash that the clone is created with."""
+    return f"*{_owner(pair, pair.clone)}{_LINKLESS}".upper()
+
+
+def owned(pair: Pair, username: str) -> str:
+    """Make the role that says whose an account is, and nothing of a version."""
+    return f"{MARK_ROLE}{_owner(pair, username)}{_LINKLESS}"
 
 
 def prepared(pair: Pair, partner: State) -> str:
-    """Make the mark of the idle user, for the pair's version and its partner as it is."""
-    word = _word(pair, partner) if pair.current or is_ours(pair, partner) else _UNPROVEN
-    return _owner(pair, pair.idle) + _link(pair, pair.idle, pair.version, word)
-
-
-def kept(pair: Pair, idle: State) -> str:
-    """Return the mark for the idle user when its password ends: the one that it carries, else whose it is."""
-    return _mark(pair, idle) or _owner(pair, pair.idle) + _LINKLESS
+    """Make the role of the idle user, for the pair's version and its partner as it is."""
+    return f"{MARK_ROLE}{_owner(pair, pair.idle)}{_link(pair, pair.idle, pair.version, partner)}"
 
 
 def is_ours(pair: Pair, state: State) -> bool:
     """Return whether the account carries the secret's mark."""
-    return bool(_mark(pair, state))
+    return bool(_marks(pair, state))
+
+
+def is_foreign(pair: Pair, state: State) -> bool:
+    """Return whether the account carries another secret's mark; the partner's may have been copied with its roles."""
+    owners = {_owner(pair, username) for username in (pair.base, pair.clone)}
+    return any(role.removeprefix(MARK_ROLE)[:_HALF] not in owners for role in state.marks)
+
+
+def others(pair: Pair, state: State, role: str) -> list[str]:
+    """List the secret's own marks beside that one: those of earlier versions."""
+    return sorted(f"{MARK_ROLE}{text}" for text in _marks(pair, state) if f"{MARK_ROLE}{text}" in state.marks - {role})
 
 
 def prepared_version(pair: Pair, idle: State | None, active: State | None) -> str | None:
     """Return which of the two versions that the pair names came last; None where neither did, or nothing tells."""
     if idle is None or active is None:
         return None
-    if _mark(pair, idle) == _owner(pair, pair.idle) + _link(pair, pair.idle, pair.version, _word(pair, active)):
+    if _owner(pair, pair.idle) + _link(pair, pair.idle, pair.version, active) in _marks(pair, idle):
         return pair.version
-    return pair.current if fits(pair, idle, active) else None
+    current = _owner(pair, pair.active) + _link(pair, pair.active, pair.current, idle)
+    return pair.current if current in _marks(pair, active) else None
 
 
-def fits(pair: Pair, idle: State | None, active: State | None) -> bool:
-    """
-    Return whether the active user was prepared for AWSCURRENT, and the idle one is as it was at that time.
-
-    An idle user without a mark is proven by that: its password's hash is the one with which it logged in as
-    AWSCURRENT then, and an admin wrote that down.
-    """
-    if idle is None or active is None:
-        return False
-    link = _link(pair, pair.active, pair.current, _word(pair, idle))
-    return _mark(pair, active) == _owner(pair, pair.active) + link
-
-
-def _mark(pair: Pair, state: State) -> str:
-    """Return the secret's mark, if it is at the place where an admin alone can write it; else nothing."""
-    stored = [text for name, text in state.methods[1:] if name == NATIVE]
-    return next((text for text in stored if text.startswith(_owner(pair, state.account.user))), "")
-
-
-def _word(pair: Pair, state: State) -> str:
-    """Return what changes whenever the account is prepared: its mark, and where it has none, its password's hash."""
-    return _mark(pair, state) or "".join(text for _, text in state.methods[:1])
+def _marks(pair: Pair, state: State) -> list[str]:
+    """List the secret's marks of the account, where an admin alone can write them."""
+    texts = {role.removeprefix(MARK_ROLE) for role in state.marks}
+    texts |= {text[1:].lower() for name, text in state.methods[1:] if name == NATIVE}
+    return sorted(text for text in texts if text.startswith(_owner(pair, state.account.user)))
 
 
 def _owner(pair: Pair, username: str) -> str:
-    return "*" + _half("aws-rotation", pair.secret_arn, username)
+    return _half("aws-rotation", pair.secret_arn, username)
 
 
-def _link(pair: Pair, username: str, version: str, partner: str) -> str:
-    return _half("aws-rotation link", pair.secret_arn, pair.base, username, version, partner)
+def _link(pair: Pair, username: str, version: str, partner: State) -> str:
+    """Make what changes whenever the account or its partner is prepared."""
+    return _half("aws-rotation link", pair.secret_arn, pair.base, username, version, *_marks(pair, partner))
 
 
 def _half(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_HALF].upper()
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_HALF]

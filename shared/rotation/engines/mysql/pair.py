@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.engines.mysql import levelling, links, passwords
-from rotation.engines.mysql.accounts import account_of, accounts_of, attributes_of, mark_in, read
+from rotation.engines.mysql.accounts import MARK, account_of, accounts_of, attributes_of, mark_in, read
 from rotation.errors import AccessMismatch, NotOurs
 from rotation.model import Ownership
 
@@ -25,14 +27,15 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
     """
     Return whose the idle user is, by its own mark; a partner's proves nothing, since users can write their own.
 
-    MariaDB's marks, which only an admin can write, say nothing but yes: another secret's looks like no mark.
+    MariaDB's marks, which only an admin can write, do not say whose they are: they are the pair's, or another's.
     """
     if not accounts_of(connection, pair.idle):
         return Ownership.ABSENT
     account = account_of(connection, pair.idle)
     if connection.is_mariadb:
-        ours = links.is_ours(pair, read(connection, account)) or links.fits(pair, *_both(connection, pair))
-        return Ownership.OURS if ours else Ownership.UNMARKED
+        state = read(connection, account)
+        ours = Ownership.OURS if links.is_ours(pair, state) else Ownership.UNMARKED
+        return Ownership.FOREIGN if links.is_foreign(pair, state) else ours
     mark = mark_in(attributes_of(connection, account))
     if mark is None:
         return Ownership.UNMARKED
@@ -60,13 +63,17 @@ def names(mark: Mark, pair: Pair) -> bool:
 
 def refuse_foreign(connection: Connection, pair: Pair, state: State) -> None:
     """Raise NotOurs where an account carries another secret's mark."""
-    if state.mark and not names(state.mark, pair):
-        patch = connection.literal('{"aws-rotation": null}')
-        raise NotOurs(
-            f"The account {state.account} is marked as another secret's",
-            where=connection.where,
-            remedy=f"If that secret is gone, run: ALTER USER {state.account} ATTRIBUTE {patch};",
-        )
+    if links.is_foreign(pair, state):
+        remedy = "; ".join(f"DROP ROLE {role}" for role in sorted(state.marks))
+    elif state.mark and not names(state.mark, pair):
+        remedy = f"ALTER USER {state.account} ATTRIBUTE {connection.literal(json.dumps({MARK: None}))}"
+    else:
+        return
+    raise NotOurs(
+        f"The account {state.account} is marked as another secret's",
+        where=connection.where,
+        remedy=f"If that secret is gone, run: {remedy};",
+    )
 
 
 def mismatch(connection: Connection, what: str, remedy: str) -> AccessMismatch:
@@ -75,11 +82,21 @@ def mismatch(connection: Connection, what: str, remedy: str) -> AccessMismatch:
 
 
 def disable_password(connection: Connection, username: str, pair: Pair | None) -> None:
-    """End a user's password; that of a pair's idle user so that the account can still be told to be the pair's."""
-    mark = ""
+    """End a user's password; a pair's idle user is marked before, as its password proves nothing any more."""
     if connection.is_mariadb and pair and pair.idle == username:
-        mark = links.kept(pair, read(connection, account_of(connection, username)))
-    passwords.disable_password(connection, username, mark)
+        state = read(connection, account_of(connection, username))
+        if not links.is_ours(pair, state):
+            claim(connection, state, links.owned(pair, username))
+    passwords.disable_password(connection, username)
+
+
+def claim(connection: Connection, state: State, role: str) -> State:
+    """Mark an account of MariaDB by a role, unless it holds that; one of a delivery that broke off is made anew."""
+    if role not in state.marks:
+        connection.run(f"DROP ROLE IF EXISTS {role}")
+        connection.run(f"CREATE ROLE {role}")
+        connection.run(f"GRANT {role} TO {state.account}")
+    return replace(state, marks=state.marks | {role})
 
 
 def check_access(connection: Connection, pair: Pair) -> None:

@@ -83,13 +83,13 @@ def _set_own(connection: Connection, password: Password) -> None:
         connection.run(statement)
 
 
-def disable_password(connection: Connection, username: str, mark: str = "") -> None:
+def disable_password(connection: Connection, username: str) -> None:
     """Give the user a hash that no password has, and end its second password."""
     try:
         account = account_of(connection, username)
         if connection.is_mariadb:
             _require_hashes(connection)
-            connection.run(f"ALTER USER {account} {closed(connection, NATIVE, mark)}")
+            connection.run(f"ALTER USER {account} {closed(connection, NATIVE)}")
             return
         connection.run(f"ALTER USER {account} {closed(connection, read(connection, account).plugin)}")
         if connection.keeps_two_passwords:
@@ -111,14 +111,14 @@ def closed(connection: Connection, plugin: str, mark: str = "") -> str:
     return f"IDENTIFIED WITH {plugin} AS {connection.literal(UNUSABLE[plugin])}"
 
 
-def opened(connection: Connection, plugin: str, password: Password, mark: str = "") -> str:
+def opened(connection: Connection, plugin: str, password: Password) -> str:
     """Return the clause of a password that is set together with its method."""
     if connection.is_mariadb:
-        return _on_mariadb(connection, native_hash(password), mark)
+        return _on_mariadb(connection, native_hash(password))
     return f"IDENTIFIED WITH {plugin} BY {connection.literal(password)}"
 
 
-def _on_mariadb(connection: Connection, stored: str, mark: str) -> str:
+def _on_mariadb(connection: Connection, stored: str, mark: str = "") -> str:
     hashes = (one for one in (stored, mark) if one)
     return "IDENTIFIED VIA " + " OR ".join(f"{NATIVE} USING {connection.literal(one)}" for one in hashes)
 

@@ -11,7 +11,7 @@ from rotation.engines.mysql.applying import carry_out, divided, left_out, run
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.faults import ENGINE, IN_HISTORY
 from rotation.engines.mysql.levelling import differences
-from rotation.engines.mysql.pair import mismatch, refuse_foreign
+from rotation.engines.mysql.pair import claim, mismatch, refuse_foreign
 from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied
 
 if TYPE_CHECKING:
@@ -76,12 +76,10 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     told = [] if existing else [f"CREATE USER {account}"]
     if rehearse:
         return [*told, *_rehearsed(connection, base, clone)]
-    _mark(connection, pair, base, clone, create=not existing)
+    base = _mark(connection, pair, base, clone, create=not existing)
     clone = _levelled(connection, pair, base, clone, told)
-    _seal(connection, pair, clone)
-    mark = links.prepared(pair, base)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
-    _open(connection, account, f"{passwords.opened(connection, base.plugin, password, mark)}{opening}")
+    _open(connection, pair, clone, base, f"{passwords.opened(connection, base.plugin, password)}{opening}")
     return told
 
 
@@ -120,8 +118,12 @@ def _rehearsed(connection: Connection, base: State, clone: State) -> Iterator[st
         yield from map(left_out, absent)
 
 
-def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> None:
-    """Say on both accounts whose they are; a clone that is made is born with its mark, and unable to log in."""
+def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> State:
+    """
+    Say on both accounts whose they are, and return the active one as it is then.
+
+    A clone that is made is born with its mark, and unable to log in. MariaDB's idle account gets its mark later.
+    """
     on_clone = levelling.mark(connection, pair, clone, like=base)
     if create:
         closed = passwords.closed(connection, base.plugin, links.born(pair))
@@ -130,12 +132,25 @@ def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, crea
         run(connection, f"ALTER USER {clone.account}", on_clone)
     if on_base := levelling.mark(connection, pair, base):
         run(connection, f"ALTER USER {base.account}", on_base)
+    active = base if pair.promotes_clone else clone
+    if connection.is_mariadb and not links.is_ours(pair, active):
+        return claim(connection, active, links.owned(pair, pair.active))
+    return active
 
 
-def _seal(connection: Connection, pair: Pair, idle: State) -> None:
-    """Record beside the idle account what it holds, so that it can see by itself that it still does."""
+def _seal(connection: Connection, pair: Pair, idle: State, active: State) -> list[str]:
+    """
+    Record what the idle account was prepared for, and list the records of earlier versions.
+
+    On MySQL that is what it holds, so that it can see by itself that it still does; on MariaDB a role that also stands
+    for its partner.
+    """
+    if connection.is_mariadb:
+        role = links.prepared(pair, active)
+        return links.others(pair, claim(connection, idle, role), role)
     if sealed := levelling.mark(connection, pair, idle, sealed=True):
         run(connection, f"ALTER USER {idle.account}", sealed)
+    return []
 
 
 def _level_base(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
@@ -144,7 +159,8 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
     if base.locked:
         what = f"The account {base.account} is locked"
         raise mismatch(connection, what, f"ALTER USER {base.account} ACCOUNT UNLOCK, if it should log in.")
-    refuse_foreign(connection, pair, base)
+    for state in (base, clone):
+        refuse_foreign(connection, pair, state)
     made, lost = levelling.lost_on_base(base, clone, _created_by(connection, clone))
     _refuse_difference(connection, pair, [one for change in lost for one in divided(connection, change)[0]])
     told: list[str] = []
@@ -152,26 +168,28 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
         return [change.statement for change in made]
     for change in made:
         carry_out(connection, change, told)
-    _mark(connection, pair, base, clone, create=False)
-    _seal(connection, pair, read(connection, base.account))
-    mark = links.prepared(pair, clone)
-    _open(connection, base.account, passwords.opened(connection, base.plugin, password, mark))
+    clone = _mark(connection, pair, base, clone, create=False)
+    levelled = read(connection, base.account)
+    _open(connection, pair, levelled, clone, passwords.opened(connection, base.plugin, password))
     return told
 
 
-def _open(connection: Connection, account: Account, clauses: str) -> None:
+def _open(connection: Connection, pair: Pair, idle: State, active: State, clauses: str) -> None:
     """
-    Set the idle user's password, then end a second one that it has: nothing but the new one is to log in.
+    Record what the idle user is, set its password, and end a second one that it has: nothing else is to log in.
 
     Where the history refuses the password, an attempt that broke off may have set it: its second one ends as well.
     """
+    outdated = _seal(connection, pair, idle, active)
     try:
-        run(connection, f"ALTER USER {account}", clauses)
+        run(connection, f"ALTER USER {idle.account}", clauses)
     except PasswordRejected as error:
         if error.code == str(IN_HISTORY):
-            _end_second(connection, account)
+            _end_second(connection, idle.account)
         raise
-    _end_second(connection, account)
+    _end_second(connection, idle.account)
+    for role in outdated:
+        run(connection, f"DROP ROLE {role}")
 
 
 def _end_second(connection: Connection, account: Account) -> None:

@@ -73,6 +73,7 @@ def held_with_roles(connection: Connection, state: State) -> Iterator[tuple[str,
         held = state.grants if holder == state.account else read_grants(connection, holder)
         yield str(holder), held
         behind = {_account(grant) for grant in held if grant.kind in {Kind.ROLE, Kind.PROXY}}
+        behind |= {Account(role, "", is_role=True) for role in state.marks}  # somebody may have given it rights
         waiting += behind - seen
         seen |= behind
 
