@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from tests.lab import runtime
 from tests.lab.deployed import FUNCTIONS, stages_of
 from tests.lab.theatre import ADMIN, Scene
-from tests.support.emulators.ministack import Account, DeniedOrFailed, account, build
+from tests.support.emulators.ministack import Account, DeniedOrFailed, account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
     """Start a server of each engine, and deploy the whole template beside them."""
     with ExitStack() as stack:
         # The build waits for disks and other processes, as the servers do.
-        built = stack.enter_context(ThreadPoolExecutor(1)).submit(build)
+        built = stack.enter_context(ThreadPoolExecutor(1)).submit(runtime.own)
         modules = {name: next(stages_of(name))[1] for name in ENGINES}
         scenes = {name: stack.enter_context(module.provide(authority)) for name, module in modules.items()}
         one = Deployed(stack.enter_context(account()), modules, scenes, {})

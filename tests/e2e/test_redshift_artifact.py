@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.lab import runtime
 from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
 if TYPE_CHECKING:
@@ -40,13 +41,9 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 
 @pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def artifact() -> Path:
     """Build the function for the Python and the processor at hand."""
-    folder = tmp_path_factory.mktemp("artifact")
-    version = f"LAMBDA_PYTHON={sys.version_info.major}.{sys.version_info.minor}"
-    command = ["make", "-s", "build-RedshiftFunction", f"ARTIFACTS_DIR={folder}", version, "ARCH=x86_64"]
-    subprocess.run([*command, f"PYTHON={sys.executable}"], cwd=ROOT, check=True, timeout=300)  # noqa: S603 ours
-    return folder
+    return runtime.own() / runtime.logical_id("redshift")
 
 
 def size(folder: Path, *, compiled: bool) -> float:

@@ -16,6 +16,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -61,6 +62,11 @@ def built(arch: str, version: str) -> Path:
 def ready() -> Path:
     """Build for the Python and the processor that the functions run on here."""
     return built(architecture(), interpreter.of_lambda().version)
+
+
+def own() -> Path:
+    """Build for the Python of the tests, which ministack runs functions on."""
+    return built(architecture(), f"{sys.version_info.major}.{sys.version_info.minor}")
 
 
 def logical_id(function: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.request
 import uuid
@@ -127,31 +126,6 @@ class Account:
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
     return value if isinstance(value, list) else [value]
-
-
-def build() -> Path:
-    """Build all functions and the layer for the Python and the processor at hand, as `sam build` lays them out."""
-    folder = new_folder("build")
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command: list[str | Path] = [
-        _SAM,
-        "build",
-        "--build-dir",
-        folder,
-        "--parallel",
-        "--parameter-overrides",
-        "Arch=x86_64",
-    ]
-    done = subprocess.run(
-        command,
-        env={**os.environ, "ARCH": "x86_64", "LAMBDA_PYTHON": version, "PYTHON": sys.executable},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
 
 
 @contextmanager

@@ -200,7 +200,10 @@ class MongoServer:
         process.hand_over(self.folder)
 
     def _command(self, place: process.Place) -> list[str | Path]:
-        command: list[str | Path] = [program() if isinstance(place, process.Machine) else "mongod"]
+        command: list[str | Path] = ["mongod"]
+        if isinstance(place, process.Machine):
+            # without 300 MB that would be written ahead
+            command = [program(), "--wiredTigerEngineConfigString", "log=(prealloc=false)"]
         command += ["--dbpath", self.folder / "data", "--port", str(self.port)]
         command += ["--bind_ip", "127.0.0.1", "--unixSocketPrefix", self.folder, "--replSet", SET, "-vv"]
         command += ["--auth", "--keyFile", self.folder / "key", "--wiredTigerCacheSizeGB", "0.25"]
