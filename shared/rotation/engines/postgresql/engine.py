@@ -43,8 +43,8 @@ _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 """The message that asks for TLS (PostgreSQL manual, "Message Formats", SSLRequest)."""
 
 _FIXED: Final = {
-    "application_name": "rotation",
-    "client_encoding": "UTF8",
+    "application_name": "",
+    "client_encoding": "",
     "gssencmode": "disable",
     "passfile": "/dev/null",
     "require_auth": "scram-sha-256,md5",
@@ -52,7 +52,9 @@ _FIXED: Final = {
     "target_session_attrs": "any",
 }
 """
-What would else be taken from the environment (PGPASSFILE, PGSSLCERT, …) or from a file in the home folder.
+What would else be taken from the environment (PGPASSFILE, PGAPPNAME, …) or from a file in the home folder.
+
+The name and the encoding are among the options, since a pooler that keeps these two would hand them on.
 
 A server that asks for the password in clear text gets none, nor is one believed that asks for no proof at all.
 """

@@ -60,7 +60,8 @@ def options(deadline: Deadline, version: int) -> str:
     left = max(1, int(deadline.remaining() * 900))
     limits = dict.fromkeys(("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"), left)
     limits |= {name: 0 for name, since in ENDS_SESSIONS.items() if version >= since}
-    return " ".join(["-c search_path=pg_catalog", *(f"-c {name}={value}" for name, value in limits.items())])
+    settings = {"application_name": "rotation", "client_encoding": "UTF8", "search_path": "pg_catalog", **limits}
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def read(rows: Iterable[tuple[Any, ...]], told: int, where: str) -> Opening:
