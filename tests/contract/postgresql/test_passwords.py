@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,11 +19,13 @@ from rotation.errors import (
 )
 from rotation.model import Address, Deadline, Password
 from tests.lab.stages.postgresql import Stage as PostgresStage
-from tests.lab.stages.postgresql import unique
+from tests.lab.stages.postgresql import pair_of, unique
 from tests.support.network import proxy as wire
 from tests.support.servers.postgresql import PostgresServer
 
 if TYPE_CHECKING:
+    from psycopg2 import sql
+
     from rotation.model import Credential
     from tests.lab.stages.postgresql import Stage
     from tests.support.servers.tls import Authority
@@ -175,6 +177,31 @@ def test_a_policy_that_refuses_is_said_to_be_the_policys(stage: Stage) -> None:
     with stage.login(user) as session, pytest.raises(PasswordRejected) as rejected:
         session.set_password(user.username, Password(user.username))
     assert rejected.value.code == "22023"
+    stage.accepts(user)
+
+
+@pytest.mark.parametrize("code", ["28000", "22023", "P0001"])
+def test_a_check_that_takes_no_hashes_is_said_to_be_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    """No other password would help: it is not the password that is refused. Played where a statement is sent."""
+    user = stage.user()
+    admin, pair = stage.admin(user.username), pair_of(user.username)
+    for who, act in ((user, "set_password"), (admin, "set_password"), (admin, "level")):
+        with stage.login(who) as session:
+            connection = session._connection  # noqa: SLF001
+            run = connection.run
+
+            def checked(statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
+                if "PASSWORD" in str(statement):
+                    return run(f"DO $$ BEGIN RAISE 'a hash' USING ERRCODE = '{code}'; END $$")  # noqa: B023
+                return run(statement, values)  # noqa: B023
+
+            monkeypatch.setattr(connection, "run", checked)
+            subject: Any = pair if act == "level" else user.username
+            with pytest.raises(StatementFailed, match="takes no hashes") as refused:
+                getattr(session, act)(subject, stage.password())
+        assert (refused.value.code, refused.value.retryable) == (code, False)
     stage.accepts(user)
 
 

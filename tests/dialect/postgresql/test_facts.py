@@ -59,6 +59,27 @@ def test_the_clone_of_an_owner_login_acts_as_the_owner(stage: Stage) -> None:
         session.check_access(pair_of(base.username))
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_role_that_a_login_cannot_take_is_passed_over(stage: Stage, gone: bool) -> None:  # noqa: FBT001
+    """The base acts as itself then, so the clone does too, and the dry run says what to take away."""
+    base, role = stage.user(), unique("role")
+    stage.run("CREATE ROLE {}", role)
+    stage.run("GRANT {} TO {}", role, base.username)
+    stage.run("ALTER ROLE {} SET role TO {}", base.username, role)
+    stage.run("DROP ROLE {}" if gone else "REVOKE {} FROM " + base.username, role)
+    admin, pair = stage.admin(base.username), pair_of(base.username)
+    clone, _ = stage.level(admin, pair)
+    for user in (base, clone):
+        assert stage.as_clients_see(user, "SELECT current_user::text") == [(base.username,)]
+    with stage.login(clone) as session:
+        session.check_access(pair)
+    with stage.login(admin) as session:
+        assert any(f'ALTER ROLE "{base.username}" RESET role' in line for line in session.cautions(base.username, pair))
+    again, _ = stage.level(admin, pair_of(base.username, promote="base"))
+    with stage.login(again) as session:
+        session.check_access(pair_of(base.username, promote="base"))
+
+
 def test_a_database_that_sets_the_role_of_all_logins_sets_the_clones(stage: Stage) -> None:
     """The clone's own setting would win over the database's, and the base has none."""
     base, owner = stage.user(), unique("owner")

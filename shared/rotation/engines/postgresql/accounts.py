@@ -8,7 +8,7 @@ pg_shdescription, pg_database (PostgreSQL manual, "System Catalogs").
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.errors import AccessMismatch, GuardViolation
@@ -112,6 +112,12 @@ SELECT coalesce(d.datname, ''), unnest(s.setconfig)
  WHERE s.setrole = %s ORDER BY 1, 2
 """
 
+_TAKES: Final = """
+SELECT r.rolname::text FROM pg_catalog.pg_roles r
+ WHERE r.rolname = ANY(%(named)s) AND pg_catalog.pg_has_role(%(user)s::pg_catalog.oid, r.oid, {may_become})
+"""
+"""Which of the roles that settings name the user may take at its login; the server passes over the others."""
+
 _BELONGINGS: Final = """
 SELECT s.deptype = 'o' AND s.classid NOT IN (
            'pg_catalog.pg_user_mapping'::regclass, 'pg_catalog.pg_default_acl'::regclass),
@@ -185,6 +191,26 @@ def read_settings(connection: Connection, oid: int) -> Settings:
         name, _, value = entry.partition("=")
         found[database, name] = value
     return found
+
+
+def as_it_logs_in(connection: Connection, user: Role) -> tuple[Role, Settings]:
+    """
+    Return the user and the settings of everyone, as far as they count at the user's login.
+
+    A role that is gone, or that the user may not take, is passed over with a warning (postinit.c; manual, "SET ROLE").
+    """
+    everyone = read_settings(connection, 0)
+    named = [value for held in (user.settings, everyone) for (_, name), value in held.items() if name == "role"]
+    if not named:
+        return user, everyone
+    may_become = "'SET'" if connection.version >= MEMBERSHIP_OPTIONS else "'MEMBER'"
+    rows = connection.run(_TAKES.format(may_become=may_become), {"named": named, "user": user.oid})
+    taken = {"none", *(role for (role,) in rows)}
+    return replace(user, settings=_counting(user.settings, taken)), _counting(everyone, taken)
+
+
+def _counting(settings: Settings, taken: set[str]) -> Settings:
+    return {key: value for key, value in settings.items() if key[1] != "role" or value in taken}
 
 
 def parse_mark(comment: str) -> Mark | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import releases
-from rotation.engines.postgresql.accounts import existing, read_settings
+from rotation.engines.postgresql.accounts import as_it_logs_in, existing
 from rotation.engines.postgresql.changes import login_settings, quoted
 from rotation.errors import AccessMismatch
 from rotation.ports import Caution
@@ -35,9 +35,9 @@ def check(connection: Connection, pair: Pair) -> Sequence[str]:
 
     Gives what a person should know: a server that takes the role off a session again.
     """
-    base = existing(connection, pair, pair.base)
+    base, everyone = as_it_logs_in(connection, existing(connection, pair, pair.base))
     acts_as, database, member = connection.bare(_LOGIN_ROLE, {"base": pair.base})[0]
-    wanted = login_settings(base, read_settings(connection, 0), pair.clone)
+    wanted = login_settings(base, everyone, pair.clone)
     expected = wanted.get((database, "role"), wanted["", "role"])
     if acts_as != expected:
         raise AccessMismatch(

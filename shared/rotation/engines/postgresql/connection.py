@@ -11,8 +11,8 @@ from psycopg2 import sql
 
 from rotation.engines.postgresql import opening
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
-from rotation.engines.postgresql.faults import LATE, NO_ROW, UNREADABLE, translate
-from rotation.errors import RotationError
+from rotation.engines.postgresql.faults import LATE, LATE_COMMIT, NO_ROW, UNREADABLE, translate
+from rotation.errors import RotationError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,9 +139,18 @@ class Connection:
             self._roll_back("ROLLBACK")
             raise
         else:
-            self.bare("COMMIT" if keep else "ROLLBACK")
+            self._end(keep=keep)
         finally:
             self._in_transaction = False
+
+    def _end(self, *, keep: bool) -> None:
+        """End the transaction; no limit of the server's bounds the wait for a standby (manual, synchronous_commit)."""
+        try:
+            self.bare("COMMIT" if keep else "ROLLBACK")
+        except Unreachable:
+            if self.deadline.remaining():
+                raise
+            raise LATE_COMMIT.at(self.where) from None
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

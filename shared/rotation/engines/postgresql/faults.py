@@ -2,7 +2,8 @@
 What each error of psycopg2 becomes, after a connection stands.
 
 Looked up by SQLSTATE (PostgreSQL manual, appendix "PostgreSQL Error Codes"), then by the SQLSTATE's class, then
-by the driver's exception class. The driver's text is never shown: the server quotes the statement in it.
+by the driver's exception class, whose word that the connection ended counts only without an SQLSTATE. The driver's
+text is never shown: the server quotes the statement in it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ _SLOW: Final = fault(StatementFailed, "The server did not finish a statement in 
 
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
 
+LATE_COMMIT: Final = fault(
+    Unreachable,
+    "The server did not confirm a change in time",
+    "Where synchronous_standby_names is set, COMMIT waits for a standby: see pg_stat_replication. Otherwise look at "
+    "its load and at the network.",
+)
+
 NO_ROW: Final = fault(
     StatementFailed, "The server answered a query without a row", "See whether the account is there (still)."
 )
@@ -54,13 +62,14 @@ SQLSTATES: Final[Mapping[str, Fault]] = {
         "Name the writer's endpoint, or end default_transaction_read_only.",
     ),
     "25P03": _ENDED,
+    "25P04": _ENDED,
     "40": _CONFLICT,
     "42501": fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
     "42710": fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
     "42704": fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     "53": fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
     "55P03": fault(StatementFailed, "Another session holds a lock for too long", _AGAIN, retryable=True),
-    "57": _ENDED,
+    "57P": _ENDED,
     "57014": _SLOW,
 }
 
@@ -90,7 +99,8 @@ def _fault(error: Exception, code: str) -> Fault:
     # elog() in heapam.c: this text is not translated, and XX000 alone means anything.
     if code == "XX000" and "tuple concurrently" in str(error):
         return _CONFLICT
-    for key in (code, code[:2]):
+    for key in (code, code[:3], code[:2]):
         if key in SQLSTATES:
             return SQLSTATES[key]
-    return by_class(CLASSES, error)
+    found = by_class(CLASSES, error)
+    return _FAILED if code and found is _ENDED else found  # who answers with a code is still there

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql.accounts import (
+    as_it_logs_in,
     existing,
     parse_mark,
     read_comment,
     read_role,
-    read_settings,
 )
 from rotation.engines.postgresql.belongings import give_to_base, told_of_grants
 from rotation.engines.postgresql.changes import (
@@ -23,7 +23,7 @@ from rotation.engines.postgresql.changes import (
 )
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.grantors import grantor_of, hanging
-from rotation.engines.postgresql.passwords import missing_grant, set_verifier, verifier
+from rotation.engines.postgresql.passwords import judged, missing_grant, set_verifier, verifier
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Ownership
 from rotation.ports import Caution
@@ -64,7 +64,7 @@ def level(connection: Connection, pair: Pair, password: Password, *, rehearse: b
     """Make the idle user the equal of the active one in one transaction, the password last."""
     secret = verifier(connection, pair.idle, password)
     try:
-        with connection.transaction(keep=not rehearse):
+        with judged(connection, pair.active), connection.transaction(keep=not rehearse):
             lines = (_level_clone if pair.promotes_clone else _check_base)(connection, pair, keep=not rehearse)
             set_verifier(connection, pair.idle, secret, login=pair.promotes_clone)
     except PermissionDenied as denied:
@@ -82,7 +82,7 @@ def _level_clone(connection: Connection, pair: Pair, *, keep: bool) -> list[str]
     _refuse_foreign(connection, pair, clone)
     lines += give_to_base(connection, pair, clone, keep=keep)
     lines += _mark(connection, pair, clone)
-    everyone = read_settings(connection, 0)
+    base, everyone = as_it_logs_in(connection, base)
     grantor = grantor_of(connection, pair.base)
     lines += _applied(connection, levelling(base, clone, everyone, connection.version, grantor))
     if not clone.login:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from typing import TYPE_CHECKING, Final
 
 import psycopg2
@@ -10,12 +11,14 @@ from psycopg2 import extensions, sql
 
 from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS, fitting
 from rotation.engines.postgresql.changes import quoted
-from rotation.engines.postgresql.faults import ENGINE
+from rotation.engines.postgresql.faults import ENGINE, fault
 from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
+from rotation.model import Password
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rotation.engines.postgresql.connection import Connection
-    from rotation.model import Password
 
 _FORM: Final = """
 SELECT coalesce((
@@ -36,7 +39,15 @@ SELECT admin.rolcreaterole, target.rolname::text, target.rolsuper, EXISTS (
 """
 
 _POLICY: Final = ("22", "28", "P0")
-"""The SQLSTATE classes in which password checks refuse (passwordcheck and credcheck: 22023, 28P01)."""
+"""The SQLSTATE classes in which password checks refuse (passwordcheck: 22023; credcheck: 28000; pg_tle: P0001)."""
+
+_NO_HASHES: Final = fault(
+    StatementFailed,
+    "A password check on the server refuses this user's password whatever it is: it takes no hashes, which are all "
+    "that is sent",
+    "Let the check take them: credcheck by credcheck.encrypted_password_allowed = on, a check of your own by what it "
+    "does with the type of the password. Other reasons it may have stand in the server's log, under this code.",
+)
 
 
 def form_of(connection: Connection, username: str) -> str:
@@ -66,19 +77,42 @@ def _rejected(what: str, connection: Connection, code: str) -> PasswordRejected:
 def set_verifier(connection: Connection, username: str, secret: str, *, login: bool = False) -> None:
     """Run the statement that sets the password; with ``login`` it opens the user as well."""
     template = "ALTER ROLE {} LOGIN PASSWORD {}" if login else "ALTER ROLE {} PASSWORD {}"
+    connection.run(sql.SQL(template).format(sql.Identifier(username), sql.Literal(secret)))
+
+
+@contextlib.contextmanager
+def judged(connection: Connection, username: str) -> Iterator[None]:
+    """
+    Tell a check's refusal from other errors of the transaction within, and whether it takes any hash at all.
+
+    A hash shows nothing of the password. So a check that refuses another one just so, tried on a user that there is,
+    has not judged the password, and no other password would help.
+    """
     try:
-        connection.run(sql.SQL(template).format(sql.Identifier(username), sql.Literal(secret)))
+        yield
     except StatementFailed as error:
         if error.code[:2] not in _POLICY:
             raise
+        if _refuses_any(connection, username, error.code):
+            raise _NO_HASHES.at(connection.where, error.code) from None
         raise _rejected("The server's policy refuses the new password", connection, error.code) from None
+
+
+def _refuses_any(connection: Connection, username: str, code: str) -> bool:
+    another = verifier(connection, username, Password(secrets.token_urlsafe(24)))
+    try:
+        with connection.transaction(keep=False):
+            set_verifier(connection, username, another)
+    except StatementFailed as error:
+        return error.code == code
+    return False
 
 
 def change(connection: Connection, username: str, secret: str | None, *, keep: bool = True) -> None:
     """Set the password in a transaction of its own, or end it (None); without ``keep``, only try."""
     fitting(username)
     try:
-        with connection.transaction(keep=keep):
+        with judged(connection, username), connection.transaction(keep=keep):
             if secret is None:
                 connection.run(sql.SQL("ALTER ROLE {} PASSWORD NULL").format(sql.Identifier(username)))
             else:

@@ -52,6 +52,12 @@ def test_an_sqlstate_decides_before_the_class(code: str) -> None:
         ("42501", PermissionDenied, False),
         ("57014", StatementFailed, True),
         ("57P01", Unreachable, True),
+        ("57P05", Unreachable, True),
+        ("25P04", Unreachable, True),
+        ("08006", Unreachable, True),
+        ("57000", StatementFailed, False),
+        ("28000", StatementFailed, False),
+        ("58030", StatementFailed, False),
         ("40P01", StatementFailed, True),
         ("53300", StatementFailed, True),
         ("42601", StatementFailed, False),
@@ -71,6 +77,14 @@ def test_codes_have_the_meaning_that_their_class_has(
 def test_a_conflict_that_postgresql_has_no_code_for_is_known_by_its_text() -> None:
     """Two ALTER ROLE at once end in XX000, which may be tried again for this text alone."""
     assert translate(driver_error("XX000", "tuple concurrently updated"), "here").retryable
+
+
+def test_who_answers_with_a_code_is_still_there() -> None:
+    """The driver's word for a lost connection counts only where the server said nothing."""
+    for kind in (psycopg2.OperationalError, psycopg2.InterfaceError):
+        error = kind(SECRET)
+        vars(psycopg2.Error)["__setstate__"](error, {"pgcode": "28000"})
+        assert type(translate(error, "here")) is StatementFailed
 
 
 @pytest.mark.parametrize("kind", CLASSES)
