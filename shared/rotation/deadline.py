@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 class Deadline:
     """A point in time by which a step has to end, in seconds from now."""
 
-    __slots__ = ("_begun", "_clock", "_end")
+    __slots__ = ("__weakref__", "_begun", "_clock", "_end")
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         """Start counting."""

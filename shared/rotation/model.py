@@ -117,6 +117,8 @@ class Address:
     """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
     users_database: str | None = None
     """The database that holds the users whom an admin changes; empty for the engine's usual one."""
+    application_database: str | None = None
+    """The database that the application logs in to whose users an admin levels; None where nobody is an admin."""
     cluster: str = ""  # the identifier of the RDS cluster that is meant, where the secret names no host
     dialect: str = field(default="", compare=False)
     """The secret's word for its engine, for a function that speaks with several."""
@@ -168,6 +170,8 @@ class Traits:
     """How many bytes a user name may have with those of the names that allow more than the others."""
     editions: Mapping[str, Traits] = field(default_factory=dict)
     """What is fixed about each of the names, where one engine stands for several."""
+    levels_one_database: bool = False
+    """Whether an admin sees and changes rights in the database alone that it is logged in to."""
     clustered: bool = False
     """Whether the servers stand in clusters of one writer and readers, and which is which may change at any time."""
 

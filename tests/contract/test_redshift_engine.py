@@ -81,8 +81,7 @@ class RedshiftWire:
 
 
 def named(name: str) -> str:
-    folded = "".join(letter.lower() if letter.isascii() else letter for letter in name)
-    return '"' + folded.replace('"', '""') + '"'
+    return '"' + name.replace('"', '""') + '"'
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from rotation.strategies.proxies import require_database, require_own_name
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
-    from rotation.model import Secret
+    from rotation.model import Address, Secret
     from rotation.ports import Session
 
 _ANY_SUFFIX: Final = "-000000"
@@ -143,5 +143,16 @@ def _read(delivery: Delivery, arn: str) -> Secret:
     )
     require_database(admin)
     require_own_name(delivery, admin)
-    users = delivery.current.address.auth_database or ""
-    return replace(admin, address=replace(admin.address, users_database=users))
+    return replace(admin, address=_acting_for(delivery, admin))
+
+
+def _acting_for(delivery: Delivery, admin: Secret) -> Address:
+    """Say where the admin's users live, and log it in where the application works, if its secret leaves that open."""
+    theirs = delivery.current.address
+    own = admin.document.get("dbname") is not None or not delivery.engine.traits.levels_one_database
+    return replace(
+        admin.address,
+        users_database=theirs.auth_database or "",
+        database=admin.address.database if own else theirs.database,
+        application_database=theirs.database,
+    )

@@ -59,10 +59,13 @@ def test_both_forms_of_a_password_are_accepted(stage: Stage) -> None:
     assert isinstance(failure(stage, user), AuthenticationFailed)
 
 
-def test_names_are_folded_at_a_login(stage: Stage) -> None:
-    """A secret may write them as its author does."""
-    user = stage.user()
-    stage.accepts(replace(user, username=user.username.upper()))
+def test_a_name_is_sent_as_it_is(stage: Stage) -> None:
+    """One that was created in double quotes keeps its capitals, and is another than the one in small letters."""
+    user = stage.user(unique("MixedCase"))
+    small = stage.user(user.username.lower())
+    stage.accepts(user)
+    stage.accepts(small)
+    assert isinstance(failure(stage, replace(small, username=user.username)), AuthenticationFailed)
 
 
 def test_a_refusal_names_the_place_and_what_to_do(stage: Stage) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
 from rotation.engines.redshift import pair as pairs
 from rotation.engines.redshift.accounts import Change
-from rotation.errors import AccessMismatch, AuthenticationFailed, PermissionDenied, StatementFailed
-from rotation.model import Ownership
+from rotation.engines.redshift.forms import Form
+from rotation.errors import AccessMismatch, AuthenticationFailed, NotOurs, PermissionDenied, StatementFailed
+from rotation.model import Credential, Deadline, Ownership
 from tests.lab.stages.redshift import LEVELLING, pair_of, promoting_base, unique
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ def test_a_missing_clone_is_created_and_logs_in(stage: Stage) -> None:
         assert session.ownership(pair) is Ownership.ABSENT
         assert session.prepared_version(pair) is None
     clone, changes = stage.level(pair)
-    assert changes[0] == f'CREATE USER "{pair.clone}" PASSWORD DISABLE'
+    assert changes[0] == f'CREATE USER "{pair.clone}" PASSWORD …'
     with stage.login(clone) as session:
         session.check_access(pair)
     stage.accepts(base)
@@ -238,18 +241,107 @@ def test_what_cannot_change_hands_is_named(stage: Stage) -> None:
 
 
 def test_promoting_the_base_takes_nothing_from_the_clone(stage: Stage) -> None:
-    """What the clone alone has is named as a grant to the base, and nothing is changed."""
+    """An attribute that the clone alone has is named, and nothing is changed."""
     base, clone, pair = stage.pair()
-    table = unique("t")
-    stage.run(f"CREATE TABLE public.{table} (a int)", f"GRANT SELECT ON public.{table} TO {pair.clone}")
     stage.run(f"ALTER USER {pair.clone} CREATEDB SYSLOG ACCESS UNRESTRICTED")
     with pytest.raises(AccessMismatch) as mismatch:
         stage.level(promoting_base(pair))
-    assert f'GRANT SELECT ON TABLE "public"."{table}" TO "{pair.base}"' in mismatch.value.remedy
     assert f'ALTER USER "{pair.base}" CREATEDB' in mismatch.value.remedy
     assert "SYSLOG ACCESS UNRESTRICTED" in mismatch.value.remedy
-    stage.as_clients_see(clone, f"SELECT * FROM public.{table}")
     stage.accepts(base)
+    stage.accepts(clone)
+
+
+def granted_by_a_stranger(stage: Stage, user: str) -> str:
+    """Let somebody who owns a table grant a right on it to the user."""
+    stranger, schema = stage.user(unique("stranger")), unique("theirs")
+    stage.run(f"CREATE SCHEMA {schema} AUTHORIZATION {stranger.username}")
+    stage.as_clients_see(stranger, f"CREATE TABLE {schema}.t (a int)", f"GRANT SELECT ON {schema}.t TO {user}")
+    return f'SELECT ON TABLE "{schema}"."t"'
+
+
+@pytest.mark.parametrize("kind", ["superuser", "no superuser"])
+def test_what_a_stranger_granted_to_the_clone_stops_no_rotation(stage: Stage, kind: str) -> None:
+    """The base gets it too, and the clone loses it in its own turn; where the admin may not, it is told."""
+    base = stage.user()
+    pair = pair_of(base.username)
+    admin = stage.superuser() if kind == "superuser" else stage.admin(*LEVELLING)
+    stage.level(pair, admin)
+    right = granted_by_a_stranger(stage, pair.clone)
+    left = "" if kind == "superuser" else "left as it is, since only its grantor or a superuser may run: "
+    for rehearse in (True, False):
+        fresh, changes = stage.level(promoting_base(pair), admin, rehearse=rehearse)
+        assert changes == [f'{left}GRANT {right} TO "{pair.base}"']
+    stage.accepts(fresh)
+    theirs = granted_by_a_stranger(stage, pair.clone)
+    for rehearse in (True, False):
+        fresh, changes = stage.level(pair, admin, rehearse=rehearse)
+        assert f'{left}REVOKE {theirs} FROM "{pair.clone}"' in changes
+    stage.accepts(fresh)
+
+
+def test_a_conflict_while_a_strangers_grant_is_ended_can_be_retried(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says nothing of what the admin may."""
+    _, _, pair = stage.pair()
+    admin = stage.admin(*LEVELLING)
+    monkeypatch.setattr(pairs, "_clones_alone", lambda *_: [Change("SELECT redshift.refuse('40001', 'x')")])
+    with pytest.raises(StatementFailed) as failed:
+        stage.level(pair, admin)
+    assert failed.value.retryable
+
+
+@pytest.mark.parametrize("promote", ["clone", "base"])
+def test_a_user_that_another_secret_marked_is_left_alone(stage: Stage, promote: str) -> None:
+    """Be it the one that would be granted from; the role to drop is named."""
+    _, _, pair = stage.pair()
+    other = replace(pair, secret_arn=pair.secret_arn + "x")
+    stage.run(f"DROP USER {pair.clone}")
+    with pytest.raises(NotOurs, match=r"DROP ROLE .* FORCE"):
+        stage.level(other if promote == "clone" else promoting_base(other))
+
+
+@pytest.mark.parametrize("form", [Form.MD5, Form.SHA256])
+def test_the_idle_user_gets_the_form_of_the_active_one(stage: Stage, form: Form) -> None:
+    """A client that logs in as the one can log in as the other."""
+    base = stage.user(form=form)
+    pair = pair_of(base.username)
+    for promoted in (pair, promoting_base(pair), replace(pair, version=str(uuid4()))):
+        deadline = Deadline(20)
+        with stage.login(base, deadline=deadline), stage.login(stage.superuser(), deadline=deadline) as session:
+            session.level(promoted, password := stage.password())
+        base = Credential(promoted.idle, password)
+        stage.accepts(base)
+        assert stage.form(base.username) is form
+
+
+def test_an_admin_in_another_database_is_told_so(stage: Stage) -> None:
+    """What it does not see there it cannot level."""
+    pair = pair_of(stage.user().username)
+    address = replace(stage.address(), application_database="orders")
+    with stage.engine.connect(address, stage.superuser(), Deadline(20)) as session:
+        with pytest.raises(AccessMismatch, match='Take "dbname" out') as mismatch:
+            session.level(pair, stage.password())
+        assert session.ownership(pair) is Ownership.ABSENT
+    assert "orders" in str(mismatch.value)
+
+
+def test_names_with_capitals_are_levelled(stage: Stage) -> None:
+    """Tables that were made with case-sensitive identifiers, for a user that was made in double quotes."""
+    base = stage.user(unique("MixedCase"))
+    pair, table = pair_of(base.username), unique("MixedTable")
+    exact = "SET enable_case_sensitive_identifier TO true"
+    stage.as_clients_see(
+        stage.superuser(),
+        exact,
+        f'CREATE TABLE public."{table}" (a int)',
+        f'CREATE TABLE public."{table.lower()}" (a int)',
+    )
+    stage.as_clients_see(stage.superuser(), exact, f'GRANT SELECT ON public."{table}" TO "{base.username}"')
+    clone, changes = stage.level(pair)
+    assert f'GRANT SELECT ON TABLE "public"."{table}" TO "{pair.clone}"' in changes
+    stage.as_clients_see(clone, exact, f'SELECT * FROM public."{table}"')
 
 
 def test_the_base_is_promoted_where_nothing_is_lost(stage: Stage) -> None:
@@ -270,6 +362,13 @@ def test_an_admin_without_sight_is_told_what_it_lacks(stage: Stage) -> None:
     base = stage.user()
     with pytest.raises(PermissionDenied, match="ACCESS SYSTEM TABLE"):
         stage.level(pair_of(base.username), stage.admin("CREATE USER", "ALTER USER"))
+
+
+def test_an_admin_that_does_not_see_tables_rights_is_told_so(stage: Stage) -> None:
+    """ACCESS SYSTEM TABLE alone does not show them."""
+    base = stage.user()
+    with pytest.raises(PermissionDenied, match="SYSLOG ACCESS UNRESTRICTED"):
+        stage.level(pair_of(base.username), stage.admin(*LEVELLING, syslog="RESTRICTED"))
 
 
 def test_an_admin_that_may_not_create_users_is_told_so(stage: Stage) -> None:
@@ -314,8 +413,8 @@ def test_a_clone_that_differs_is_no_equal_to_itself(stage: Stage) -> None:
         session.check_access(pair)
 
 
-def test_names_are_folded_and_quoted(stage: Stage) -> None:
-    """Redshift folds quoted names too; what else is odd in a name stays."""
+def test_names_are_quoted(stage: Stage) -> None:
+    """Whatever is odd in a name stays."""
     name = unique('Odd "Name" é')
     stage.run(f"CREATE USER {quote(name)} PASSWORD 'Abcdefg1'")
     pair = pair_of(name)

@@ -12,6 +12,7 @@ import pytest
 from redshift_connector.core import Connection as DriversConnection
 
 from rotation.engines.redshift import connection as connections
+from rotation.engines.redshift.forms import Form
 from rotation.errors import (
     AuthenticationFailed,
     GuardViolation,
@@ -49,13 +50,40 @@ def test_a_user_changes_its_own_password_and_back(stage: Stage) -> None:
         stage.login(new)
 
 
-def test_an_admin_changes_a_users_password(stage: Stage) -> None:
-    """With the permission ALTER USER through a role."""
-    user = stage.user()
-    new = replace(user, password=stage.password())
-    with stage.login(stage.admin("ALTER USER")) as session:
+@pytest.mark.parametrize("form", [Form.MD5, Form.SHA256])
+def test_an_admin_changes_a_users_password_and_keeps_its_form(stage: Stage, form: Form) -> None:
+    """With the permission ALTER USER through a role; a login of the user before, even a refused one, tells the form."""
+    user = stage.user(form=form)
+    new, deadline = replace(user, password=stage.password()), Deadline(20)
+    with pytest.raises(AuthenticationFailed):
+        stage.login(new, deadline=deadline)
+    with stage.login(stage.admin("ALTER USER"), deadline=deadline) as session:
         session.set_password(user.username, new.password)
     stage.accepts(new)
+    assert stage.form(user.username) is form
+
+
+@pytest.mark.parametrize("form", [Form.MD5, Form.SHA256])
+def test_a_user_keeps_the_form_of_its_password(stage: Stage, form: Form) -> None:
+    """Clients that answer one question of the server's need not answer the other."""
+    user = stage.user(form=form)
+    new = replace(user, password=stage.password())
+    with stage.login(user) as session:
+        session.rehearse_password(user.username, stage.password())
+        session.set_password(user.username, new.password)
+    stage.accepts(new)
+    assert stage.form(user.username) is form
+
+
+def test_what_no_login_told_is_kept_as_every_client_can_answer(stage: Stage) -> None:
+    """An earlier invocation's logins do not count."""
+    user = stage.user(form=Form.SHA256)
+    stage.accepts(user)
+    new = replace(user, password=stage.password())
+    with stage.login(stage.superuser()) as session:
+        session.set_password(user.username, new.password)
+    stage.accepts(new)
+    assert stage.form(user.username) is Form.MD5
 
 
 def test_a_rehearsal_changes_nothing(stage: Stage) -> None:
@@ -115,7 +143,7 @@ def test_no_password_is_said_after_the_login(stage: Stage) -> None:
             session.rehearse_password(user.username, password)
             session.set_password(user.username, password)
     said = b"".join(stage.server.said[begin:]).decode(errors="replace")
-    assert said.count("PASSWORD 'sha256|") == 6
+    assert said.count("PASSWORD 'md5") == 6
     log = stage.server.log_text()
     assert not [password for password in made if password.reveal() in said or password.reveal() in log]
 
@@ -213,9 +241,9 @@ def test_other_sessions_of_the_user_are_ended_and_counted(stage: Stage) -> None:
 
 
 def test_the_right_to_end_sessions_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An admin that sees no sessions of others, or may not end them, is told so."""
+    """Only a superuser ends sessions of others (Developer Guide, "PG_TERMINATE_BACKEND")."""
     monkeypatch.setattr("rotation.engines.redshift.session._SESSIONS", "SELECT redshift.refuse('42501', %s)")
-    with stage.login(stage.user()) as session, pytest.raises(PermissionDenied, match="end the sessions"):
+    with stage.login(stage.user()) as session, pytest.raises(PermissionDenied, match="Only a superuser"):
         session.end_sessions("app")
 
 
@@ -244,7 +272,7 @@ def test_a_silent_server_ends_a_statement_in_time(stage: Stage) -> None:
 
 def test_a_first_statement_without_an_answer_is_no_login(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is closed again."""
-    monkeypatch.setattr(connections, "_FIRST", "SELECT redshift.refuse('57014', %s)")
+    monkeypatch.setattr(connections, "_FIRST", "SELECT redshift.refuse('57014', '')")
     with pytest.raises(StatementFailed) as failed:
         stage.login(stage.user())
     assert failed.value.retryable

@@ -52,7 +52,19 @@ THINGS: Final = (
 OPTIONAL: Final = frozenset({right.kind for right in RIGHTS}) - {"GROUP", "COLUMN", "ASSUMEROLE", "RLS", "MASKING"}
 
 
-SENT: Final = ("create", "password", "createdb", "make role", "drop role", "role", "begin", "commit", "rollback")
+SENT: Final = (
+    "limit of time",
+    "create",
+    "password",
+    "password md5",
+    "createdb",
+    "make role",
+    "drop role",
+    "role",
+    "begin",
+    "commit",
+    "rollback",
+)
 """Forms that a pair's rotations send."""
 
 
@@ -106,9 +118,7 @@ def whole(stage: Stage) -> list[str]:
     return [statement for statement in kept if not statement.lstrip().startswith("SELECT")]
 
 
-@pytest.mark.parametrize(
-    "name", ["create", "password", "createdb", "make role", "drop role", "role", "begin", "commit", "rollback"]
-)
+@pytest.mark.parametrize("name", SENT)
 def test_what_is_sent_has_the_documented_form(whole: list[str], name: str) -> None:
     """Each form is seen on its way to the server, and nothing without a form is."""
     assert [statement for statement in whole if not matching(statement)] == []

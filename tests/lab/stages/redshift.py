@@ -11,6 +11,7 @@ from uuid import uuid4
 from redshift_connector.core import Connection
 
 from rotation.engines.redshift import Redshift
+from rotation.engines.redshift.forms import Form
 from rotation.model import Address, Credential, Deadline, Pair, Password
 from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
@@ -47,15 +48,21 @@ class Stage:
         """Run Redshift's statements as a superuser."""
         self.server.execute(*statements)
 
-    def user(self, name: str | None = None, options: str = "") -> Credential:
-        """Make a user that may log in."""
+    def user(self, name: str | None = None, options: str = "", form: Form = Form.MD5) -> Credential:
+        """Make a user that may log in, by a password of that form (Developer Guide, "CREATE USER", PASSWORD)."""
         credential = Credential(name or unique(), self.password())
-        self.run(f"CREATE USER \"{credential.username}\" PASSWORD '{credential.password.reveal()}' {options}")
+        given = credential.password.reveal() if form is Form.MD5 else f"sha256|{credential.password.reveal()}"
+        self.run(f"CREATE USER \"{credential.username}\" PASSWORD '{given}' {options}")
         return credential
 
-    def admin(self, *permissions: str) -> Credential:
+    def form(self, username: str) -> Form:
+        """Give the form of the user's password, as the server keeps it."""
+        ((kept,),) = self.server.query("SELECT password FROM redshift.users WHERE name = %s", (username,))
+        return Form.MD5 if kept.startswith("md5") else Form.SHA256
+
+    def admin(self, *permissions: str, syslog: str = "UNRESTRICTED") -> Credential:
         """Make an admin that is no superuser, with these system permissions through a role."""
-        admin, role = self.user(unique("admin")), unique("admins")
+        admin, role = self.user(unique("admin"), f"SYSLOG ACCESS {syslog}"), unique("admins")
         self.run(f"CREATE ROLE {role}", f"GRANT ROLE {role} TO {admin.username}")
         for permission in permissions:
             self.run(f"GRANT {permission} TO ROLE {role}")
@@ -69,9 +76,9 @@ class Stage:
         """Return the address, with TLS where there is a certificate."""
         return Address(self.server.host, self.server.port, database, tls=bool(self.server.bundle))
 
-    def login(self, who: Credential, seconds: float = SECONDS) -> RedshiftSession:
-        """Log in through the engine."""
-        return self.engine.connect(self.address(), who, Deadline(seconds))
+    def login(self, who: Credential, seconds: float = SECONDS, deadline: Deadline | None = None) -> RedshiftSession:
+        """Log in through the engine, where told as part of an invocation that has a deadline already."""
+        return self.engine.connect(self.address(), who, deadline or Deadline(seconds))
 
     def accepts(self, who: Credential) -> None:
         """See that a login works."""

@@ -8,12 +8,14 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.redshift.driver import Connection as DriversConnection
-from rotation.engines.redshift.faults import CLEAR_TEXT, DRIVERS, NO_ROW, refusal, translate
+from rotation.engines.redshift.faults import CLEAR_TEXT, COSTLY, DRIVERS, NO_ROW, refusal, translate
+from rotation.engines.redshift.forms import FORMS, Form
+from rotation.engines.scram import TooManyIterations, require_bounded
 from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
     from rotation.engines.redshift.network import Channel
     from rotation.model import Address, Credential, Deadline
@@ -21,18 +23,24 @@ if TYPE_CHECKING:
 logging.getLogger("redshift_connector").setLevel(logging.WARNING)
 # At the level DEBUG, which Lambda's own settings can switch on, the driver logs what the server says of a statement.
 
-_CLEAR_TEXT: Final = 3
-"""AuthenticationCleartextPassword (PostgreSQL manual, "Message Formats")."""
+_CLEAR_TEXT, _SCRAM_CONTINUE = 3, 11
+"""AuthenticationCleartextPassword, AuthenticationSASLContinue (PostgreSQL manual, "Message Formats")."""
+
+_LIMIT: Final = "SET statement_timeout TO {}"
+"""
+The first statement of a session, which a limit of the user's own hardly catches (Developer Guide, "SET").
+
+From here on a statement ends in the server a little before this side stops waiting, so that its end is known.
+"""
 
 _FIRST: Final = """
 SELECT pg_catalog.set_config('search_path', 'pg_catalog', false),
-       pg_catalog.set_config('statement_timeout', %s, false)
+       pg_catalog.set_config('enable_case_sensitive_identifier', 'true', false)
 """
 """
-What every session begins with (Developer Guide, "SET_CONFIG").
+What every session goes on with (Developer Guide, "SET_CONFIG").
 
-Nothing that a user created stands before the catalogs, and a statement ends in the server a little before this side
-stops waiting, so that its end is known.
+Nothing that a user created stands before the catalogs, and a name in double quotes is the one that it says.
 """
 
 
@@ -43,8 +51,11 @@ class ClearTextRefused(Exception):
 class _Driver(DriversConnection):
     """The driver's connection over a channel of ours."""
 
-    def __init__(self, channel: Channel, address: Address, credential: Credential) -> None:
+    def __init__(
+        self, channel: Channel, address: Address, credential: Credential, forms: MutableMapping[str, Form]
+    ) -> None:
         self._channel = channel
+        self._name, self._forms = credential.username, forms
         self._encrypted = address.tls
         super().__init__(
             user=credential.username,
@@ -67,23 +78,30 @@ class _Driver(DriversConnection):
         opened.close()
 
     def handle_AUTHENTICATION_REQUEST(self, data: bytes, cursor: Any) -> None:  # noqa: N802, ANN401 the driver's
-        """Answer the server's question for a proof of the password."""
-        if not self._encrypted and struct.unpack("!i", data[:4])[0] == _CLEAR_TEXT:
+        """Answer the server's question for a proof of the password, and note what it tells."""
+        code = struct.unpack("!i", data[:4])[0]
+        if code == _CLEAR_TEXT and not self._encrypted:
             raise ClearTextRefused
+        if code == _SCRAM_CONTINUE:
+            require_bounded(data[4:])
+        if code in FORMS:
+            self._forms[self._name] = FORMS[code]
         super().handle_AUTHENTICATION_REQUEST(data, cursor)
 
 
-def log_in(channel: Channel, address: Address, credential: Credential) -> _Driver:
-    """Log in over the channel. Raises EngineError; the channel is closed then."""
+def log_in(channel: Channel, address: Address, credential: Credential, forms: MutableMapping[str, Form]) -> _Driver:
+    """Log in over the channel, and note the password's form. Raises EngineError; the channel is closed then."""
     where = login_at(address, credential.username)
     texts = (address.database, credential.username, credential.password.reveal())
     if any("\0" in text for text in texts):
         what = "The user name, the password or the database's name has a character that Redshift has not"
         raise InvalidSecret(what, where=where, remedy="Take it out.")
     try:
-        return _Driver(channel, address, credential)
+        return _Driver(channel, address, credential, forms)
     except ClearTextRefused:
         raise CLEAR_TEXT.at(where) from None
+    except TooManyIterations:
+        raise COSTLY.at(where) from None
     except DRIVERS as error:
         raise refusal(error, where) from None
 
@@ -91,13 +109,25 @@ def log_in(channel: Channel, address: Address, credential: Credential) -> _Drive
 class Connection:
     """One session with the server; each statement is durable when it returns, but within a transaction."""
 
-    def __init__(self, raw: _Driver, credential: Credential, deadline: Deadline, where: str) -> None:
-        """Take over the driver's connection, and have the first statement answered."""
+    def __init__(
+        self, raw: _Driver, address: Address, user: str, deadline: Deadline, forms: MutableMapping[str, Form]
+    ) -> None:
+        """Take over the driver's connection, and have the first statements answered."""
         self._raw = raw
-        self.user = credential.username
-        self.deadline = deadline
-        self.where = where
-        self.run(_FIRST, str(max(1, int(deadline.remaining() * 900))))
+        self._forms = forms
+        self.address = address
+        self.user = user
+        self.where = login_at(address, user)
+        self.run(_LIMIT.format(max(1, int(deadline.remaining() * 900))))
+        self.run(_FIRST)
+
+    def form_of(self, *users: str) -> Form:
+        """
+        Return the form of the first of the users of whom a login of this invocation told.
+
+        Where none did, the one that every client answers.
+        """
+        return next((self._forms[user] for user in users if user in self._forms), Form.MD5)
 
     def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""

@@ -45,6 +45,12 @@ REFUSED: Final = fault(Unreachable, "Nothing accepts connections there", "Look a
 NO_ROW: Final = fault(
     StatementFailed, "The server answered a query without a row", "See whether the account is there (still)."
 )
+COSTLY: Final = fault(
+    Unreachable,
+    "The server asks for more computing than a login is worth (SCRAM iterations)",
+    "See that host and port are the database's own, and lower its iterations.",
+    retryable=False,
+)
 CLEAR_TEXT: Final = fault(
     Unreachable, "The server asks for the password in clear text, without TLS", 'Take "ssl": false out of the secret.'
 )

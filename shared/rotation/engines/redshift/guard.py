@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift.faults import ENGINE
-from rotation.engines.redshift.text import folded
 from rotation.errors import AccountUnusable, GuardViolation
 
 if TYPE_CHECKING:
@@ -34,11 +33,11 @@ SELECT identity_name, system_privilege FROM pg_catalog.svv_system_privileges WHE
 
 def guard(connection: Connection, username: str, *, allow_privileged: bool) -> None:
     """Raise GuardViolation unless the user is one whose password an application's secret may hold."""
-    name = folded(username)
+    name = username
     rows = connection.run(_SUPERUSER, name)
     if not rows:
         raise _violation(connection, f"The user {username} does not exist", "Create it, or correct the secret.")
-    if name.startswith(PASSWORDLESS):
+    if username.lower().startswith(PASSWORDLESS):
         what = f"The user {username} is one of IAM's and cannot log in by password"
         raise _violation(connection, what, "Do not rotate it.")
     if allow_privileged:
@@ -63,7 +62,7 @@ def _strong_roles(connection: Connection, name: str) -> set[str]:
 
 def require_usable(connection: Connection, username: str) -> None:
     """Raise AccountUnusable where the user is past its VALID UNTIL; the server writes such times in UTC."""
-    until = connection.one(_UNTIL, folded(username))
+    until = connection.one(_UNTIL, username)
     if isinstance(until, datetime) and until.replace(tzinfo=until.tzinfo or UTC) <= datetime.now(UTC):
         raise AccountUnusable(
             f"The password of the user {username} has expired (VALID UNTIL)",

@@ -16,8 +16,8 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
-from rotation.engines.redshift.text import folded, identifier
-from rotation.errors import StatementFailed
+from rotation.engines.redshift.text import identifier
+from rotation.errors import NotOurs, StatementFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,6 +65,15 @@ def read(connection: Connection, pair: Pair) -> list[Mark]:
     return sorted((mark for mark in _read_all(connection, pair) if mark.counts), key=lambda mark: not mark.own)
 
 
+def refuse_foreign(connection: Connection, pair: Pair) -> None:
+    """Raise NotOurs where one of the pair's users is marked as another secret's, by whoever may mark."""
+    for mark in read(connection, pair):
+        if mark.tag != _tag(pair):
+            what = f"The user {mark.user} is marked as another secret's"
+            remedy = f"If that secret is gone, run: DROP ROLE {identifier(mark.role)} FORCE."
+            raise NotOurs(what, where=connection.where, remedy=remedy)
+
+
 def are_of(marks: Iterable[Mark], pair: Pair) -> list[Mark]:
     """Choose those that are of the pair."""
     return [mark for mark in marks if mark.tag == _tag(pair)]
@@ -108,11 +117,11 @@ def _read_all(connection: Connection, pair: Pair) -> list[Mark]:
 
 
 def _users(pair: Pair) -> tuple[str, str]:
-    return folded(pair.base), folded(pair.clone)
+    return pair.base, pair.clone
 
 
 def _tag(pair: Pair) -> str:
-    words = f"aws-rotation\0{pair.secret_arn}\0{folded(pair.base)}"
+    words = f"aws-rotation\0{pair.secret_arn}\0{pair.base}"
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:_TAG]
 
 

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift.faults import ENGINE
-from rotation.engines.redshift.text import folded, identifier, literal
+from rotation.engines.redshift.text import identifier, literal
 from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
     from rotation.engines.redshift.connection import Connection
-    from rotation.model import Password
 
-_SALT_BYTES: Final = 32
 _POLICY: Final = ("22", "28")
 """The SQLSTATE classes in which a password is refused."""
-
-
-def hashed(password: Password) -> str:
-    """
-    Make the text that stands for the password: ``sha256|digest|salt`` (Developer Guide, "CREATE USER").
-
-    The digest is of the password followed by the salt's bytes; the salt is written in hexadecimal.
-    """
-    salt = secrets.token_bytes(_SALT_BYTES)
-    digest = hashlib.sha256(password.reveal().encode("utf-8", "surrogatepass") + salt).hexdigest()
-    return f"sha256|{digest}|{salt.hex()}"
-
-
-def unusable() -> str:
-    """Make a text that no password stands for; PASSWORD DISABLE is for superusers alone."""
-    return f"sha256|{secrets.token_hex(32)}|{secrets.token_hex(_SALT_BYTES)}"
 
 
 def set_hash(connection: Connection, username: str, secret: str) -> None:
     """Run the statement that sets the password (Developer Guide, "ALTER USER")."""
     try:
-        connection.run(f"ALTER USER {identifier(folded(username))} PASSWORD {literal(secret)}")
+        connection.run(f"ALTER USER {identifier(username)} PASSWORD {literal(secret)}")
     except StatementFailed as error:
         if error.code[:2] not in _POLICY:
             raise
@@ -58,10 +38,24 @@ def change(connection: Connection, username: str, secret: str, *, keep: bool = T
 def explained(denied: PermissionDenied, connection: Connection, what: str, permission: str) -> PermissionDenied:
     """Return what the login may not do, and what would let it."""
     admin = identifier(connection.user)
-    remedy = (
-        f"Make it a superuser (ALTER USER {admin} CREATEUSER;), or run: CREATE ROLE rotation; "
-        f"GRANT {permission} TO ROLE rotation; GRANT ROLE rotation TO {admin};"
-    )
+    role = f"CREATE ROLE rotation; GRANT {permission} TO ROLE rotation; GRANT ROLE rotation TO {admin};"
+    return _denied(denied, connection, what, f"Make it a superuser (ALTER USER {admin} CREATEUSER;), or run: {role}")
+
+
+def needs_superuser(denied: PermissionDenied, connection: Connection, what: str) -> PermissionDenied:
+    """Say what the login may not do, and that only a superuser may."""
+    admin = identifier(connection.user)
+    return _denied(denied, connection, what, f"Only a superuser may: ALTER USER {admin} CREATEUSER;")
+
+
+def lacks_syslog(denied: PermissionDenied, connection: Connection, what: str) -> PermissionDenied:
+    """Say what the login does not see, and what shows it."""
+    admin = identifier(connection.user)
+    ways = f"ALTER USER {admin} SYSLOG ACCESS UNRESTRICTED; or make it a superuser (ALTER USER {admin} CREATEUSER;)."
+    return _denied(denied, connection, what, f"As a superuser, run: {ways}")
+
+
+def _denied(denied: PermissionDenied, connection: Connection, what: str, remedy: str) -> PermissionDenied:
     return PermissionDenied(
         f"The login {connection.user} may not {what}",
         engine=ENGINE,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.engines.redshift import pair as pairs
 from rotation.engines.redshift.connection import Connection
+from rotation.engines.redshift.forms import hashed, unusable
 from rotation.engines.redshift.guard import guard, require_usable
-from rotation.engines.redshift.passwords import change, explained, hashed, unusable
-from rotation.engines.redshift.text import folded
+from rotation.engines.redshift.passwords import change, needs_superuser
 from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
@@ -21,7 +21,9 @@ _SESSIONS: Final = """
 SELECT process FROM pg_catalog.stv_sessions
  WHERE trim(user_name) = %s AND process <> pg_catalog.pg_backend_pid()
 """
+"""Every user sees all sessions (Developer Guide, "STV_SESSIONS")."""
 _END: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
+"""A user ends sessions of its own, a superuser any (Developer Guide, "PG_TERMINATE_BACKEND")."""
 
 
 class RedshiftSession(ConnectedSession[Connection]):
@@ -38,11 +40,11 @@ class RedshiftSession(ConnectedSession[Connection]):
 
     def rehearse_password(self, username: str, password: Password) -> None:
         """Set the password in a transaction that is rolled back."""
-        change(self._connection, username, hashed(password), keep=False)
+        change(self._connection, username, self._hashed(username, password), keep=False)
 
     def set_password(self, username: str, password: Password) -> None:
-        """Set the password by its salted hash: the clear text does not leave this process."""
-        change(self._connection, username, hashed(password))
+        """Set the password by its hash, in the form that the user has: the clear text does not leave this process."""
+        change(self._connection, username, self._hashed(username, password))
 
     def guard_target(self, username: str, *, allow_privileged: bool) -> None:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
@@ -85,7 +87,12 @@ class RedshiftSession(ConnectedSession[Connection]):
         """End the user's other sessions, and count them."""
         connection = self._connection
         try:
-            processes = [row[0] for row in connection.run(_SESSIONS, folded(username))]
-            return sum(bool(connection.one(_END, process)) for process in processes)
+            processes = [row[0] for row in connection.run(_SESSIONS, username)]
+            for process in processes:
+                connection.run(_END, process)
         except PermissionDenied as denied:
-            raise explained(denied, connection, f"end the sessions of {username}", "ACCESS SYSTEM TABLE") from None
+            raise needs_superuser(denied, connection, f"end the sessions of {username}") from None
+        return len(processes)
+
+    def _hashed(self, username: str, password: Password) -> str:
+        return hashed(password, username, self._connection.form_of(username))

@@ -13,20 +13,20 @@ NAME_BYTES: Final = 127
 _LIST_ITEM: Final = re.compile(r'"(?:[^"]|"")*"|[^,\s]+')
 
 
-def folded(name: str) -> str:
-    """
-    Fold a name to lower case, as Redshift does with quoted names too (ASCII letters alone; the same section).
-
-    Raises GuardViolation for a name that is too long: cut, it would be another user's.
-    """
+def require_whole(name: str) -> None:
+    """Raise GuardViolation for a name that is too long: cut, it would be another user's."""
     if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
         what = f"The user name {name} is longer than the {NAME_BYTES} bytes that Redshift keeps"
         raise GuardViolation(what, remedy="Use a shorter one: the server would take another user's name.")
-    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def identifier(*parts: str) -> str:
-    """Quote a name, or a dotted one."""
+    """
+    Quote a name, or a dotted one, so that it keeps its capitals.
+
+    A user's name in double quotes always does; other names do since each session asks for it (Developer Guide,
+    "CREATE USER", usage notes; "enable_case_sensitive_identifier").
+    """
     return ".".join('"{}"'.format(part.replace('"', '""')) for part in parts)
 
 

@@ -51,6 +51,12 @@ CREATE FUNCTION redshift.sees(identity oid) RETURNS boolean STABLE LANGUAGE sql 
         OR identity = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)
 $$;
 
+CREATE FUNCTION redshift.sees_tables(identity oid) RETURNS boolean STABLE LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT (SELECT rolsuper FROM pg_authid WHERE rolname = session_user)
+        OR (SELECT syslog = 'UNRESTRICTED' FROM redshift.users WHERE name = session_user)
+        OR identity = 0 OR identity = (SELECT oid FROM pg_authid WHERE rolname = session_user)
+$$;
+
 CREATE FUNCTION redshift.refuse(code text, reason text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = reason; END $$;
 
@@ -66,6 +72,11 @@ DECLARE
         AND (SELECT password IS NOT NULL FROM redshift.users WHERE name = target);
     super boolean := (SELECT rolsuper FROM pg_authid WHERE rolname = session_user);
 BEGIN
+    IF NOT super AND (array_to_string(statements, ';') LIKE '%SET password = NULL%' OR needed = 'ALTER USER'
+        AND (SELECT password IS NULL FROM redshift.users WHERE name = target)
+        AND array_to_string(statements, ';') LIKE '%redshift.set_password(%') THEN
+        RAISE EXCEPTION 'only a superuser enables and disables passwords' USING ERRCODE = '42501';
+    END IF;
     IF NOT (super OR mine OR redshift.holds(needed))
        OR (NOT super AND NOT mine AND (SELECT rolsuper FROM pg_authid WHERE rolname = target)) THEN
         RAISE EXCEPTION 'permission denied' USING ERRCODE = '42501';
@@ -161,7 +172,10 @@ VIEWS = {
  WHERE NOT a.rolcanlogin AND a.rolname NOT LIKE 'pg\\_%' AND redshift.kind_of(a.oid) = 'group'""",
     "svv_roles": """SELECT a.oid::bigint::integer AS role_id, a.rolname::text AS role_name,
        r.owner AS role_owner, NULL::text AS external_id
-  FROM redshift.roles r JOIN pg_roles a ON a.rolname = r.name""",
+  FROM redshift.roles r JOIN pg_roles a ON a.rolname = r.name
+ WHERE redshift.holds('ACCESS SYSTEM TABLE') OR r.owner = session_user OR EXISTS (
+    SELECT FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
+     WHERE m.roleid = a.oid AND u.rolname = session_user)""",
     "svv_user_grants": """SELECT u.oid::bigint::integer AS user_id, u.rolname::text AS user_name,
        r.oid::bigint::integer AS role_id, r.rolname::text AS role_name, m.admin_option
   FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member JOIN pg_roles r ON r.oid = m.roleid
@@ -185,8 +199,9 @@ VIEWS = {
        acl.privilege_type, {_IDENTITY}
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) acl
  WHERE c.relkind IN ('r', 'v', 'm') AND acl.privilege_type NOT IN ('MAINTAIN', 'TRIGGER')
-   AND acl.grantee <> c.relowner AND {_SEEN}
- {_kept("TABLE", f"object[1], object[2], privilege, {_KEPT}")}""",
+   AND acl.grantee <> c.relowner AND redshift.sees_tables(acl.grantee)
+ UNION ALL SELECT object[1], object[2], privilege, {_KEPT} FROM redshift.kept
+  WHERE kind = 'TABLE' AND redshift.sees_tables(id)""",
     "svv_column_privileges": f"""SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name,
        a.attname::text AS column_name, acl.privilege_type, {_IDENTITY}
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace,
@@ -240,8 +255,7 @@ VIEWS = {
        p.prokind::text AS prokind FROM pg_proc p""",
     "stv_sessions": """SELECT s.backend_start AS starttime, s.pid AS process,
        rpad(s.usename, 50)::char(50) AS user_name,
-       rpad(s.datname, 50)::char(50) AS db_name FROM pg_stat_activity s WHERE s.usename IS NOT NULL
-   AND (redshift.holds('ACCESS SYSTEM TABLE') OR s.usename = session_user)""",
+       rpad(s.datname, 50)::char(50) AS db_name FROM pg_stat_activity s WHERE s.usename IS NOT NULL""",
 }
 """What stands in pg_catalog, under the names and columns of the Redshift Database Developer Guide, "SVV views"."""
 

@@ -6,8 +6,8 @@ import re
 
 from tests.support.emulators.redshift.words import (
     array,
-    folded,
     identifier,
+    named,
     names,
     quoted,
     role_statement,
@@ -101,8 +101,8 @@ def role(match: re.Match[str]) -> str:
     suffix = " WITH ADMIN OPTION" if match.groupdict().get("option") else ""
     direction = "TO" if granting else "FROM"
     names = ", ".join(identifier(name) for name in _grantee_names(match["grantees"]))
-    statement = f"{match['verb']} {prefix}{identifier(match['role'])} {direction} {names}{suffix}"
-    return role_statement("GRANT ROLE", folded(match["role"]), statement)
+    statement = f"{match['verb']} {prefix}{identifier(named(match['role']))} {direction} {names}{suffix}"
+    return role_statement("GRANT ROLE", named(match["role"]), statement)
 
 
 def system(match: re.Match[str]) -> str:
@@ -114,8 +114,8 @@ def system(match: re.Match[str]) -> str:
 
 def defaults(match: re.Match[str]) -> str:
     """Translate default privileges."""
-    owner = f" FOR ROLE {identifier(match['owner'])}" if match["owner"] else ""
-    schema = f" IN SCHEMA {identifier(match['schema'])}" if match["schema"] else ""
+    owner = f" FOR ROLE {identifier(named(match['owner']))}" if match["owner"] else ""
+    schema = f" IN SCHEMA {identifier(named(match['schema']))}" if match["schema"] else ""
     privileges = re.sub(r"\b(DROP|ALTER)\b\s*,?|,?\s*\b(DROP|ALTER)\b", "", match["privileges"]).strip()
     verb, kind, rest = match["verb"], match["kind"].replace("PROCEDURES", "ROUTINES"), _grantees(match["grantees"])
     only = "GRANT OPTION FOR " if match["only"] else ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.support.emulators.redshift import passwords, wire
 from tests.support.emulators.redshift.statements import translated
+from tests.support.emulators.redshift.words import switches_exactness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class Login:
     user: str
     code: str
     encrypted: bool
+    database: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -50,6 +52,8 @@ class Front:
         self._context: ssl.SSLContext | None = None
         if certificate:
             self.show(certificate)
+        self.also: dict[str, str] = {}
+        """Further names of a database, as if they were databases of their own."""
         self.logins: list[Login] = []
         self.said: list[bytes] = []
         self.port = 0
@@ -142,10 +146,11 @@ class Front:
         self, user: str, database: str, *, encrypted: bool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         behind, ahead = await asyncio.open_connection(*self._backend)
-        ahead.write(wire.startup({"user": user, "database": database, "options": OPTIONS, "client_encoding": "UTF8"}))
+        reached = self.also.get(database, database)
+        ahead.write(wire.startup({"user": user, "database": reached, "options": OPTIONS, "client_encoding": "UTF8"}))
         try:
             code = await self._greet(behind, writer)
-            self.logins.append(Login(user, code, encrypted))
+            self.logins.append(Login(user, code, encrypted, database))
             if not code:
                 await self._relay(reader, writer, behind, ahead)
         finally:
@@ -181,14 +186,16 @@ class Front:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _forth(self, reader: asyncio.StreamReader, ahead: asyncio.StreamWriter) -> None:
+        exact = False
         while True:
             kind, content = await wire.read_message(reader)
             self.said.append(content)
-            if kind == b"P":
-                name, statement, rest = content.split(b"\0", 2)
-                content = b"\0".join((name, translated(statement.decode()).encode(), rest))
-            elif kind == b"Q":
-                content = translated(content[:-1].decode()).encode() + b"\0"
+            if kind in {b"P", b"Q"}:
+                name, statement, rest = content.split(b"\0", 2) if kind == b"P" else (b"", content[:-1], b"")
+                switched = switches_exactness(statement.decode())
+                exact = exact if switched is None else switched
+                read = translated(statement.decode(), exact=exact).encode()
+                content = b"\0".join((name, read, rest)) if kind == b"P" else read + b"\0"
             ahead.write(wire.message(kind, content))
             await ahead.drain()
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from tests.support.emulators.redshift import grants
 from tests.support.emulators.redshift.passwords import stored
 from tests.support.emulators.redshift.words import (
+    EXACT,
     LITERAL,
     NAME,
     array,
-    folded,
+    as_sessions_read,
     identifier,
+    named,
     names,
     quoted,
     refused,
@@ -40,8 +42,10 @@ ABSENT = {
 """What PostgreSQL would take and Redshift does not, each with the SQLSTATE that it answers."""
 
 
-def translated(statement: str) -> str:
-    """Return the statement for PostgreSQL."""
+def translated(statement: str, *, exact: bool = False) -> str:
+    """Return the statement for PostgreSQL, as a session reads it whose quoted names are exact or not."""
+    statement = as_sessions_read(statement, exact=exact)
+    statement = re.sub(rf"\b{EXACT}\b", f"redshift.{EXACT}", statement)  # PostgreSQL has no such setting
     bare = re.sub(LITERAL, "''", statement, flags=re.DOTALL)
     for pattern, code in ABSENT.items():
         if re.search(pattern, bare, re.IGNORECASE | re.DOTALL):
@@ -53,7 +57,7 @@ def translated(statement: str) -> str:
 
 
 def _user(match: re.Match[str]) -> str:
-    verb, name, words = match["verb"].upper(), folded(match["name"]), match["options"] or ""
+    verb, name, words = match["verb"].upper(), named(match["name"]), match["options"] or ""
     steps = [f"CREATE ROLE {identifier(name)} LOGIN"] if verb == "CREATE" else []
     steps += [f"INSERT INTO redshift.users (name) VALUES ({quoted(name)})"] if verb == "CREATE" else []
     own = verb == "ALTER"
@@ -102,7 +106,7 @@ def _limit(name: str, match: re.Match[str]) -> str:
 
 
 def _in_group(name: str, match: re.Match[str]) -> str:
-    return f"ALTER GROUP {identifier(match['group'])} ADD USER {identifier(name)}"
+    return f"ALTER GROUP {identifier(named(match['group']))} ADD USER {identifier(name)}"
 
 
 OPTIONS: list[tuple[str, Callable[[str, re.Match[str]], str]]] = [
@@ -124,13 +128,13 @@ OPTIONS: list[tuple[str, Callable[[str, re.Match[str]], str]]] = [
 
 
 def _drop_user(match: re.Match[str]) -> str:
-    name = folded(match["name"])
+    name = named(match["name"])
     steps = [f"DROP ROLE {identifier(name)}", f"DELETE FROM redshift.users WHERE name = {quoted(name)}"]
     return f"SELECT redshift.user_statement('DROP USER', {quoted(name)}, false, {', '.join(map(quoted, steps))})"
 
 
 def _create_role(match: re.Match[str]) -> str:
-    name = folded(match["name"])
+    name = named(match["name"])
     return role_statement(
         "CREATE ROLE",
         name,
@@ -140,7 +144,7 @@ def _create_role(match: re.Match[str]) -> str:
 
 
 def _drop_role(match: re.Match[str]) -> str:
-    name, force = folded(match["name"]), (match["force"] or "").upper() == "FORCE"
+    name, force = named(match["name"]), (match["force"] or "").upper() == "FORCE"
     return role_statement("DROP ROLE", name, f"SELECT redshift.drop_role({quoted(name)}, {force})")
 
 
@@ -152,21 +156,21 @@ def _policy(match: re.Match[str]) -> str:
     inputs = json.dumps(names(words["inputs"] or words["outputs"] or ""))
     if words["verb"].upper() == "DETACH":
         return (
-            f"DELETE FROM redshift.policies WHERE kind = {quoted(kind)} AND name = {quoted(folded(words['name']))} "
+            f"DELETE FROM redshift.policies WHERE kind = {quoted(kind)} AND name = {quoted(named(words['name']))} "
             f"AND relation = {relation} AND grantee = {quoted(who)} AND outputs = {quoted(outputs)}"
         )
     return (
-        f"INSERT INTO redshift.policies VALUES ({quoted(kind)}, {quoted(folded(words['name']))}, {relation}, "
+        f"INSERT INTO redshift.policies VALUES ({quoted(kind)}, {quoted(named(words['name']))}, {relation}, "
         f"{quoted(who)}, 'user', {words['priority'] or 0}, {quoted(outputs)}, {quoted(inputs)})"
     )
 
 
 def _datashare(match: re.Match[str]) -> str:
-    return f"INSERT INTO redshift.datashares VALUES ({quoted(folded(match['name']))}, session_user)"
+    return f"INSERT INTO redshift.datashares VALUES ({quoted(named(match['name']))}, session_user)"
 
 
 def _share_owner(match: re.Match[str]) -> str:
-    owner, name = folded(match["owner"]), folded(match["name"])
+    owner, name = named(match["owner"]), named(match["name"])
     return f"UPDATE redshift.datashares SET owner = {quoted(owner)} WHERE name = {quoted(name)}"
 
 
@@ -184,7 +188,10 @@ RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     (rf"DROP\s+USER\s+(?P<name>{NAME})", _drop_user),
     (rf"CREATE\s+ROLE\s+(?P<name>{NAME})", _create_role),
     (rf"DROP\s+ROLE\s+(?P<name>{NAME})(?:\s+(?P<force>FORCE|RESTRICT))?", _drop_role),
-    (rf"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<name>{NAME})\s+FROM\b.*", lambda m: f"CREATE SCHEMA {identifier(m['name'])}"),
+    (
+        rf"CREATE\s+EXTERNAL\s+SCHEMA\s+(?P<name>{NAME})\s+FROM\b.*",
+        lambda m: f"CREATE SCHEMA {identifier(named(m['name']))}",
+    ),
     (POLICY, _policy),
     (rf"CREATE\s+DATASHARE\s+(?P<name>{NAME})", _datashare),
     (rf"ALTER\s+DATASHARE\s+(?P<name>{NAME})\s+OWNER\s+TO\s+(?P<owner>{NAME})", _share_owner),

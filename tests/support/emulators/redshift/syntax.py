@@ -13,6 +13,7 @@ NAME: Final = r'"(?:[^"]|"")+"'
 DOTTED: Final = rf"{NAME}(?:\.{NAME})?"
 COLUMNS: Final = rf"{NAME}(?:\.{NAME})*(?:, {NAME}(?:\.{NAME})*)*"
 TEXT: Final = r"'(?:[^'\\]|''|\\.)*'"
+SHA256: Final = r"'sha256\|[0-9a-f]{64}\|[0-9a-f]{64}'"
 TABLE: Final = "(?:SELECT|INSERT|UPDATE|DELETE|DROP|REFERENCES|ALTER|TRUNCATE)"
 GRANTEE: Final = rf"TO {NAME}(?: WITH GRANT OPTION)?"
 WITHDRAWN: Final = "REVOKE (?:GRANT OPTION FOR )?"
@@ -29,8 +30,10 @@ class Form(NamedTuple):
 
 
 FORMS: Final = {
-    "create": Form("CREATE USER", rf"CREATE USER {NAME} PASSWORD DISABLE"),
-    "password": Form("ALTER USER, PASSWORD", rf"ALTER USER {NAME} PASSWORD 'sha256\|[0-9a-f]{{64}}\|[0-9a-f]{{64}}'"),
+    "limit of time": Form("SET, statement_timeout", r"SET statement_timeout TO \d+"),
+    "create": Form("CREATE USER, PASSWORD", rf"CREATE USER {NAME} PASSWORD {SHA256}"),
+    "password": Form("ALTER USER, PASSWORD", rf"ALTER USER {NAME} PASSWORD {SHA256}"),
+    "password md5": Form("ALTER USER, PASSWORD", rf"ALTER USER {NAME} PASSWORD 'md5[0-9a-f]{{32}}'"),
     "createdb": Form("ALTER USER, CREATEDB", rf"ALTER USER {NAME} (?:NO)?CREATEDB"),
     "createuser": Form("ALTER USER, CREATEUSER", rf"ALTER USER {NAME} (?:NO)?CREATEUSER"),
     "syslog": Form("ALTER USER, SYSLOG ACCESS", rf"ALTER USER {NAME} SYSLOG ACCESS (?:UN)?RESTRICTED"),

@@ -6,6 +6,7 @@ import re
 
 NAME = r'"(?:[^"]|"")+"|[A-Za-z_]\w*'
 LITERAL = r"'(?:[^'\\]|''|\\.)*'"
+EXACT = "enable_case_sensitive_identifier"
 
 
 def refused(code: str, reason: str) -> str:
@@ -23,16 +24,48 @@ def unquoted(literal: str) -> str:
     return re.sub(r"\\(.)|''", lambda match: match[1] or "'", literal[1:-1], flags=re.DOTALL)
 
 
-def folded(name: str) -> str:
-    """Read a name: Redshift folds quoted ones too (Developer Guide, "Names and identifiers")."""
+def named(name: str) -> str:
+    """Read a name: one in double quotes as it is written, any other in small letters."""
     name = name.strip()
-    plain = name[1:-1].replace('""', '"') if name.startswith('"') else name
-    return "".join(letter.lower() if letter.isascii() else letter for letter in plain)
+    return name[1:-1].replace('""', '"') if name.startswith('"') else small(name)
+
+
+def small(text: str) -> str:
+    """Fold ASCII letters, and no others (Developer Guide, "Names and identifiers")."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
+
+
+_USERS_PLACE = re.compile(
+    r"\b(?:USER|OWNER\s+TO|AUTHORIZATION)\s+$|^\s*(?:GRANT|REVOKE|ATTACH|DETACH)\b.*\b(?:TO|FROM)\s+(?:[^;]*,)?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def as_sessions_read(statement: str, *, exact: bool) -> str:
+    """
+    Fold the names in double quotes, too, but for users', unless the session has enable_case_sensitive_identifier on.
+
+    A user's name keeps its capitals in any case (Developer Guide, "CREATE USER", usage notes;
+    "enable_case_sensitive_identifier").
+    """
+
+    def one(match: re.Match[str]) -> str:
+        kept = exact or match[0].startswith("'") or _USERS_PLACE.search(statement[: match.start()])
+        return match[0] if kept else small(match[0])
+
+    return re.sub(rf'{LITERAL}|"(?:[^"]|"")+"', one, statement, flags=re.DOTALL)
+
+
+def switches_exactness(statement: str) -> bool | None:
+    """Say to what a statement sets enable_case_sensitive_identifier ("SET", "SET_CONFIG"); None where it does not."""
+    setting = rf"{EXACT}'?\s*(?:TO|=|,)\s*'?(true|on|false|off)\b"
+    found = re.search(setting, statement, re.IGNORECASE)
+    return found[1].lower() in {"true", "on"} if found else None
 
 
 def identifier(name: str) -> str:
-    """Write a name for PostgreSQL."""
-    return '"' + folded(name).replace('"', '""') + '"'
+    """Write a name that was read for PostgreSQL."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def array(texts: list[str]) -> str:
@@ -46,7 +79,7 @@ def together(statements: list[str]) -> str:
 
 
 def names(text: str) -> list[str]:
-    return [folded(name) for name in re.findall(NAME, text)]
+    return [named(name) for name in re.findall(NAME, text)]
 
 
 def role_statement(needed: str, role: str, *statements: str) -> str:

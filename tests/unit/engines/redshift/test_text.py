@@ -7,28 +7,22 @@ import hashlib
 import pytest
 
 from rotation.engines.redshift.accounts import Flags, User, levelling
-from rotation.engines.redshift.passwords import hashed
-from rotation.engines.redshift.text import folded, identifier, literal, name_list
+from rotation.engines.redshift.forms import Form, hashed
+from rotation.engines.redshift.text import identifier, literal, name_list, require_whole
 from rotation.errors import GuardViolation
 from rotation.model import Password
-
-
-@pytest.mark.parametrize(("name", "kept"), [("Shop", "shop"), ("ÄÖ_App", "ÄÖ_app"), ("a" * 127, "a" * 127)])
-def test_ascii_letters_are_folded(name: str, kept: str) -> None:
-    """Other letters stay as they are."""
-    assert folded(name) == kept
 
 
 @pytest.mark.parametrize("name", ["a" * 128, "é" * 64])
 def test_a_name_longer_than_127_bytes_is_refused(name: str) -> None:
     """Bytes count, not letters."""
     with pytest.raises(GuardViolation):
-        folded(name)
+        require_whole(name)
 
 
 def test_names_and_literals_are_quoted() -> None:
     """Quotes are doubled, and backslashes in texts, which Redshift reads as escapes."""
-    assert identifier("a", 'b"c') == '"a"."b""c"'
+    assert identifier("A", 'b"c') == '"A"."b""c"'
     assert literal("it's \\ here") == "'it''s \\\\ here'"
 
 
@@ -37,9 +31,14 @@ def test_a_search_path_is_quoted_name_by_name() -> None:
     assert name_list('"$user", public,"a, ""b"') == '"$user", "public", "a, ""b"'
 
 
+def test_a_md5_hash_is_the_guides_own() -> None:
+    """The example of the Developer Guide, "CREATE USER"."""
+    assert hashed(Password("ez"), "user1", Form.MD5) == "md5153c434b4b77c89e6b94f12c5393af5b"
+
+
 def test_a_hash_is_of_the_password_and_the_salts_bytes() -> None:
     """The salt is written in hexadecimal and counted as bytes (Developer Guide, "CREATE USER")."""
-    form, digest, salt = hashed(Password("Abcdefg1")).split("|")
+    form, digest, salt = hashed(Password("Abcdefg1"), "app", Form.SHA256).split("|")
     assert (form, digest) == ("sha256", hashlib.sha256(b"Abcdefg1" + bytes.fromhex(salt)).hexdigest())
     assert len(bytes.fromhex(salt)) == 32
 

@@ -12,7 +12,7 @@ from redshift_connector.error import Error
 from tests.support.emulators.redshift.passwords import acceptable, stored
 from tests.support.emulators.redshift.server import RedshiftServer
 from tests.support.emulators.redshift.statements import translated
-from tests.support.emulators.redshift.words import folded, quoted, unquoted
+from tests.support.emulators.redshift.words import named, quoted, unquoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +143,7 @@ def test_a_clear_password_keeps_the_rules(server: RedshiftServer) -> None:
 
 
 def test_a_user_sees_its_own_rights_alone(server: RedshiftServer) -> None:
-    """A superuser, and who holds ACCESS SYSTEM TABLE, sees those of all."""
+    """A superuser, and who has SYSLOG ACCESS UNRESTRICTED, sees those of all ("SVV_RELATION_PRIVILEGES")."""
     server.execute(
         "CREATE USER seen PASSWORD 'Abcdefg1'",
         "CREATE USER unseen PASSWORD 'Abcdefg1'",
@@ -158,14 +158,60 @@ def test_a_user_sees_its_own_rights_alone(server: RedshiftServer) -> None:
         assert run(connection, query) == [("seen", "DROP"), ("seen", "SELECT")]
     server.execute("GRANT ACCESS SYSTEM TABLE TO ROLE watchers", "GRANT ROLE watchers TO seen")
     with closing(connect(server, "seen", "Abcdefg1")) as connection:
+        assert len(run(connection, query)) == 2
+    server.execute("ALTER USER seen SYSLOG ACCESS UNRESTRICTED")
+    with closing(connect(server, "seen", "Abcdefg1")) as connection:
         assert len(run(connection, query)) == 4
 
 
-def test_names_are_folded_and_backslashes_are_escapes(server: RedshiftServer) -> None:
-    """Quoted names too; and a text is read as PostgreSQL 8.0 did."""
-    server.execute("CREATE USER \"MiXed\" PASSWORD 'Abcdefg1'")
-    connect(server, "mixed", "Abcdefg1").close()
-    assert folded('"A""b"') == 'a"b'
+def test_a_users_name_in_quotes_keeps_its_capitals(server: RedshiftServer) -> None:
+    """One without is folded; what else stands in quotes is, unless the session wants it exact."""
+    server.execute("CREATE USER \"MiXed\" PASSWORD 'Abcdefg1'", "CREATE USER Plain PASSWORD 'Abcdefg1'")
+    connect(server, "MiXed", "Abcdefg1").close()
+    connect(server, "plain", "Abcdefg1").close()
+    for other in ("mixed", "Plain"):
+        with pytest.raises(Error):
+            connect(server, other, "Abcdefg1")
+    assert named('"A""b"') == 'A"b'
+    with closing(connect(server, server.user, server.password)) as connection:
+        run(connection, 'CREATE TABLE public."Folded" (a int)')
+        run(connection, 'GRANT SELECT ON public."FOLDED" TO plain, "MiXed"')
+        run(connection, "SET enable_case_sensitive_identifier TO true")
+        run(connection, 'CREATE TABLE public."Folded" (a int)')
+        assert run(connection, "SELECT relname FROM pg_class WHERE relname ILIKE 'folded' ORDER BY 1") == [
+            ("Folded",),
+            ("folded",),
+        ]
+
+
+def test_only_a_superuser_enables_and_disables_passwords(server: RedshiftServer) -> None:
+    """Whatever other permissions somebody has (Developer Guide, "ALTER USER", PASSWORD)."""
+    server.execute(
+        "CREATE USER changer PASSWORD 'Abcdefg1'",
+        "CREATE USER off PASSWORD DISABLE",
+        "CREATE ROLE changing",
+        "GRANT CREATE USER, ALTER USER TO ROLE changing",
+        "GRANT ROLE changing TO changer",
+    )
+    who = {"user": "changer", "password": "Abcdefg1"}
+    assert code(server, "ALTER USER off PASSWORD 'Hijklmn1'", **who) == "42501"
+    assert code(server, "CREATE USER born_off PASSWORD DISABLE", **who) == "42501"
+
+
+def test_sessions_are_seen_by_all(server: RedshiftServer) -> None:
+    """And ended by their own user or a superuser (Developer Guide, "STV_SESSIONS", "PG_TERMINATE_BACKEND")."""
+    server.execute("CREATE USER looker PASSWORD 'Abcdefg1'")
+    who = {"user": "looker", "password": "Abcdefg1"}
+    with closing(connect(server, server.user, server.password)) as other, closing(connect(server, **who)) as connection:
+        ((process,),) = run(other, "SELECT pg_backend_pid()")
+        assert (process,) in run(connection, "SELECT process FROM stv_sessions")
+    with closing(connect(server, server.user, server.password)) as other:
+        ((process,),) = run(other, "SELECT pg_backend_pid()")
+        assert code(server, f"SELECT pg_terminate_backend({process})", **who) == "42501"
+
+
+def test_backslashes_are_escapes(server: RedshiftServer) -> None:
+    """A text is read as PostgreSQL 8.0 did."""
     with closing(connect(server, server.user, server.password)) as connection:
         assert run(connection, r"SELECT 'a\\b\'c'") == [(r"a\b'c",)]
     assert unquoted(quoted("it's \\ here")) == "it's \\ here"
