@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from typing import TYPE_CHECKING
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import psycopg2
 import pytest
 
 from rotation.engines.redshift.session import RedshiftSession
-from rotation.errors import RotationRefused
+from rotation.errors import AccessMismatch, RotationRefused
 from tests.lab import redshift
 from tests.lab.theatre import Theatre, emulated
 from tests.support.emulators.redshift.server import RedshiftServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from tests.lab.theatre import Application
     from tests.support.servers.tls import Authority
@@ -59,12 +63,49 @@ def test_a_rotation_costs_what_the_design_says(shop: Application, theatre: Theat
         assert (len(result.calls), accepted, refused) == (*COSTS[shop.strategy], 0), turn
 
 
+class ByMd5(redshift.RedshiftScene):
+    """Where users were made by a clear password, which Redshift keeps as md5 (Developer Guide, "CREATE USER")."""
+
+    def prepare(self, user: str, password: str, admin: str) -> None:
+        super().prepare(user, password, admin)
+        self.set_password(user, password)
+
+    def set_password(self, user: str, password: str) -> None:
+        kept = hashlib.md5(f"{password}{user}".encode(), usedforsecurity=False).hexdigest()
+        self._server.execute(f"ALTER USER {user} PASSWORD 'md5{kept}'")
+
+
+def as_psql_does(secret: Mapping[str, Any]) -> str:
+    """Log in as clients do that speak PostgreSQL's protocol, and return what they say."""
+    names = {"user": secret["username"], "password": secret["password"], "dbname": secret["dbname"]}
+    try:
+        psycopg2.connect(host="127.0.0.1", port=secret["port"], sslmode="disable", **names).close()
+    except psycopg2.OperationalError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("strategy", COSTS)
+def test_clients_of_postgresqls_protocol_keep_logging_in(authority: Authority, strategy: str) -> None:
+    """They answer MD5's question alone; and who was asked by Redshift's own question still is."""
+    for scene, said in ((ByMd5, ""), (redshift.RedshiftScene, "authentication method 13 not supported")):
+        with RedshiftServer(authority) as server, emulated() as emulator:
+            shop = Theatre(redshift, scene(server), emulator).application("shop", strategy)
+            for _ in range(3):
+                told = as_psql_does(shop.secret())
+                assert said in told
+                assert bool(said) is bool(told)
+                assert shop.rotate().succeeded
+                assert shop.is_accepted(shop.secret())
+            assert bool(said) is bool(as_psql_does(shop.secret()))
+
+
 class WithoutSuperuser(redshift.RedshiftScene):
     """Where the application creates nothing, and its admin has what the guides name."""
 
     def prepare_admin(self, admin: str, password: str) -> None:
         self._server.execute(
-            f"CREATE USER {admin} PASSWORD {redshift.hashed(password)}",
+            f"CREATE USER {admin} PASSWORD {redshift.hashed(password)} SYSLOG ACCESS UNRESTRICTED",
             "CREATE ROLE rotation",
             "GRANT CREATE USER, ALTER USER, CREATE ROLE, ACCESS SYSTEM TABLE TO ROLE rotation",
             f"GRANT ROLE rotation TO {admin}",
@@ -87,6 +128,32 @@ def test_an_admin_that_is_no_superuser_costs_no_more(authority: Authority) -> No
         comes_late(shop)
 
 
+def without_database(theatre: Theatre) -> None:
+    """Store the admin's secret as Redshift's managed ones are, and most that people make in the console."""
+    value = json.loads(theatre.emulator.value(theatre.admin_arn))
+    del value["dbname"]
+    token = str(uuid.uuid4())
+    request = {"SecretId": theatre.admin_arn, "SecretString": json.dumps(value), "ClientRequestToken": token}
+    theatre.emulator.execute("PutSecretValue", request)
+
+
+def test_the_admin_works_where_the_application_logs_in(authority: Authority) -> None:
+    """Where its secret names no database; and where it names another one, nothing is promoted."""
+    with RedshiftServer(authority) as server, emulated() as emulator:
+        server.front.also["orders"] = redshift.DATABASE
+        theatre = Theatre(redshift, redshift.RedshiftScene(server), emulator)
+        shop = theatre.application("shop", "alternating-users")
+        shop.put({**shop.secret(), "dbname": "orders"})
+        stopped = shop.rotate()
+        assert isinstance(stopped.steps[-1].error, AccessMismatch)
+        assert "orders" in str(stopped.steps[-1].error)
+        without_database(theatre)
+        mark = len(server.logins)
+        assert theatre.player.retry(shop.arn).succeeded
+        assert {login.database for login in server.logins[mark:]} == {"orders"}
+        shop.work()
+
+
 def test_an_abandoned_delivery_that_comes_late_changes_nothing(theatre: Theatre) -> None:
     """The mark tells of the rotation in between, as Redshift has no lock that could."""
     shop = theatre.application(f"e2e_{next(numbers)}", "alternating-users")
@@ -99,12 +166,12 @@ def comes_late(shop: Application) -> None:
     lock = RedshiftSession.lock
     passed: list[str] = []
 
-    def late(session: RedshiftSession, name: str) -> bool:
+    def late(session: RedshiftSession, name: str, holders: Collection[str] = ()) -> bool:
         if not passed:
             passed.append(name)
             shop.theatre.player.abandon(shop.arn)
             assert shop.rotate().succeeded
-        return lock(session, name)
+        return lock(session, name, holders)
 
     with mock.patch.object(RedshiftSession, "lock", late):
         result = shop.rotate()
