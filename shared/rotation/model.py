@@ -7,7 +7,8 @@ from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 from weakref import WeakSet
 
-from rotation.deadline import Deadline as Deadline  # noqa: PLC0414 one of the values, in a file of its own
+from rotation.address import Address as Address  # noqa: PLC0414, TC001 one of the values, in a file of its own
+from rotation.deadline import Deadline as Deadline  # noqa: PLC0414 likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,31 +104,6 @@ class Credential:
 
     username: str
     password: Password
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a database is, and whether the way there is encrypted (and then verified)."""
-
-    host: str
-    port: int
-    database: str
-    tls: bool = True
-    auth_database: str | None = None
-    """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
-    users_database: str | None = None
-    """The database that holds the users whom an admin changes; empty for the engine's usual one."""
-    application_database: str | None = None
-    """The database that the application logs in to whose users an admin levels; None where nobody is an admin."""
-    cluster: str = ""  # the identifier of the RDS cluster that is meant, where the secret names no host
-    dialect: str = field(default="", compare=False)
-    """The secret's word for its engine, for a function that speaks with several."""
-
-    def __str__(self) -> str:
-        """Name the place as messages do."""
-        if not self.host:
-            return f"the cluster {self.cluster}"
-        return f"{self.host}:{self.port}/{self.database}".removesuffix("/")
 
 
 @dataclass(frozen=True, slots=True)

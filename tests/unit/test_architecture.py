@@ -21,7 +21,9 @@ LIBRARY: Final = sorted(ROOT.rglob("*.py"))
 TESTS: Final = sorted(Path("tests").rglob("*.py"))
 FUNCTIONS: Final = sorted(Path("functions").rglob("*.py"))
 
-VALUES: Final = frozenset({"rotation.model", "rotation.errors", "rotation.deadline", "rotation.endpoints"})
+VALUES: Final = frozenset(
+    {"rotation.model", "rotation.errors", "rotation.address", "rotation.deadline", "rotation.endpoints"}
+)
 PORTS: Final = VALUES | {"rotation.ports"}
 SDK: Final = frozenset({"boto3", "botocore"})
 DRIVERS: Final = frozenset({"psycopg2", "pymysql", "pymongo", "bson", "redshift_connector"})

@@ -1,0 +1,31 @@
+"""Where a database is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a database is, and whether the way there is encrypted (and then verified)."""
+
+    host: str
+    port: int
+    database: str
+    tls: bool = True
+    auth_database: str | None = None
+    """The database that holds the user, where that is a choice (MongoDB) and the secret makes it."""
+    users_database: str | None = None
+    """The database that holds the users whom an admin changes; empty for the engine's usual one."""
+    application_database: str | None = None
+    """The database that the application logs in to whose users an admin levels; None where nobody is an admin."""
+    cluster: str = ""
+    """The identifier of the RDS cluster that is meant, where the secret names no host."""
+    dialect: str = field(default="", compare=False)
+    """The secret's word for its engine, for a function that speaks with several."""
+
+    def __str__(self) -> str:
+        """Name the place as messages do."""
+        if not self.host:
+            return f"the cluster {self.cluster}"
+        return f"{self.host}:{self.port}/{self.database}".removesuffix("/")
