@@ -16,7 +16,7 @@ from rotation.engines.redshift.session import RedshiftSession
 from rotation.errors import AccessMismatch, RotationRefused
 from tests.lab import redshift
 from tests.lab.theatre import Theatre, emulated
-from tests.support.emulators.redshift.server import RedshiftServer
+from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -130,7 +130,7 @@ def test_an_admin_that_is_no_superuser_costs_no_more(authority: Authority) -> No
 
 def without_database(theatre: Theatre) -> None:
     """Store the admin's secret as Redshift's managed ones are, and most that people make in the console."""
-    value = json.loads(theatre.emulator.value(theatre.admin_arn))
+    value = json.loads(str(theatre.emulator.value(theatre.admin_arn)))
     del value["dbname"]
     token = str(uuid.uuid4())
     request = {"SecretId": theatre.admin_arn, "SecretString": json.dumps(value), "ClientRequestToken": token}
@@ -140,7 +140,7 @@ def without_database(theatre: Theatre) -> None:
 def test_the_admin_works_where_the_application_logs_in(authority: Authority) -> None:
     """Where its secret names no database; and where it names another one, nothing is promoted."""
     with RedshiftServer(authority) as server, emulated() as emulator:
-        server.front.also["orders"] = redshift.DATABASE
+        server.front.also["orders"] = DATABASE
         theatre = Theatre(redshift, redshift.RedshiftScene(server), emulator)
         shop = theatre.application("shop", "alternating-users")
         shop.put({**shop.secret(), "dbname": "orders"})
