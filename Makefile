@@ -71,8 +71,9 @@ BILL := tests.bench.bill
 BILLED = @$(HOST) -m $(BILL)
 
 # The Python that has pip: in an activated environment made below, which has none, it is the one behind it.
-HOST = $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
-	print(sys.executable if i.find_spec("pip") else sys._base_executable)')
+# Asked once, when it is first needed.
+HOST = $(eval HOST := $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
+	print(sys.executable if i.find_spec("pip") else sys._base_executable)'))$(HOST)
 
 # $(call environment,FOLDER,NAME,PURPOSE): FOLDER becomes an environment that holds what NAME.txt lists.
 # Two notes in it say whose it is and what it holds, so that nothing is installed twice and a changed list

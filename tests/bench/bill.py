@@ -57,13 +57,17 @@ class Entry(NamedTuple):
 
 def run(part: str, command: list[str]) -> int:
     """Run a command, write down what it took, and return its status."""
-    begun = time.time()
+    begun, before = time.time(), _busy()
     status = subprocess.run(command, check=False).returncode
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    entry = Entry(part, begun, time.time(), used.ru_utime + used.ru_stime)
+    entry = Entry(part, begun, time.time(), _busy() - before)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / f"{part}.json").write_text(json.dumps(entry), encoding="utf-8")
     return status
+
+
+def _busy() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def lines(entries: Iterable[Entry]) -> Iterator[str]:
