@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 import botocore.loaders
 import botocore.session
+import cfnlint.api
+import cfnlint.config
 import pytest
+import yaml
 
-from tests.support.template.cloudformation import ACCOUNT, REGION, Stack, load, of_type
+from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, load, of_type
 from tests.support.template.iam import allows, statements
-from tests.support.template.permissions import ADMIN, FUNCTIONS, SECRET, arn_of, on_secret
+from tests.support.template.permissions import (
+    ADMIN,
+    ELSEWHERE,
+    FUNCTIONS,
+    OTHER_ADMIN,
+    READING,
+    SECRET,
+    WRITING,
+    arn_of,
+    on_secret,
+    with_key,
+)
+from tests.support.template.translation import translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOURCE = load()
+ACCOUNTS_GUIDE = (ROOT / "docs/accounts.md").read_text("utf-8")
 PARAMETERS = SOURCE["Parameters"]
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ours/rotation"
 ADMIN_LISTS = sorted(name for name in PARAMETERS if name.endswith("AdminSecretArns"))
@@ -69,6 +86,64 @@ def test_a_role_of_ones_own_is_used_and_none_is_made(function: str) -> None:
 def test_where_all_roles_are_ones_own_no_policy_is_made() -> None:
     stack = Stack({**{named(it, "RoleArn"): ROLE for it in FUNCTIONS}, "KmsKeyArns": KEYS, **VPC})
     assert not [name for name, it in stack.resources.items() if it["Type"].startswith("AWS::IAM::")]
+
+
+# Secrets of other accounts
+
+
+def example(name: str) -> Any:  # noqa: ANN401 what JSON says
+    """Return an example of the guides."""
+    return json.loads((ROOT / "docs/examples" / name).read_text("utf-8"))
+
+
+def test_the_policies_of_another_account_let_the_role_read_its_admin_secret() -> None:
+    """The role's policy and the resource's must both allow it (IAM user guide, "Cross-account policy evaluation")."""
+    key = f"arn:aws:kms:{REGION}:{ELSEWHERE}:key/0f1e2d3c"
+    stack = Stack({"AdminSecretArns": OTHER_ADMIN, "KmsKeyArns": key})
+    role = statements(stack.resources["PostgresqlRole"], stack.resources)
+    secret = example("admin-secret-policy.json")["Statement"]
+    decrypts = with_key("Decrypt", OTHER_ADMIN, key=key)
+    for policy, request in [
+        *((secret, on_secret(action, OTHER_ADMIN)) for action in READING),
+        (example("admin-key-policy.json")["Statement"], decrypts),
+    ]:
+        assert allows(role, request)
+        assert allows(policy, request)
+    for request in (on_secret(action, OTHER_ADMIN) for action in WRITING):
+        assert not allows(secret, request)
+    assert not allows(example("admin-key-policy.json")["Statement"], with_key("Decrypt", SECRET, key=key))
+    assert not allows(example("admin-key-policy.json")["Statement"], with_key("Decrypt", OTHER_ADMIN, via="", key=key))
+
+
+# What a person writes
+
+
+def parsed_by_sam(*overrides: str) -> dict[str, str]:
+    """Return what SAM's own parser makes of --parameter-overrides, or of parameter_overrides in samconfig.toml."""
+    code = (
+        "import json, sys; from samcli.cli.types import CfnParameterOverridesType as T;"
+        "print(json.dumps(T().convert(tuple(sys.argv[1:]), None, None)))"
+    )
+    python = ROOT / ".tools/sam/bin/python"
+    done = subprocess.run([python, "-c", code, *overrides], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 ours
+    return dict(json.loads(done.stdout))
+
+
+def test_the_example_of_a_file_comes_out_as_it_stands() -> None:
+    """Quotes, backslashes, blanks and lists included, and the template takes each value."""
+    file = "docs/examples/parameters.yaml"
+    written = {name: str(value) for name, value in yaml.safe_load((ROOT / file).read_text("utf-8")).items()}
+    assert parsed_by_sam(f"file://{file}") == written
+    assert written["ExcludeCharacters"] == "/@\"'\\:;&<> `"
+    for name, value in written.items():
+        assert re.search(PARAMETERS[name].get("AllowedPattern", ""), value)
+    assert Stack(written).complaints() == []
+    assert f'parameter_overrides = "file://{file}"' in ACCOUNTS_GUIDE
+
+
+def test_what_sam_cuts_is_what_the_guide_says() -> None:
+    """A blank after a comma ends a list."""
+    assert parsed_by_sam("AdminSecretArns=ARN1, ARN2") == {"AdminSecretArns": "ARN1,"}
 
 
 # Names
@@ -229,6 +304,13 @@ def test_services_of_rds_and_redshift_have_another_name_in_china() -> None:
 def test_every_partition_has_its_endpoints_names() -> None:
     known = {it for it in botocore.session.get_session().get_available_partitions() if "iso" not in it}
     assert SOURCE["Mappings"]["EndpointPrefixes"].keys() == known
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "cn-north-1", "us-gov-west-1"])
+def test_what_sam_makes_of_it_is_right_in_each_partition(region: str) -> None:
+    """cfn-lint knows which resources and values a Region has."""
+    config = cfnlint.config.ManualArgs(regions=[region])
+    assert cfnlint.api.lint(yaml.safe_dump(translated(region)), config=config) == []
 
 
 # Networks

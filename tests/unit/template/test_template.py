@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import cfnlint.api
 import pytest
 import yaml
-from samtranslator.translator.transform import transform
 
 from rotation.credentials.password_policy import policy_for
 from rotation.engines.aurora.engine import Aurora
@@ -20,6 +18,7 @@ from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.redshift import Redshift
 from rotation.settings import Settings
 from tests.support.guides.pages import column
+from tests.support.template import translation
 from tests.support.template.cloudformation import REGION, ROOT, Node, load, of_type
 from tests.support.template.iam import listed
 
@@ -55,17 +54,7 @@ STATEMENTS = [
 
 @pytest.fixture(scope="module")
 def translated() -> dict[str, Node]:
-    class ManagedPolicies:
-        def load(self) -> dict[str, str]:
-            return {}
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_DEFAULT_REGION", REGION)
-        source = copy.deepcopy(SOURCE)
-        for name in FUNCTIONS:
-            source["Resources"][name]["Properties"]["CodeUri"] = "s3://bucket/function.zip"
-        source["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer.zip"
-        return dict(transform(source, {}, ManagedPolicies()))
+    return translation.translated(REGION)
 
 
 def test_there_is_a_function_for_every_folder() -> None:
