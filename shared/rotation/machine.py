@@ -17,7 +17,8 @@ So no step trusts what an earlier one did. Each observes what is, and the observ
 AWSPENDING is the write-ahead log. A new password is durable there before a database sees it, and a retry goes
 forward with the same password; the value of a token is never changed. Moving AWSCURRENT is the commit. Whether the
 service then takes AWSPENDING off or leaves it on the now current version, the version is CURRENT, and every step
-that still arrives for it has nothing left to do.
+that still arrives for it has nothing left to do. When somebody moves AWSCURRENT back from there, AWSPREVIOUS joins
+AWSPENDING on the version that was left: it is ROLLED_BACK, and no step brings it forward again.
 
 RotateSecret with RotateImmediately=false sends testSecret alone, on a temporary AWSPENDING version with no value or
 with a copy of the current one (user guide, "Rotation by Lambda function"; RotateSecret API reference). That is the
@@ -59,12 +60,15 @@ TRANSITIONS: Final[Mapping[VersionState, Mapping[Step, Transition]]] = {
         Step.FINISH: Transition(steps.finish, VersionState.CURRENT),
     },
     VersionState.CURRENT: dict.fromkeys(Step, Transition(steps.already_done, VersionState.CURRENT)),
+    VersionState.ROLLED_BACK: {},
     VersionState.STRAY: {},
     VersionState.UNKNOWN: {},
 }
 
 REMEDIES: Final[Mapping[VersionState, str]] = {
     VersionState.EMPTY: "Run createSecret first; the service does so when it retries the rotation.",
+    VersionState.ROLLED_BACK: "AWSCURRENT was moved away from this version, and stays where it is. To rotate again, "
+    "take AWSPENDING off this version, then start a new rotation with RotateSecret.",
     VersionState.STRAY: "That rotation is over. Start a new one with RotateSecret.",
     VersionState.UNKNOWN: "That rotation was abandoned, or never begun. Start a new one with RotateSecret.",
 }
@@ -103,7 +107,7 @@ def _observe(delivery: Delivery, step: Step) -> VersionState:
             if state is not VersionState.PENDING:
                 return state
         else:
-            return VersionState.CURRENT if Stage.CURRENT in delivery.staged.stages else VersionState.PENDING
+            return VersionState.of({Stage.PENDING, *delivery.staged.stages})
         if pause is not None:
             time.sleep(min(pause, delivery.deadline.remaining()))
     return VersionState.EMPTY

@@ -9,6 +9,13 @@ from weakref import WeakSet
 
 from rotation.address import Address as Address  # noqa: PLC0414, TC001 one of the values, in a file of its own
 from rotation.deadline import Deadline as Deadline  # noqa: PLC0414 likewise
+from rotation.versions import LAST_REFUSED as LAST_REFUSED  # noqa: PLC0414 likewise
+from rotation.versions import LATE_CUTOVER as LATE_CUTOVER  # noqa: PLC0414 likewise
+from rotation.versions import SEARCHING as SEARCHING  # noqa: PLC0414 likewise
+from rotation.versions import Stage as Stage  # noqa: PLC0414 likewise
+from rotation.versions import StoredVersion as StoredVersion  # noqa: PLC0414 likewise
+from rotation.versions import Versions as Versions  # noqa: PLC0414 likewise
+from rotation.versions import VersionState as VersionState  # noqa: PLC0414 likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,29 +31,6 @@ class Step(StrEnum):
     SET = "setSecret"
     TEST = "testSecret"
     FINISH = "finishSecret"
-
-
-class Stage(StrEnum):
-    """The staging labels that Secrets Manager attaches to versions."""
-
-    CURRENT = "AWSCURRENT"
-    PENDING = "AWSPENDING"
-    PREVIOUS = "AWSPREVIOUS"
-
-
-LATE_CUTOVER: Final = "rotation-late-cutover"  # on a pending version whose password can only be set in finishSecret
-LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was refused last, where none was accepted
-SEARCHING: Final = "rotation-searching"  # on the pending version for which that one was tried
-
-
-class VersionState(Enum):
-    """What is observed of the version that an event's token names."""
-
-    EMPTY = "labelled AWSPENDING, without a value"
-    PENDING = "labelled AWSPENDING"
-    CURRENT = "labelled AWSCURRENT"
-    STRAY = "without either label"
-    UNKNOWN = "without any label, or not a version of the secret"
 
 
 class StrategyName(StrEnum):
@@ -202,38 +186,6 @@ class Secret:
     def username(self) -> str:
         """The user that the secret is about."""
         return self.credential.username
-
-
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
-    """A version as the store gave it; its value is not shown."""
-
-    arn: str
-    id: str
-    stages: frozenset[str]
-    value: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """The labels of a secret's versions, by version id."""
-
-    arn: str
-    stages: Mapping[str, frozenset[str]]
-    rotation_enabled: bool = True
-
-    def holding(self, stage: Stage) -> str | None:
-        """Return the id of the version that carries the label, if any does."""
-        return next((version for version, stages in self.stages.items() if stage in stages), None)
-
-    def state_of(self, token: str) -> VersionState:
-        """Observe the token's version by its labels alone; AWSCURRENT outweighs AWSPENDING."""
-        stages = self.stages.get(token)
-        if stages is None:
-            return VersionState.UNKNOWN
-        if Stage.CURRENT in stages:
-            return VersionState.CURRENT
-        return VersionState.PENDING if Stage.PENDING in stages else VersionState.STRAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,13 @@ import pytest
 
 from rotation.errors import StoreError, VersionNotFound
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, Stage, VersionState
+from tests.support.emulators.secretsmanager.worlds import PendingAfterFinish, PendingLeftBehind, RepeatedPut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotation.ports import SecretStore
+    from tests.support.emulators.secretsmanager.worlds import World
 
 FIRST: Final = '{"password": "canary-first"}'
 SECOND: Final = '{"password": "canary-second"}'
@@ -40,8 +42,8 @@ class StoreLab(Protocol):
         """The version that was AWSCURRENT at the beginning."""
 
     @property
-    def keeps_pending(self) -> bool:
-        """Whether AWSPENDING stays on a version that becomes AWSCURRENT."""
+    def world(self) -> World:
+        """What the service does where that is not known."""
 
     def begin_rotation(self) -> str:
         """Stage an empty pending version, as the service does, and give its token."""
@@ -51,6 +53,9 @@ class StoreLab(Protocol):
 
     def abandon(self) -> None:
         """Take AWSPENDING off, as an operator does."""
+
+    def roll_back(self) -> None:
+        """Move AWSCURRENT back to where it was, as an operator does, and nothing else."""
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
         """Create another secret and give its ARN."""
@@ -81,6 +86,36 @@ class StoreContract:
         assert lab.store.describe().state_of(token) is VersionState.CURRENT
         assert lab.store.describe().state_of(lab.first) is VersionState.STRAY
         assert lab.store.describe().state_of(str(uuid.uuid4())) is VersionState.UNKNOWN
+
+    def test_what_was_rolled_back_is_no_rotation(self, lab: StoreLab) -> None:
+        """AWSPENDING may stay on the version that AWSCURRENT was moved away from; it was current once."""
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        lab.store.promote(token, lab.first)
+        lab.roll_back()
+        stays = lab.world.pending_left_behind is PendingLeftBehind.PUT
+        stays &= lab.world.pending_after_finish is PendingAfterFinish.KEPT
+        expected = {"AWSCURRENT": lab.first, "AWSPREVIOUS": token}
+        assert lab.labels() == expected | ({"AWSPENDING": token} if stays else {})
+        state = lab.store.describe().state_of(token)
+        assert state is (VersionState.ROLLED_BACK if stays else VersionState.STRAY)
+
+    def test_a_value_of_a_persons_leaves_nothing_pending_behind(self, lab: StoreLab) -> None:
+        """AWSPENDING that stayed on the current version goes when a put moves AWSCURRENT on."""
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        lab.store.promote(token, lab.first)
+        theirs = lab.store_current('{"by": "a person"}')
+        assert lab.labels() == {"AWSCURRENT": theirs, "AWSPREVIOUS": token}
+
+    def test_staging_again_what_lost_its_label(self, lab: StoreLab) -> None:
+        """The same call again is no error; whether the label comes back is the service's affair."""
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        lab.abandon()
+        assert lab.store.stage_pending(token, SECOND)
+        comes_back = lab.world.repeated_put is RepeatedPut.LABELS
+        assert lab.labels() == {"AWSCURRENT": lab.first} | ({"AWSPENDING": token} if comes_back else {})
 
     def test_a_version_without_labels_is_unknown(self, lab: StoreLab) -> None:
         """What lost its last label is not listed any more."""
@@ -168,7 +203,8 @@ class StoreContract:
         lab.store.stage_pending(token, SECOND)
         lab.store.promote(token, lab.first)
         expected = {"AWSCURRENT": token, "AWSPREVIOUS": lab.first}
-        assert lab.labels() == expected | ({"AWSPENDING": token} if lab.keeps_pending else {})
+        kept = lab.world.pending_after_finish is PendingAfterFinish.KEPT
+        assert lab.labels() == expected | ({"AWSPENDING": token} if kept else {})
         assert lab.store.describe().state_of(token) is VersionState.CURRENT
         assert lab.store.read(Stage.CURRENT).value == SECOND
 
@@ -282,7 +318,7 @@ class StoreContract:
 
     def test_an_admin_secret_that_is_none(self, lab: StoreLab) -> None:
         """An ARN that is no secret's is an error that names it."""
-        arn = f"{lab.arn[:-13]}nobody-AbCdEf"
+        arn = f"{lab.arn.rpartition(':')[0]}:nobody-AbCdEf"
         with pytest.raises(VersionNotFound, match="nobody"):
             lab.store.read_admin(arn)
 

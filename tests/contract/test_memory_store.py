@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.store_contract import FIRST, StoreContract
+from tests.support.emulators.secretsmanager.worlds import WORLDS
 from tests.support.memory.store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.support.emulators.secretsmanager.worlds import World
+
 
 class MemoryLab:
     """A MemoryStore from behind."""
 
-    def __init__(self, *, keeps_pending: bool) -> None:
-        self.store = MemoryStore(keeps_pending=keeps_pending)
-        self.keeps_pending = keeps_pending
+    def __init__(self, world: World) -> None:
+        self.store = MemoryStore(world=world)
+        self.world = world
         self.first = self.store.begin(FIRST)
         self.arn = self.store.arn
         self.begin_rotation = self.store.rotate
         self.store_current = self.store.begin
+        self.roll_back = self.store.roll_back
         self.abandon = self.store.abandon
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
@@ -36,10 +40,10 @@ class MemoryLab:
         return {label: version for version, held in self.store.stages.items() for label in held}
 
 
-@pytest.fixture(params=[False, True], ids=["pending removed", "pending kept"])
+@pytest.fixture(params=WORLDS)
 def lab(request: pytest.FixtureRequest) -> MemoryLab:
-    """Set the lab up, in both modes of the service."""
-    return MemoryLab(keeps_pending=request.param)
+    """Set the lab up, in every world of the service."""
+    return MemoryLab(WORLDS[request.param])
 
 
 class TestMemoryStore(StoreContract):

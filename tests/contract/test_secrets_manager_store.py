@@ -1,4 +1,4 @@
-"""The Secrets Manager store keeps the promises of a store, against the emulated service in both modes."""
+"""The Secrets Manager store keeps the promises of a store, against the emulated service in every world."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import pytest
 from rotation.stores.secrets_manager import SecretsManagerStore
 from tests.contract.store_contract import FIRST, StoreContract
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tests.support.emulators.secretsmanager.worlds import World
 
 NAME = "app"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
@@ -33,9 +36,9 @@ class Ticking:
 class ServiceLab:
     """A secret of the emulated service."""
 
-    def __init__(self, emulator: EmulatedSecretsManager, *, keeps_pending: bool) -> None:
+    def __init__(self, emulator: EmulatedSecretsManager, world: World) -> None:
         self._emulator = emulator
-        self.keeps_pending = keeps_pending
+        self.world = world
         made = emulator.execute("CreateSecret", {"Name": NAME, "SecretString": FIRST, "ClientRequestToken": _id()})
         self.arn = str(made["ARN"])
         self.first = str(made["VersionId"])
@@ -58,6 +61,11 @@ class ServiceLab:
         holder = self._emulator.labels(NAME)["AWSPENDING"]
         self._emulator.execute("UpdateSecretVersionStage", request | {"RemoveFromVersionId": holder})
 
+    def roll_back(self) -> None:
+        labels = self._emulator.labels(NAME)
+        versions = {"RemoveFromVersionId": labels["AWSCURRENT"], "MoveToVersionId": labels["AWSPREVIOUS"]}
+        self._emulator.execute("UpdateSecretVersionStage", {"SecretId": NAME, "VersionStage": "AWSCURRENT", **versions})
+
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
         name = f"admin-{_id()}"
         request = {"Name": name, "SecretString": value, "ClientRequestToken": _id()}
@@ -73,11 +81,12 @@ def _id() -> str:
     return str(uuid.uuid4())
 
 
-@pytest.fixture(params=["removed", "kept"])
+@pytest.fixture(params=WORLDS)
 def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:
-    """Set the lab up, in both modes of the service."""
-    with EmulatedSecretsManager(pending_after_finish=request.param, clock=Ticking()) as emulator:
-        yield ServiceLab(emulator, keeps_pending=request.param == "kept")
+    """Set the lab up, in every world of the service."""
+    world = WORLDS[request.param]
+    with EmulatedSecretsManager(world=world, clock=Ticking()) as emulator:
+        yield ServiceLab(emulator, world)
 
 
 class TestSecretsManagerStore(StoreContract):

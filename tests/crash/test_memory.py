@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from rotation.model import Mark
+from rotation import machine
+from rotation.model import Mark, Step
 from rotation.settings import Settings
 from rotation.strategies import cutover
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.other_people import BY_HAND, WAYS, abandoned, retried
+from tests.support.emulators.secretsmanager.worlds import RECORDED, WORLDS, DryRunValue, World
 from tests.support.memory.cuts import MOST, NEXT, STAGES, How, Play, Shears
 from tests.support.memory.stage import ADMIN_ARN
 
@@ -30,42 +32,51 @@ PLAIN: Final = frozenset({"the service retries", "an operator starts anew"})
 FEW, FEWER = (1, 1) if NIGHTLY else (2, 3)
 """Of so many cuts `make test` plays one: where others have a hand in it, or as one of a pair."""
 
+LEAST_OF_A_DRY_RUN = 3
+"""It reads the two versions, looks at the labels, and logs in."""
+
 long = pytest.mark.exhaustive
 
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at AWSCURRENT again at once."""
+    """Look at the labels again at once."""
     monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
+    monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
+
+
+OTHER_WORLDS = [
+    "AWSPENDING goes with the move",
+    "AWSPENDING goes when AWSCURRENT leaves",
+    "a repeated put labels",
+]
+"""Those in which a rotation goes otherwise than in the world that was recorded."""
 
 
 def _cases() -> Iterator[object]:
     """
-    Return each stage, cut, way, and what becomes of AWSPENDING.
+    Return each stage, cut, way and world.
 
-    Less is played in `make test` where AWSPENDING stays, and of kills before an effect: they leave what one after the
-    effect before does.
+    Less is played in `make test` in worlds that were not recorded, and of kills before an effect: they leave what one
+    after the effect before does.
     """
     for name, how, way in itertools.product(STAGES, How, WAYS):
         marks = long if how is How.KILLED_BEFORE and way not in PLAIN else ()
-        yield pytest.param(name, how, way, False, id=f"{name}-{how}-{way}", marks=marks)
-        marks = () if how is How.KILLED_AFTER and way in PLAIN else long
-        yield pytest.param(name, how, way, True, id=f"{name}-{how}-{way}-AWSPENDING stays", marks=marks)
+        yield pytest.param(name, how, way, RECORDED, id=f"{name}-{how}-{way}", marks=marks)
+        marks = () if how is How.KILLED_AFTER and way in {*PLAIN, "an operator rolls back"} else long
+        for world in OTHER_WORLDS:
+            yield pytest.param(name, how, way, WORLDS[world], id=f"{name}-{how}-{way}-{world}", marks=marks)
 
 
-@pytest.mark.parametrize(("name", "how", "way", "keeps_pending"), [*_cases()])
+@pytest.mark.parametrize(("name", "how", "way", "world"), [*_cases()])
 def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
-    tally: Tally,
-    name: str,
-    how: How,
-    way: str,
-    keeps_pending: bool,  # noqa: FBT001 a parameter of the test
+    tally: Tally, name: str, how: How, way: str, world: World
 ) -> None:
     """However an effect is cut, whatever others do then, nothing is lost, and the next rotation is a healthy one."""
     for earlier in range(3 if "alternating" in name else 2):
         for at in range(1, MOST, 1 if way in PLAIN else FEW):
             with tally.schedule(name, ENGINE) as row:
-                play = Play(name, earlier=earlier, keeps_pending=keeps_pending)
+                play = Play(name, earlier=earlier, world=world)
                 play.story.append(f"after {earlier} rotations")
                 shears = Shears(at, how)
                 token = play.stage.store.rotate()
@@ -78,6 +89,28 @@ def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
             if not shears.fired:
                 break
         assert LEAST < at < MOST - 1
+
+
+@pytest.mark.parametrize("value", DryRunValue)
+@pytest.mark.parametrize("how", How)
+@pytest.mark.parametrize("name", STAGES)
+def test_a_dry_run_that_is_cut_anywhere_changes_nothing(tally: Tally, name: str, how: How, value: DryRunValue) -> None:
+    """The service removes the temporary version, whatever testSecret said, and the next rotation is a healthy one."""
+    for earlier in range(2):
+        for at in range(1, MOST):
+            with tally.schedule(f"{name}, dry run", ENGINE) as row:
+                play = Play(name, earlier=earlier, world=World(dry_run_value=value))
+                before = play.stage.held_passwords()
+                shears = Shears(at, how)
+                token = play.stage.store.begin_dry_run()
+                play.cut(token, shears, [Step.TEST])
+                play.stage.store.end_dry_run(token)
+                assert play.stage.held_passwords() == before
+                play.finish()
+            row.effects = max(row.effects, shears.count)
+            if at > shears.count:  # a read that finds nothing has no end to be cut at
+                break
+        assert LEAST_OF_A_DRY_RUN < at < MOST - 1
 
 
 @pytest.mark.parametrize("how", How)

@@ -31,6 +31,7 @@ from rotation.strategies import cutover
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.invariants import require_kept
 from tests.support.crashes.recorder import sight_of, watched
+from tests.support.emulators.secretsmanager.worlds import WORLDS
 from tests.support.memory import engine as memory_engine
 from tests.support.memory.stage import MemoryStage
 
@@ -83,11 +84,11 @@ class Walk(RuleBasedStateMachine):
         self.abandoned = False
         """Whether a version that may hold the server's password has lost its label since the last success."""
 
-    @initialize(keeps_pending=st.booleans(), earlier=st.integers(0, 2))
-    def begin(self, *, keeps_pending: bool, earlier: int) -> None:
+    @initialize(world=st.sampled_from(sorted(WORLDS)), abandons=st.booleans(), earlier=st.integers(0, 2))
+    def begin(self, world: str, *, abandons: bool, earlier: int) -> None:
         """Start with a secret that was rotated before, or not."""
         self.stage = STAGES[self.kind]()
-        self.stage.store.keeps_pending = keeps_pending
+        self.stage.store.world, self.stage.store.abandons = WORLDS[world], abandons
         self.chronicle = watched(self.stage)
         for _ in range(earlier):
             self.stage.rotate()
@@ -104,6 +105,12 @@ class Walk(RuleBasedStateMachine):
         """Take AWSPENDING off, as an operator does."""
         self.stage.store.abandon()
         self.abandoned = True
+
+    @precondition(lambda self: self._may_roll_back())
+    @rule()
+    def roll_back(self) -> None:
+        """Move AWSCURRENT back to a version that is accepted still, as an operator does, and nothing else."""
+        self.stage.store.roll_back()
 
     @precondition(lambda self: self.tokens)
     @rule(step=steps, late=st.booleans())
@@ -209,8 +216,18 @@ class Walk(RuleBasedStateMachine):
         self.stage.rotate()
 
     def _idle(self) -> bool:
+        """Say whether no rotation is under way; where one was rolled back, whoever begins the next takes its label."""
         store = self.stage.store
-        return store.holder(Stage.PENDING) in {None, store.holder(Stage.CURRENT)}
+        return store.holder(Stage.PENDING) in {None, store.holder(Stage.CURRENT), store.holder(Stage.PREVIOUS)}
+
+    def _may_roll_back(self) -> bool:
+        store = self.stage.store
+        return (
+            not self.abandoned
+            and self._idle()
+            and store.holder(Stage.PREVIOUS) is not None
+            and self.stage.server.logs_in(self.stage.credential(Stage.PREVIOUS))
+        )
 
     def _approach(self, step: Step) -> None:
         """Deliver what comes before the step, so that there is something to disturb."""

@@ -26,10 +26,10 @@ def application(theatre: Theatre, strategy: str) -> Application:
     return theatre.application(f"e2e_{next(numbers)}", strategy)
 
 
-@pytest.fixture(params=["removed", "kept"])
+@pytest.fixture(params=["as recorded", "by the manual"])
 def theatre(request: pytest.FixtureRequest) -> Theatre:
     """Return the stage in both modes of the service."""
-    name = "postgresql_theatre" if request.param == "removed" else "postgresql_theatre_that_keeps_pending"
+    name = "postgresql_theatre" if request.param == "as recorded" else "postgresql_theatre_of_the_manual"
     stage: Theatre = request.getfixturevalue(name)
     return stage
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab import documentdb, postgresql, redshift
 from tests.lab.theatre import Theatre, emulated
+from tests.support.emulators.secretsmanager.worlds import DryRunValue, PendingAfterFinish, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +24,10 @@ def postgresql_theatre(authority: Authority) -> Iterator[Theatre]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_theatre_that_keeps_pending(authority: Authority) -> Iterator[Theatre]:
-    """Return the same, where AWSPENDING stays on the version that becomes the current one."""
-    with postgresql.provide(authority) as scene, emulated("kept") as emulator:
+def postgresql_theatre_of_the_manual(authority: Authority) -> Iterator[Theatre]:
+    """Return the same, where AWSPENDING goes with the move of AWSCURRENT, and a dry run's version has no value."""
+    manual = World(pending_after_finish=PendingAfterFinish.REMOVED, dry_run_value=DryRunValue.NONE)
+    with postgresql.provide(authority) as scene, emulated(manual) as emulator:
         yield Theatre(postgresql, scene, emulator)
 
 

@@ -22,6 +22,7 @@ from unittest import mock
 from tests.lab.client import Rejected, Seen
 from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import RECORDED, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -323,7 +324,7 @@ class ClientProcess:
 
 
 @contextlib.contextmanager
-def emulated(pending_after_finish: str = "removed") -> Iterator[EmulatedSecretsManager]:
+def emulated(world: World = RECORDED) -> Iterator[EmulatedSecretsManager]:
     """Run Secrets Manager."""
-    with EmulatedSecretsManager(region=REGION, pending_after_finish=pending_after_finish) as emulator:
+    with EmulatedSecretsManager(region=REGION, world=world) as emulator:
         yield emulator

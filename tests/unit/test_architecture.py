@@ -22,7 +22,7 @@ TESTS: Final = sorted(Path("tests").rglob("*.py"))
 FUNCTIONS: Final = sorted(Path("functions").rglob("*.py"))
 
 VALUES: Final = frozenset(
-    {"rotation.model", "rotation.errors", "rotation.address", "rotation.deadline", "rotation.endpoints"}
+    f"rotation.{name}" for name in ("model", "errors", "address", "deadline", "endpoints", "versions")
 )
 PORTS: Final = VALUES | {"rotation.ports"}
 SDK: Final = frozenset({"boto3", "botocore"})

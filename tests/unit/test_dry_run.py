@@ -18,8 +18,9 @@ from rotation.errors import (
     StoreDenied,
     Unreachable,
 )
-from rotation.model import Mark, PasswordRules, Stage, Step
+from rotation.model import Mark, PasswordRules, Step
 from rotation.settings import Settings
+from tests.support.emulators.secretsmanager.worlds import DryRunValue, World
 from tests.support.memory.engine import Account
 from tests.support.memory.interruptions import fail
 from tests.support.memory.stage import MemoryStage
@@ -43,10 +44,8 @@ def snapshot(stage: MemoryStage) -> tuple[object, ...]:
 
 def begin(stage: MemoryStage, *, copy: bool) -> str:
     """Make the temporary version: empty, or with a copy of the current value."""
-    token = stage.store.rotate()
-    if copy:
-        stage.store.values[token] = stage.store.value_at(Stage.CURRENT)
-    return token
+    stage.store.world = World(dry_run_value=DryRunValue.COPY if copy else DryRunValue.NONE)
+    return stage.store.begin_dry_run()
 
 
 def refused(stage: MemoryStage, error: type[RotationError]) -> RotationError:
@@ -78,7 +77,7 @@ def test_it_changes_nothing_and_a_rotation_then_succeeds(name: str, rotations: i
     assert "check_labels" in stage.store.calls
     assert "nothing stands in the way" in stage.notes.said[-1]
     assert stage.server.sessions == []
-    stage.store.abandon()
+    stage.store.end_dry_run(token)
     stage.rotate()
 
 

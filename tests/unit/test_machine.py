@@ -12,6 +12,7 @@ from rotation import machine
 from rotation.errors import RotationRefused, StoreUnavailable, VersionNotFound
 from rotation.machine import REMEDIES, TRANSITIONS
 from rotation.model import Deadline, Stage, Step, Versions, VersionState
+from tests.support.emulators.secretsmanager.worlds import WORLDS
 from tests.support.memory.interruptions import fail
 from tests.support.memory.stage import MemoryStage
 
@@ -28,6 +29,14 @@ def staged(stage: MemoryStage) -> str:
     return token
 
 
+def rolled_back(stage: MemoryStage) -> str:
+    """Return the token of a rotation after which an operator moved AWSCURRENT back, and AWSPENDING stayed."""
+    token = stage.rotate()
+    stage.store.roll_back()
+    stage.store.stages[token].add(Stage.PENDING)
+    return token
+
+
 def stray(stage: MemoryStage) -> str:
     """Return the token of the rotation before the last one."""
     token = stage.rotate()
@@ -39,6 +48,7 @@ PRODUCERS: dict[VersionState, Callable[[MemoryStage], str]] = {
     VersionState.EMPTY: lambda stage: stage.store.rotate(),
     VersionState.PENDING: staged,
     VersionState.CURRENT: lambda stage: stage.rotate(),
+    VersionState.ROLLED_BACK: rolled_back,
     VersionState.STRAY: stray,
     VersionState.UNKNOWN: lambda _: str(uuid.uuid4()),
 }
@@ -54,6 +64,11 @@ ALLOWED: dict[tuple[VersionState, Step], VersionState] = {
     **{(VersionState.CURRENT, step): VersionState.CURRENT for step in Step},
 }
 
+MEMORY_STAGES: dict[str, Callable[[], MemoryStage]] = {
+    "single-user": MemoryStage,
+    "alternating-users": lambda: MemoryStage(admin=True),
+    "retained-password": lambda: MemoryStage(engine="memory-of-two"),
+}
 CELLS = [(state, step) for state in VersionState for step in Step]
 
 
@@ -62,6 +77,8 @@ def state_of(store: MemoryStore, token: str) -> VersionState:
     held = {label for label in Stage if store.holder(label) == token}
     if Stage.CURRENT in held:
         return VersionState.CURRENT
+    if held >= {Stage.PENDING, Stage.PREVIOUS}:
+        return VersionState.ROLLED_BACK
     if Stage.PENDING in held:
         return VersionState.PENDING if token in store.values else VersionState.EMPTY
     return VersionState.STRAY if token in store.values else VersionState.UNKNOWN
@@ -73,13 +90,13 @@ def snapshot(stage: MemoryStage) -> tuple[object, ...]:
     return dict(stage.store.values), stages, stage.held_passwords(), set(stage.server.accounts)
 
 
-@pytest.mark.parametrize("keeps_pending", [False, True])
-@pytest.mark.parametrize("admin", [False, True], ids=["single-user", "alternating-users"])
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("name", MEMORY_STAGES)
 @pytest.mark.parametrize(("state", "step"), CELLS)
-def test_every_cell_of_the_table(state: VersionState, step: Step, *, admin: bool, keeps_pending: bool) -> None:
+def test_every_cell_of_the_table(state: VersionState, step: Step, name: str, world: str) -> None:
     """Each step either leads from each state to the one that the table names, or is refused and changes nothing."""
-    stage = MemoryStage(admin=admin)
-    stage.store.keeps_pending = keeps_pending
+    stage = MEMORY_STAGES[name]()
+    stage.store.world = WORLDS[world]
     token = PRODUCERS[state](stage)
     if step is Step.FINISH and state is VersionState.PENDING:
         stage.play(token, [Step.SET, Step.TEST])
@@ -94,6 +111,7 @@ def test_every_cell_of_the_table(state: VersionState, step: Step, *, admin: bool
     with pytest.raises(RotationRefused) as refused:
         stage.step(step, token)
     assert snapshot(stage) == before
+    assert stage.server.refused == []
     assert refused.value.remedy == REMEDIES[state]
     assert token in str(refused.value)
     assert not refused.value.retryable
@@ -108,6 +126,27 @@ def test_the_table_says_what_the_cells_do() -> None:
     assert listed == observed
     assert TRANSITIONS.keys() == set(VersionState)
     assert REMEDIES.keys() == {state for state, row in TRANSITIONS.items() if len(row) < len(Step)}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("name", MEMORY_STAGES)
+def test_an_operators_roll_back_stays_rolled_back(name: str, world: str) -> None:
+    """No late or repeated step of the finished rotation moves AWSCURRENT forward again, in any world."""
+    stage = MEMORY_STAGES[name]()
+    stage.store.world = WORLDS[world]
+    stage.rotate()
+    before = stage.store.holder(Stage.CURRENT)
+    token = stage.rotate()
+    stage.store.roll_back()
+    kept = snapshot(stage)
+    for step in Step:
+        with pytest.raises(RotationRefused, match=token):
+            stage.step(step, token)
+    assert stage.store.holder(Stage.CURRENT) == before
+    assert snapshot(stage) == kept
+    stage.store.abandon()
+    assert stage.play(stage.store.rotate()) is None
+    assert stage.current_logs_in()
 
 
 @pytest.mark.parametrize("step", Step)
@@ -163,7 +202,6 @@ def test_an_unanswered_read_is_not_an_empty_version() -> None:
 def test_a_version_that_is_both_pending_and_current_is_current() -> None:
     """AWSPENDING that the service left on the current version starts nothing."""
     stage = MemoryStage()
-    stage.store.keeps_pending = True
     token = stage.rotate()
     assert stage.store.holder(Stage.PENDING) == token
     calls = len(stage.store.calls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -109,9 +109,18 @@ class SecretsManagerStore:
             self._move(label, token, next((held for held in stages if label in stages[held]), None))
 
     def unstage(self, token: str) -> None:
-        """Take AWSPENDING off the version."""
-        with suppress(VersionNotFound):
+        """
+        Take AWSPENDING off the version: one UpdateSecretVersionStage.
+
+        By which error the service says that it is not there is not known; after any refusal the labels tell.
+        """
+        try:
             self._remove(Stage.PENDING, token)
+        except (StoreUnavailable, StoreDenied):
+            raise
+        except StoreError:
+            if Stage.PENDING in self.describe().stages.get(token, ()):
+                raise
 
     def unlabelled(self) -> Sequence[str]:
         """List what has no label any more, newest first: one ListSecretVersionIds of at most 100."""
@@ -151,7 +160,7 @@ class SecretsManagerStore:
             )
 
     def _remove(self, label: str, version: str) -> None:
-        with _translated("UpdateSecretVersionStage", self._id, missing=frozenset({"InvalidParameterException"})):
+        with _translated("UpdateSecretVersionStage", self._id):
             self._client.update_secret_version_stage(SecretId=self._id, VersionStage=label, RemoveFromVersionId=version)
 
 

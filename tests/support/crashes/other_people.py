@@ -38,19 +38,34 @@ def retried_too_late(play: Play, token: str) -> None:
     """Let the old token come again after two other rotations: every step of it is refused, and changes nothing."""
     for _ in range(2):
         play.complete(new_token(play, token))
-    before = play.stage.store.holder(Stage.CURRENT), play.stage.held_passwords()
-    for step in Step:
-        error = play.stage.play(token, [step])
-        if not isinstance(error, RotationRefused):
-            raise Violated(f"{step} of a rotation that is over: {error}\n{play}")
-    if before != (play.stage.store.holder(Stage.CURRENT), play.stage.held_passwords()):
-        raise Violated(f"A rotation that is over has changed something\n{play}")
+    _require_over(play, token)
+
+
+def rolled_back(play: Play, token: str) -> None:
+    """
+    Let an operator move AWSCURRENT back once the rotation has completed, and start anew later.
+
+    Every step of the rotation that still arrives is refused. With one password AWSCURRENT is then the old one, which
+    the server refuses, until the next rotation finds AWSPREVIOUS's.
+    """
+    play.complete(token)
+    play.stage.store.roll_back()
+    play.excused = not play.stage.current_logs_in()
+    _require_over(play, token)
+    abandoned(play, token)
+    play.excused = False
 
 
 def value_put(play: Play, token: str) -> None:
     """Let somebody change the password in use, and store it as AWSCURRENT."""
     _put(play)
     _retry_or_begin_anew(play, token)
+
+
+def value_put_in_the_services_sight(play: Play, token: str) -> None:
+    """Let somebody do that while the service knows of the rotation, and ends it."""
+    play.stage.store.abandons = True
+    value_put(play, token)
 
 
 def content_put(play: Play, token: str) -> None:
@@ -119,13 +134,26 @@ WAYS: Final[dict[str, Callable[[Play, str], None]]] = {
     "the service retries": retried,
     "an operator starts anew": abandoned,
     "the service retries too late": retried_too_late,
+    "an operator rolls back": rolled_back,
     "a value is put": value_put,
+    "a value is put in the service's sight": value_put_in_the_services_sight,
     "another content is put": content_put,
     "the password is changed": password_changed,
     "the clone is dropped": clone_dropped,
     "a Region is promoted": region_promoted,
 }
 """What happens after a cut, and what must come of it."""
+
+
+def _require_over(play: Play, token: str) -> None:
+    """See that each step of a rotation that is over is refused, and changes nothing."""
+    before = play.stage.store.holder(Stage.CURRENT), play.stage.held_passwords()
+    for step in Step:
+        error = play.stage.play(token, [step])
+        if not isinstance(error, RotationRefused):
+            raise Violated(f"{step} of a rotation that is over: {error}\n{play}")
+    if before != (play.stage.store.holder(Stage.CURRENT), play.stage.held_passwords()):
+        raise Violated(f"A rotation that is over has changed something\n{play}")
 
 
 def _retry_or_begin_anew(play: Play, token: str) -> None:

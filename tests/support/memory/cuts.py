@@ -9,13 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import NoWorkingCredential, RotationError, StoreUnavailable, Unreachable
+from rotation.model import Step
 from tests.support.crashes.cuts import Cut
 from tests.support.crashes.invariants import Chronicle, Violated, require_kept
 from tests.support.crashes.recorder import sight_of, watched
+from tests.support.emulators.secretsmanager.worlds import RECORDED, World
 from tests.support.memory.stage import MemoryStage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def _without_the_right() -> MemoryStage:
@@ -92,10 +94,10 @@ class Shears:
 class Play:
     """A stage on which rotations are cut, and the invariants are held against what is seen after each effect."""
 
-    def __init__(self, name: str, *, earlier: int = 0, keeps_pending: bool = False) -> None:
+    def __init__(self, name: str, *, earlier: int = 0, world: World = RECORDED) -> None:
         """Build the stage, let so many rotations pass in peace, and begin to watch."""
         self.name, self.stage = name, STAGES[name]()
-        self.stage.store.keeps_pending = keeps_pending
+        self.stage.store.world = world
         for _ in range(earlier):
             self.stage.rotate()
         self.chronicle: Chronicle = watched(self.stage)
@@ -105,12 +107,12 @@ class Play:
         self.excused = False
         """Whether a stranger has made AWSCURRENT useless, so that it need not log in."""
 
-    def cut(self, token: str, shears: Shears) -> RotationError | None:
+    def cut(self, token: str, shears: Shears, steps: Sequence[Step] = tuple(Step)) -> RotationError | None:
         """Deliver the rotation with a cut in it; give the error that it ended with, if it ended with one."""
         self.story.append(f"{shears.how} effect {shears.at}")
         error = None
         with self._cutting(shears), contextlib.suppress(Cut):
-            error = self.stage.play(token)
+            error = self.stage.play(token, steps)
         for session in list(self.stage.server.sessions):
             session.end()
         self.look(in_the_window=True)

@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import StoreError, VersionNotFound
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
+from tests.support.emulators.secretsmanager.worlds import (
+    RECORDED,
+    DryRunValue,
+    PendingAfterFinish,
+    PendingLeftBehind,
+    RepeatedPut,
+    World,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,14 +35,24 @@ class MemoryStore:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     effect: Callable[[str, str], None] = lambda _name, _phase: None
-    keeps_pending: bool = False
+    world: World = RECORDED
+    """What the service does where that is not known; it says the same in the emulated one (``worlds``)."""
+    abandons: bool = False
+    """
+    Whether a person's put ends a rotation under way (user guide, CloudTrail entries, "RotationAbandoned").
+
+    It ends what the service knows of. A rotation that was cancelled keeps AWSPENDING (API reference,
+    CancelRotateSecret), and its steps may still arrive: the harder case, and so the usual one here.
+    """
     mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def begin(self, value: str) -> str:
         """Store a first AWSCURRENT, as a person does."""
         version = str(uuid.uuid4())
         self.values[version] = value
-        self._move(Stage.CURRENT, version)
+        if self.abandons and self.holder(Stage.PENDING) != self.holder(Stage.CURRENT):
+            self.abandon()
+        self._move(Stage.CURRENT, version, by_put=True)
         return version
 
     def rotate(self) -> str:
@@ -42,6 +60,22 @@ class MemoryStore:
         token = str(uuid.uuid4())
         self._move(Stage.PENDING, token)
         return token
+
+    def begin_dry_run(self) -> str:
+        """Stage the temporary version of RotateImmediately=false."""
+        token = self.rotate()
+        if self.world.dry_run_value is DryRunValue.COPY:
+            self.values[token] = self.value_at(Stage.CURRENT)
+        return token
+
+    def end_dry_run(self, token: str) -> None:
+        """Remove the temporary version (API reference, RotateSecret, RotateImmediately)."""
+        self.stages.pop(token, None)
+        self.values.pop(token, None)
+
+    def roll_back(self) -> None:
+        """Move AWSCURRENT back to AWSPREVIOUS's version, as an operator does, and nothing else."""
+        self._move(Stage.CURRENT, self.holder(Stage.PREVIOUS) or "")
 
     def abandon(self) -> None:
         """Take AWSPENDING off, as an operator does."""
@@ -61,7 +95,7 @@ class MemoryStore:
             {version: value for version, value in self.values.items() if version in held},
             held,
             {moved(arn, region): value for arn, value in self.admins.items()},
-            keeps_pending=self.keeps_pending,
+            world=self.world,
         )
 
     def holder(self, stage: Stage) -> str | None:
@@ -90,8 +124,10 @@ class MemoryStore:
     def stage_pending(self, token: str, value: str) -> bool:
         """Store the pending value once."""
         with self._call("stage_pending"):
-            if token in self.values:
-                return self.values[token] == value
+            if token in self.values and self.values[token] != value:
+                return False
+            if token in self.values and self.world.repeated_put is RepeatedPut.NOTHING:
+                return True
             self.values[token] = value
             self._move(Stage.PENDING, token)
             return True
@@ -143,7 +179,7 @@ class MemoryStore:
         with self._call("tags_of"):
             return self.tags.get(arn, {})
 
-    def _move(self, stage: Stage, version: str) -> None:
+    def _move(self, stage: Stage, version: str, *, by_put: bool = False) -> None:
         old = self.holder(stage)
         for held in self.stages.values():
             held.discard(stage)
@@ -151,9 +187,11 @@ class MemoryStore:
                 held.discard(Stage.PREVIOUS)
         if stage is Stage.CURRENT and old is not None:
             self.stages[old].add(Stage.PREVIOUS)
+            if by_put or self.world.pending_left_behind is PendingLeftBehind.MOVE:
+                self.stages[old].discard(Stage.PENDING)
         held = self.stages.setdefault(version, set())
         held.add(stage)
-        if stage is Stage.CURRENT and not self.keeps_pending:
+        if stage is Stage.CURRENT and self.world.pending_after_finish is PendingAfterFinish.REMOVED:
             held.discard(Stage.PENDING)
 
     def _call(self, name: str) -> _Call:

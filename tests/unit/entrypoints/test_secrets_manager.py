@@ -17,6 +17,7 @@ from rotation.errors import InvalidEvent, InvalidSettings, RotationError, Rotati
 from rotation.model import Limits
 from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import DryRunValue, PendingAfterFinish, World
 from tests.support.memory.engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer, MemorySession
 from tests.support.memory.interruptions import fail
 
@@ -159,10 +160,12 @@ class Scene:
         return document
 
 
-@pytest.fixture(params=["removed", "kept"])
+@pytest.fixture(params=PendingAfterFinish)
 def emulator(request: pytest.FixtureRequest) -> Iterator[EmulatedSecretsManager]:
     """Start the service in both modes; the handler's client must be told where it is."""
-    with EmulatedSecretsManager(pending_after_finish=request.param, require_rotation_token=True) as running:
+    with EmulatedSecretsManager(
+        world=World(pending_after_finish=request.param), require_rotation_token=True
+    ) as running:
         yield running
 
 
@@ -203,10 +206,10 @@ def test_rotations_run_through_the_handler(
     assert log.count('"RotationSucceeded":[1') + log.count('"RotationSucceeded": [1') == 3
 
 
-@pytest.mark.parametrize("value", ["none", "copy"])
-def test_a_dry_run_through_the_handler(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("value", DryRunValue)
+def test_a_dry_run_through_the_handler(value: DryRunValue, capsys: pytest.CaptureFixture[str]) -> None:
     """RotateImmediately=false is answered by a look at everything, and changes nothing."""
-    with EmulatedSecretsManager(dry_run_value=value) as emulator:
+    with EmulatedSecretsManager(world=World(dry_run_value=value)) as emulator:
         scene = Scene(emulator)
         before = emulator.labels("app"), scene.current()
         assert scene.player.dry_run("app").succeeded

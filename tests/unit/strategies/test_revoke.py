@@ -99,10 +99,20 @@ def test_a_rotation_under_way_is_not_disturbed(*, admin: bool) -> None:
 def test_a_pending_label_on_the_current_version_is_no_rotation() -> None:
     """What the service may leave behind after a rotation does not stop the revocation."""
     stage = MemoryStage(admin=True)
-    stage.store.keeps_pending = True
     stage.rotate()
+    assert stage.store.holder(Stage.PENDING) == stage.store.holder(Stage.CURRENT)
     revoke(stage)
     assert stage.server.accounts["app"].password is None
+
+
+def test_a_pending_label_on_what_was_rolled_back_is_no_rotation(stage: MemoryStage) -> None:
+    """After a roll-back the version that was left carries AWSPENDING and AWSPREVIOUS: its password may end."""
+    leaked = stage.credential()
+    stage.store.roll_back()
+    assert stage.store.holder(Stage.PENDING) == stage.store.holder(Stage.PREVIOUS)
+    revoke(stage)
+    assert not stage.server.logs_in(leaked)
+    assert stage.current_logs_in()
 
 
 def test_a_rotation_that_begins_meanwhile_is_seen_under_the_lock(stage: MemoryStage) -> None:

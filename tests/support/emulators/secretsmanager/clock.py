@@ -13,6 +13,11 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+def epoch(moment: datetime) -> float:
+    """Return a moment as the wire has it: seconds, to three decimals (LocalStack's remark on its snapshots)."""
+    return round(moment.timestamp(), 3)
+
+
 class ManualClock:
     """A clock that stands still until it is told to go on."""
 

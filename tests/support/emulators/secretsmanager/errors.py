@@ -47,6 +47,13 @@ def resource_exists(message: str) -> ServiceError:
     return ServiceError("ResourceExistsException", message)
 
 
+def token_in_use(token: str, arn: str) -> ServiceError:
+    """Return the answer for a token whose version holds another value."""
+    return resource_exists(
+        f"You can't use ClientRequestToken {token} because that value is already in use for a version of secret {arn}."
+    )
+
+
 def secret_not_found() -> ServiceError:
     """Return the answer for an unknown name or ARN."""
     return ServiceError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors
+from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Request, Response, Secret
 from tests.support.emulators.secretsmanager.selection import page, select
 from tests.support.emulators.secretsmanager.values import store, value_in
@@ -14,19 +14,12 @@ from tests.support.emulators.secretsmanager.values import store, value_in
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State
 
-# API reference, CreateSecret: "ASCII letters, numbers, and the following characters: /_+=.@-".
-NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")
 SHORTEST_WINDOW, LONGEST_WINDOW = 7, 30
 
 
 def create_secret(state: State, request: Request) -> Response:
     """CreateSecret."""
     name, value = request["Name"], value_in(request)
-    if not NAME.fullmatch(name):
-        message = (
-            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!"
-        )
-        raise errors.answer(message, code="ValidationException")
     existing = state.find(name)
     if existing is not None and existing.name == name:
         return _repeated(existing, request)
@@ -46,19 +39,28 @@ def _created(secret: Secret) -> Response:
 
 
 def _repeated(secret: Secret, request: Request) -> Response:
-    """Answer a name that is taken; a repetition with the same token and value is a success."""
+    """Answer a name that is taken; a repetition with the same token and value is a success.
+
+    Recorded: LocalStack, test_exp_raised_on_creation_of_secret_scheduled_for_deletion, test_secret_exists
+    (2024-03-15); moto, test_create_secret_same_token, _different_… and _duplicate_… (2026-02-13).
+    """
     if secret.deletion is not None:
         message = "You can't create this secret because a secret with this name is already scheduled for deletion."
         raise errors.invalid_request(message)
     version = secret.versions.get(request.get("ClientRequestToken", ""))
-    if version is None or version.value != value_in(request):
+    if version is not None and version.value != value_in(request):
+        raise errors.token_in_use(version.version_id, secret.arn)
+    if version is None:
         message = f"The operation failed because the secret {secret.name} already exists."
         raise errors.resource_exists(message)
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": version.version_id}
 
 
 def describe_secret(state: State, request: Request) -> Response:
-    """DescribeSecret, of deleted secrets too: "only returns fields that have a value"."""
+    """DescribeSecret, of deleted secrets too: "only returns fields that have a value".
+
+    Recorded: what was never configured is absent, KmsKeyId for the default key too (LocalStack, all of describe_*).
+    """
     return _present(description(state.any(request["SecretId"]), "VersionIdsToStages"))
 
 
@@ -85,15 +87,17 @@ def description(secret: Secret, versions_key: str) -> Response:
 
 
 def _present(fields: Response) -> Response:
-    return {name: value for name, value in fields.items() if value not in (None, "", {}, [])}
+    return {name: value for name, value in fields.items() if value not in (None, "", {})}
 
 
 def _stamp(moment: datetime | None) -> float | None:
-    return None if moment is None else moment.timestamp()
+    return None if moment is None else epoch(moment)
 
 
-def _tag_list(secret: Secret) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in secret.tags.items()]
+def _tag_list(secret: Secret) -> list[dict[str, str]] | None:
+    """Return the tags: none while there never were any, an empty list after the last (recorded: test_secret_tags)."""
+    listed = [{"Key": key, "Value": value} for key, value in secret.tags.items()]
+    return listed if listed or secret.had_tags else None
 
 
 def list_secrets(state: State, request: Request) -> Response:
@@ -128,7 +132,7 @@ def delete_secret(state: State, request: Request) -> Response:
     secret = state.live(request["SecretId"])
     secret.deleted_at = state.clock()
     secret.deletion = secret.deleted_at + timedelta(days=window or LONGEST_WINDOW)
-    return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": secret.deletion.timestamp()}
+    return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": epoch(secret.deletion)}
 
 
 def _check_window(window: int | None, *, force: bool) -> None:
@@ -141,13 +145,17 @@ def _check_window(window: int | None, *, force: bool) -> None:
 
 
 def _delete_at_once(state: State, secret_id: str) -> Response:
-    """Delete without a window; for a secret that does not exist no error either (API reference)."""
+    """Delete without a window; for a secret that does not exist no error either (API reference).
+
+    Recorded: of a deleted one too, and that it is not at once (LocalStack, test_force_delete_deleted_secret,
+    2024-10-11, test_delete_non_existent_secret_returns_as_if_secret_exists, test_can_recreate_delete_secret).
+    """
     now = state.clock()
     secret = state.find(secret_id)
     if secret is None:
-        return {"ARN": state.arn_for(secret_id), "Name": secret_id, "DeletionDate": now.timestamp()}
-    del state.secrets[secret.arn]
-    return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": now.timestamp()}
+        return {"ARN": state.arn_for(secret_id), "Name": secret_id, "DeletionDate": epoch(now)}
+    secret.deleted_at, secret.deletion = now, now + state.behaviour.deleted_after
+    return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": epoch(now)}
 
 
 def restore_secret(state: State, request: Request) -> Response:
@@ -160,7 +168,7 @@ def restore_secret(state: State, request: Request) -> Response:
 def tag_resource(state: State, request: Request) -> Response:
     """TagResource: "appends tags to the existing list of tags"."""
     secret = state.live(request["SecretId"])
-    secret.tags |= {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    secret.tags = secret.tags | {tag["Key"]: tag["Value"] for tag in request["Tags"]}
     secret.changed = state.clock()
     return {}
 
@@ -168,6 +176,7 @@ def tag_resource(state: State, request: Request) -> Response:
 def untag_resource(state: State, request: Request) -> Response:
     """UntagResource: a key that is not there is no error."""
     secret = state.live(request["SecretId"])
+    secret.had_tags |= bool(secret.tags)
     secret.tags = {key: value for key, value in secret.tags.items() if key not in request["TagKeys"]}
     secret.changed = state.clock()
     return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +14,6 @@ Response = dict[str, Any]
 CURRENT = "AWSCURRENT"
 PENDING = "AWSPENDING"
 PREVIOUS = "AWSPREVIOUS"
-
-
-class PendingAfterFinish(enum.StrEnum):
-    """What moving AWSCURRENT does to the AWSPENDING of the same version; both happen.
-
-    REMOVED: user guide, Rotation functions ("moves AWSCURRENT, which also removes the AWSPENDING label
-    in the same API call"). KEPT: API reference, RotateSecret ("the AWSPENDING staging label might be
-    attached to the same version as the AWSCURRENT version").
-    """
-
-    REMOVED = "removed"
-    KEPT = "kept"
-
-
-class DryRunValue(enum.StrEnum):
-    """What the temporary AWSPENDING version of RotateImmediately=false holds; the API text leaves it open."""
-
-    NONE = "none"
-    COPY = "copy"
 
 
 @dataclass(frozen=True)
@@ -100,6 +80,7 @@ class Secret:
     description: str = ""
     kms_key: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    had_tags: bool = False
     policy: str | None = None
     deletion: datetime | None = None
     deleted_at: datetime | None = None

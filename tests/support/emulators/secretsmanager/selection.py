@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State
 
 PAGE = 100
+# Words end at blanks, special characters and before capitals.
+WORD = re.compile(r"[A-Z]+[^\W_A-Z]*|[^\W_A-Z]+")
 
 
 def page(key: str, entries: list[Response], request: Request) -> Response:
@@ -24,32 +27,38 @@ def page(key: str, entries: list[Response], request: Request) -> Response:
 
 
 def select(state: State, filters: list[Request], *, with_deleted: bool = False) -> list[Secret]:
-    """Return the secrets that pass every filter, oldest first."""
+    """Return the secrets that pass every filter, oldest first; what is new is listed late."""
+    listed = state.clock() - state.behaviour.listed_after
     return [
         secret
         for secret in list(state.secrets.values())
         if state.find(secret.arn) is not None
+        and secret.created <= listed
         and (with_deleted or secret.deletion is None)
         and all(_passes(secret, each) for each in filters)
     ]
 
 
 def _passes(secret: Secret, condition: Request) -> bool:
-    """Apply one filter; an exclamation mark before a value excludes (API reference, Filter)."""
+    """Apply one filter; an exclamation mark before a value excludes (API reference, Filter; recorded)."""
     fields = _fields(secret, condition["Key"])
     wanted = [value for value in condition["Values"] if not value.startswith("!")]
     unwanted = [value[1:] for value in condition["Values"] if value.startswith("!")]
-    ignore_case = condition["Key"] in {"description", "all"}
-    return (not wanted or any(_begins(fields, value, ignore_case=ignore_case) for value in wanted)) and not any(
-        _begins(fields, value, ignore_case=ignore_case) for value in unwanted
+    matches = _has_words if condition["Key"] in {"description", "all"} else str.startswith
+    return (not wanted or any(matches(field, value) for field in fields for value in wanted)) and not any(
+        matches(field, value) for field in fields for value in unwanted
     )
 
 
-def _begins(fields: list[str], prefix: str, *, ignore_case: bool) -> bool:
-    """Match a prefix; for description and all regardless of case (API reference, Filter)."""
-    if ignore_case:
-        return any(field.lower().startswith(prefix.lower()) for field in fields)
-    return any(field.startswith(prefix) for field in fields)
+def _has_words(field: str, value: str) -> bool:
+    """Match word by word: each of the value begins one of the field, whatever the case.
+
+    Recorded: LocalStack, test_list_secrets_filtering (2024-04-10); moto, test_with_all_filter, …_multiple_words. API
+    reference, Filter, all: "breaks the filter value string into words and then searches all attributes for matches".
+    """
+    words = [word.lower() for word in WORD.findall(field)]
+    asked = [word.lower() for word in WORD.findall(value)]
+    return bool(asked) and all(any(word.startswith(each) for word in words) for each in asked)
 
 
 def _fields(secret: Secret, key: str) -> list[str]:
@@ -63,4 +72,4 @@ def _fields(secret: Secret, key: str) -> list[str]:
     }
     if key != "all":
         return by_key[key]
-    return [part for fields in by_key.values() for field in fields for part in (field, *field.split())]
+    return [field for fields in by_key.values() for field in fields]

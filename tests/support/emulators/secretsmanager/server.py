@@ -16,9 +16,11 @@ from botocore.config import Config
 
 from tests.support.emulators.secretsmanager.clock import Clock, system_clock
 from tests.support.emulators.secretsmanager.errors import ConnectionCut, ServiceError, answer
-from tests.support.emulators.secretsmanager.model import CURRENT, DryRunValue, PendingAfterFinish, Request, Response
+from tests.support.emulators.secretsmanager.model import CURRENT, Request, Response
 from tests.support.emulators.secretsmanager.service import Service
 from tests.support.emulators.secretsmanager.state import Behaviour, State
+from tests.support.emulators.secretsmanager.validation import service_model
+from tests.support.emulators.secretsmanager.worlds import RECORDED, World
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,6 +33,7 @@ TARGET = "secretsmanager."
 CLIENT_LOCK = threading.Lock()
 _Request = socket.socket | tuple[bytes, socket.socket]
 _Address = Any
+MODELLED = frozenset(service_model().shape_names)
 CREDENTIAL = re.compile(r"Credential=([^/,]+)/")
 
 
@@ -41,21 +44,14 @@ class EmulatedSecretsManager:
         self,
         *,
         region: str = "eu-west-1",
-        pending_after_finish: PendingAfterFinish | str = PendingAfterFinish.REMOVED,
-        dry_run_value: DryRunValue | str = DryRunValue.NONE,
+        world: World = RECORDED,
         require_rotation_token: bool = False,
         clock: Clock = system_clock,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        """Choose the behaviour where the documentation leaves it open; nothing listens yet."""
-        behaviour = Behaviour(
-            region,
-            PendingAfterFinish(pending_after_finish),
-            DryRunValue(dry_run_value),
-            require_rotation_token,
-        )
-        self.service = Service(State(behaviour, clock))
+        """Choose the behaviour where neither recordings nor documentation settle it; nothing listens yet."""
+        self.service = Service(State(Behaviour(region, require_rotation_token), world, clock=clock))
         self.state = self.service.state
         self.faults = self.service.faults
         self.journal = self.service.journal
@@ -199,8 +195,10 @@ class _Handler(BaseHTTPRequestHandler):
             operation, request = self._parse(body)
             return 200, self.server.service.call(operation, request, self._caller())
         except ServiceError as error:
-            # API reference, Common errors: the JSON protocol names the error in __type.
-            return error.status, {"__type": error.code, "Message": error.message, "message": error.message}
+            # API reference, Common errors: the JSON protocol names the error in __type. Recorded: the service's own
+            # errors say Message, the common ones message (LocalStack, test_no_client_request_token, 2024-03-15).
+            said = "Message" if error.code in MODELLED else "message"
+            return error.status, {"__type": error.code, said: error.message}
 
     def _parse(self, body: bytes) -> tuple[str, Request]:
         target = self.headers.get("X-Amz-Target", "")

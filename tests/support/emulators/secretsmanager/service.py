@@ -7,6 +7,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
+from tests.support.emulators.secretsmanager.accounts import check_account
 from tests.support.emulators.secretsmanager.errors import ConnectionCut, ServiceError, answer
 from tests.support.emulators.secretsmanager.faults import Faults, Hook
 from tests.support.emulators.secretsmanager.operations import OPERATIONS
@@ -36,6 +37,7 @@ class Service:
         with self.journal.timed(entry):
             try:
                 index, hook = self.faults.number(entry)
+                check_account(self.state, operation, request, caller)
                 response = self._with_faults(entry, request, functools.partial(_run_hook, hook, index))
             except ServiceError as error:
                 entry.outcome = error.code

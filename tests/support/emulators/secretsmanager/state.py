@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors
 from tests.support.emulators.secretsmanager.clock import Clock, system_clock
 from tests.support.emulators.secretsmanager.journal import Journal
-from tests.support.emulators.secretsmanager.model import (
-    CURRENT,
-    PENDING,
-    DryRunValue,
-    PendingAfterFinish,
-    Rotation,
-    Secret,
-)
+from tests.support.emulators.secretsmanager.model import CURRENT, PENDING, Rotation, Secret
+from tests.support.emulators.secretsmanager.worlds import RECORDED, World
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 ACCOUNT = "123456789012"
+NOW = timedelta()
+# Recorded in 2022, and not since: a name that itself ends like a suffix is not found by its partial ARN.
+SUFFIX = re.compile(r"-[A-Za-z0-9]{6}\Z")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Behaviour:
-    """Where the documentation allows several behaviours, which one this service has."""
+    """How the service is set up: where it is, whom it asks for what, and how late it is."""
 
     region: str = "eu-west-1"
-    pending_after_finish: PendingAfterFinish = PendingAfterFinish.REMOVED
-    dry_run_value: DryRunValue = DryRunValue.NONE
     require_rotation_token: bool = False
+    listed_after: timedelta = NOW
+    """How long ListSecrets does not show a new secret: recorded up to a minute, moto remarks on five."""
+    deleted_after: timedelta = NOW
+    """How long a forced deletion takes: recorded some seconds, in which Describe answers and the name is taken."""
 
 
 @dataclass
@@ -41,6 +42,9 @@ class State:
     """The secrets, and the rotations that wait for somebody to play them."""
 
     behaviour: Behaviour = field(default_factory=Behaviour)
+    world: World = RECORDED
+    invocable: set[str] | None = None
+    """The ARNs of the functions that the service may invoke; all of them if it is None."""
     clock: Clock = system_clock
     journal: Journal = field(default_factory=Journal)
     secrets: dict[str, Secret] = field(default_factory=dict)
@@ -55,11 +59,13 @@ class State:
     def find(self, secret_id: str) -> Secret | None:
         """Find a secret by name, by ARN, or by ARN without the random part.
 
-        User guide, Finding a secret from a partial ARN. A secret whose recovery window is over is gone.
+        User guide, Finding a secret from a partial ARN; recorded: LocalStack, test_create_and_update_secret
+        (2024-03-15). A secret whose recovery window is over is gone.
         """
         self._drop_expired(self.clock())
         for secret in self.secrets.values():
-            if secret_id in {secret.name, secret.arn, secret.arn[: -len("-XXXXXX")]}:
+            partial = None if SUFFIX.search(secret.name) else secret.arn[: -len("-XXXXXX")]
+            if secret_id in {secret.name, secret.arn, partial}:
                 return secret
         return None
 
@@ -78,7 +84,8 @@ class State:
     def live(self, secret_id: str) -> Secret:
         """Return a secret that is not scheduled for deletion.
 
-        API reference, InvalidRequestException: "The secret is scheduled for deletion."
+        API reference, InvalidRequestException: "The secret is scheduled for deletion." Recorded for the tag calls
+        (LocalStack, test_tag_untag_resource_deleted, 2026-01-29); the text is theirs, here for all.
         """
         secret = self.any(secret_id)
         if secret.deletion is not None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from botocore.loaders import Loader
 from botocore.model import ListShape, ServiceModel, Shape, StringShape, StructureShape
 
-from tests.support.emulators.secretsmanager.errors import answer, invalid_request
+from tests.support.emulators.secretsmanager.errors import answer, invalid_parameter, invalid_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.emulators.secretsmanager.model import Request
 
+NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]+")
 PYTHON_TYPES = {
     "structure": dict,
     "list": list,
@@ -42,6 +43,22 @@ def validate(operation: str, request: Request) -> None:
         count = f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} detected: "
         raise answer(count + "; ".join(problems), code="ValidationException")
     _require_token(operation, request)
+    for key in {"Name", "SecretId"} & request.keys():
+        _require_name(request[key].rpartition(":secret:")[2])
+
+
+def _require_name(name: str) -> None:
+    """Refuse a name with other characters than the service's.
+
+    Recorded: LocalStack, test_invalid_secret_name (2024-03-15), of CreateSecret, DeleteSecret, DescribeSecret,
+    GetSecretValue, ListSecretVersionIds, PutSecretValue, TagResource, UntagResource, UpdateSecret and
+    ValidateResourcePolicy. The other operations by analogy.
+    """
+    if not NAME.fullmatch(name):
+        message = (
+            "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!"
+        )
+        raise answer(message, code="ValidationException")
 
 
 def _require_token(operation: str, request: Request) -> None:
@@ -50,8 +67,9 @@ def _require_token(operation: str, request: Request) -> None:
         operation in {"CreateSecret", "UpdateSecret"} and not {"SecretString", "SecretBinary"}.isdisjoint(request)
     )
     if makes_version and "ClientRequestToken" not in request:
+        # Recorded, with the two codes: LocalStack, test_no_client_request_token (2024-03-15).
         message = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
-        raise invalid_request(message)
+        raise invalid_parameter(message) if operation == "RotateSecret" else invalid_request(message)
 
 
 def _problems(shape: Shape, value: object, path: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.emulators.secretsmanager.clock import ManualClock
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import PendingAfterFinish, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,9 +21,9 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["removed", "kept"])
+@pytest.fixture(params=PendingAfterFinish)
 def emulator(request: pytest.FixtureRequest, clock: ManualClock) -> Iterator[EmulatedSecretsManager]:
-    with EmulatedSecretsManager(pending_after_finish=request.param, clock=clock) as running:
+    with EmulatedSecretsManager(world=World(pending_after_finish=request.param), clock=clock) as running:
         yield running
 
 

@@ -227,13 +227,15 @@ def post(emulator: EmulatedSecretsManager, target: str, body: str) -> tuple[int,
         ("secretsmanager.Nonsense", "{}", "UnknownOperationException"),
         ("other.GetSecretValue", "{}", "UnknownOperationException"),
         ("secretsmanager.PutSecretValue", '{"SecretId": "a", "SecretString": "x"}', "InvalidRequestException"),
-        ("secretsmanager.RotateSecret", '{"SecretId": "a"}', "InvalidRequestException"),
+        ("secretsmanager.RotateSecret", '{"SecretId": "a"}', "InvalidParameterException"),
     ],
 )
 def test_errors_on_the_wire(emulator: EmulatedSecretsManager, target: str, body: str, code: str) -> None:
     """An error is HTTP 400 with its name in __type; a raw request must bring its own token."""
     status, answer = post(emulator, target, body)
     assert (status, answer["__type"]) == (400, code)
+    common = code in {"ValidationException", "SerializationException", "UnknownOperationException"}
+    assert answer.keys() == {"__type", "message" if common else "Message"}
 
 
 def test_an_internal_error_is_http_500(client: SecretsManagerClient, emulator: EmulatedSecretsManager) -> None:

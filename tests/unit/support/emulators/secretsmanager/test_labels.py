@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.emulators.secretsmanager.expectations import error_code, refusal
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import AbsentLabel, PendingAfterFinish, PendingLeftBehind, World
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -39,16 +40,46 @@ def test_moving_current_moves_previous(client: SecretsManagerClient, emulator: E
     assert emulator.labels("app")["AWSPREVIOUS"] == ONE
 
 
-@pytest.mark.parametrize(("mode", "pending"), [("removed", None), ("kept", TWO)])
-def test_both_legal_ends_of_the_pending_label(mode: str, pending: str | None) -> None:
+@pytest.mark.parametrize(("mode", "pending"), [(PendingAfterFinish.REMOVED, None), (PendingAfterFinish.KEPT, TWO)])
+def test_both_legal_ends_of_the_pending_label(mode: PendingAfterFinish, pending: str | None) -> None:
     """Moving AWSCURRENT takes AWSPENDING off the same version, or leaves it there, as the mode says."""
-    with EmulatedSecretsManager(pending_after_finish=mode) as emulator:
+    with EmulatedSecretsManager(world=World(pending_after_finish=mode)) as emulator:
         client = emulator.client()
         client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
         ask = {"SecretId": "app", "SecretString": "two", "ClientRequestToken": TWO}
         client.put_secret_value(**ask, VersionStages=["AWSPENDING"])
         move(client, "AWSCURRENT", RemoveFromVersionId=ONE, MoveToVersionId=TWO)
         assert emulator.labels("app").get("AWSPENDING") == pending
+
+
+@pytest.mark.parametrize("mode", PendingLeftBehind)
+@pytest.mark.parametrize("by", ["a put", "an update", "a move"])
+def test_what_takes_pending_off_the_version_that_current_leaves(by: str, mode: PendingLeftBehind) -> None:
+    """A new value does, as recorded; a move, as in a roll-back, does or does not, as the world says."""
+    with EmulatedSecretsManager(world=World(pending_left_behind=mode)) as emulator:
+        client = emulator.client()
+        client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
+        ask = {"SecretId": "app", "SecretString": "two", "ClientRequestToken": TWO}
+        client.put_secret_value(**ask, VersionStages=["AWSPENDING"])
+        move(client, "AWSCURRENT", RemoveFromVersionId=ONE, MoveToVersionId=TWO)
+        if by == "a move":
+            move(client, "AWSCURRENT", RemoveFromVersionId=TWO, MoveToVersionId=ONE)
+        elif by == "an update":
+            client.update_secret(SecretId="app", SecretString="three", ClientRequestToken=THREE)
+        else:
+            client.put_secret_value(SecretId="app", SecretString="three", ClientRequestToken=THREE)
+        stays = by == "a move" and mode is PendingLeftBehind.PUT
+        assert emulator.state.any("app").stages(TWO) == (["AWSPENDING", "AWSPREVIOUS"] if stays else ["AWSPREVIOUS"])
+
+
+@pytest.mark.parametrize("code", AbsentLabel)
+def test_the_code_for_a_label_that_is_not_there_is_a_switch(code: AbsentLabel) -> None:
+    """By which error the service refuses is not recorded; it refuses, and nothing changes."""
+    with EmulatedSecretsManager(world=World(absent_label=code)) as emulator:
+        client = emulator.client()
+        client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
+        assert refused_move(client, "AWSPENDING", RemoveFromVersionId=ONE)[0] == code
+        assert emulator.labels("app") == {"AWSCURRENT": ONE}
 
 
 def test_get_without_a_label_follows_current(client: SecretsManagerClient) -> None:

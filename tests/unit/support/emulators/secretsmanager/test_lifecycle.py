@@ -16,6 +16,8 @@ from tests.support.emulators.secretsmanager.schedule import next_rotation
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+    from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+
 ONE = "1" * 32
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
 
@@ -25,6 +27,9 @@ def test_a_name_is_taken_once(client: SecretsManagerClient) -> None:
     assert error_code(client.create_secret, Name="app", SecretString="x") == "ResourceExistsException"
     again = client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
     assert again["VersionId"] == ONE
+    code, message = refusal(client.create_secret, Name="app", SecretString="other", ClientRequestToken=ONE)
+    assert code == "ResourceExistsException"
+    assert message.startswith(f"You can't use ClientRequestToken {ONE} because that value is already in use")
 
 
 def test_a_secret_may_begin_without_a_value(client: SecretsManagerClient) -> None:
@@ -91,10 +96,54 @@ def test_the_name_of_a_deleted_secret_is_taken_until_its_window_ends(
 
 
 def test_a_forced_deletion_is_at_once(client: SecretsManagerClient) -> None:
-    """ForceDeleteWithoutRecovery removes the secret, and is no error for one that does not exist."""
+    """ForceDeleteWithoutRecovery removes the secret, and is no error for one that is deleted or does not exist."""
+    client.create_secret(Name="going")
+    client.delete_secret(SecretId="going")
+    client.delete_secret(SecretId="going", ForceDeleteWithoutRecovery=True)
+    assert error_code(client.describe_secret, SecretId="going") == "ResourceNotFoundException"
     for _ in range(2):
         client.delete_secret(SecretId="app", ForceDeleteWithoutRecovery=True)
     assert error_code(client.describe_secret, SecretId="app") == "ResourceNotFoundException"
+
+
+def test_what_the_service_does_late(
+    client: SecretsManagerClient, emulator: EmulatedSecretsManager, clock: ManualClock
+) -> None:
+    """Where it is asked to, a forced deletion takes a while, and a new secret is listed after one."""
+    emulator.state.behaviour.deleted_after = emulator.state.behaviour.listed_after = timedelta(seconds=20)
+    clock.advance(seconds=20)
+    client.create_secret(Name="fresh")
+    clock.advance(seconds=19)
+    assert names(client) == ["app"]
+    client.delete_secret(SecretId="app", ForceDeleteWithoutRecovery=True)
+    clock.advance(seconds=1)
+    assert names(client) == ["fresh"]
+    assert client.describe_secret(SecretId="app")["Name"] == "app"
+    assert error_code(client.create_secret, Name="app") == "InvalidRequestException"
+    clock.advance(seconds=20)
+    assert error_code(client.describe_secret, SecretId="app") == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "found"),
+    [
+        ("an secret", "a secret", True),
+        ("one and two", "o t", True),
+        ("one and two", "o x", False),
+        ("MySecretOne", "secret one", True),
+        ("team/blue_green", "green", True),
+        ("TEAM", "team", True),
+        ("teams", "eam", False),
+        ("anything", "/", False),
+    ],
+)
+def test_descriptions_are_found_by_words(client: SecretsManagerClient, field: str, value: str, *, found: bool) -> None:
+    """Each word of the filter begins a word of the field, which ends at blanks, special characters and capitals."""
+    client.create_secret(Name="other", Description=field)
+    for key in ("description", "all"):
+        asked = names(client, Filters=[{"Key": key, "Values": [value]}])
+        assert ("other" in asked) is found
+        assert ("other" in names(client, Filters=[{"Key": key, "Values": [f"!{value}"]}])) is not found
 
 
 @pytest.mark.parametrize(
@@ -111,6 +160,8 @@ def test_tags_are_added_and_removed(client: SecretsManagerClient) -> None:
     client.tag_resource(SecretId="app", Tags=[{"Key": "a", "Value": "3"}])
     client.untag_resource(SecretId="app", TagKeys=["b", "c"])
     assert client.describe_secret(SecretId="app")["Tags"] == [{"Key": "a", "Value": "3"}]
+    client.untag_resource(SecretId="app", TagKeys=["a"])
+    assert client.describe_secret(SecretId="app")["Tags"] == []
 
 
 def names(client: SecretsManagerClient, **ask: Any) -> list[str]:  # noqa: ANN401 - the client checks them

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.emulators.secretsmanager.expectations import error_code, refusal
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import RepeatedPut, World
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -40,6 +41,58 @@ def test_a_secret_is_found_by_name_and_by_both_arns(client: SecretsManagerClient
     """A secret is found by name, by its ARN, and by its ARN without the random part."""
     arn = client.describe_secret(SecretId="app")["ARN"]
     assert client.get_secret_value(SecretId=arn[: len(arn) - cut])["SecretString"] == "one"
+
+
+def test_a_name_that_ends_like_a_suffix_is_not_found_by_its_partial_arn(client: SecretsManagerClient) -> None:
+    """The service takes its last characters for the random ones."""
+    arn = client.create_secret(Name="app-abc123", SecretString="two")["ARN"]
+    assert client.get_secret_value(SecretId=arn)["SecretString"] == "two"
+    assert error_code(client.get_secret_value, SecretId=arn[:-7]) == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("secret_id", ["with space", "a*", "a?", "a\\b", "arn:aws:secretsmanager:x:1:secret:a b"])
+@pytest.mark.parametrize(
+    "operation", ["describe_secret", "get_secret_value", "delete_secret", "list_secret_version_ids"]
+)
+def test_a_malformed_name_is_told_as_such(client: SecretsManagerClient, operation: str, secret_id: str) -> None:
+    """It is refused before anything is looked for."""
+    more = {"TagKeys": []} if operation == "untag_resource" else {}
+    code, message = refusal(getattr(client, operation), SecretId=secret_id, **more)
+    assert code == "ValidationException"
+    assert message.endswith("any of the following: -/_+=.@!")
+
+
+@pytest.mark.parametrize("kms_key", ["", "alias/own"])
+def test_a_caller_of_another_account(emulator: EmulatedSecretsManager, kms_key: str) -> None:
+    """Under the default key no other account reads or puts values; under a customer's key it does, by the ARN alone."""
+    own, other = emulator.client(), emulator.client(access_key="210987654321")
+    more = {"KmsKeyId": kms_key} if kms_key else {}
+    arn = own.create_secret(Name="shared", SecretString="one", **more)["ARN"]  # type: ignore[arg-type]
+    assert error_code(other.get_secret_value, SecretId="shared") == "ResourceNotFoundException"
+    assert other.describe_secret(SecretId=arn)["Name"] == "shared"
+    assert other.list_secret_version_ids(SecretId=arn)["Versions"]
+    if kms_key:
+        assert other.get_secret_value(SecretId=arn)["SecretString"] == "one"
+        other.put_secret_value(SecretId=arn, SecretString="two")
+        return
+    for call, ask in ((other.get_secret_value, {}), (other.put_secret_value, {"SecretString": "two"})):
+        code, message = refusal(call, SecretId=arn, **ask)
+        assert code == "InvalidRequestException"
+        assert message.startswith("You can't access a secret from a different AWS account")
+
+
+@pytest.mark.parametrize("mode", RepeatedPut)
+def test_whether_a_repeated_put_labels_is_a_switch(mode: RepeatedPut) -> None:
+    """The manual says that it does nothing; what it does to a version that lost its label is not recorded."""
+    with EmulatedSecretsManager(world=World(repeated_put=mode)) as emulator:
+        client = emulator.client()
+        client.create_secret(Name="app", SecretString="one", ClientRequestToken=FIRST)
+        put(client, SECOND, "two", "AWSPENDING")
+        ask = {"SecretId": "app", "VersionStage": "AWSPENDING", "RemoveFromVersionId": SECOND}
+        client.update_secret_version_stage(**ask)  # type: ignore[arg-type]
+        put(client, SECOND, "two", "AWSPENDING")
+        assert ("AWSPENDING" in emulator.labels("app")) is (mode is RepeatedPut.LABELS)
+        assert emulator.stored_values() == ["one", "two"]
 
 
 @pytest.mark.parametrize("secret_id", ["ap", "app-", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:ap"])

@@ -10,6 +10,7 @@ from tests.support.emulators.secretsmanager.expectations import error_code, refu
 from tests.support.emulators.secretsmanager.minimal_function import MinimalFunction
 from tests.support.emulators.secretsmanager.rotation import NothingToRetry, RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import DryRunValue, World
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -61,6 +62,32 @@ def test_a_rotation_without_a_function_is_refused(client: SecretsManagerClient) 
     assert "RotationEnabled" not in client.describe_secret(SecretId="app")
 
 
+def test_a_function_that_cannot_be_invoked_is_refused(
+    client: SecretsManagerClient, emulator: EmulatedSecretsManager
+) -> None:
+    """RotateSecret itself says so where the permission is missing; nothing is configured, nothing staged."""
+    emulator.state.invocable = set()
+    before = emulator.labels("app")
+    code, message = refusal(client.rotate_secret, SecretId="app", RotationLambdaARN=FUNCTION)
+    assert code == "AccessDeniedException"
+    assert message.endswith("grants access to the principal secretsmanager.amazonaws.com.")
+    assert "RotationEnabled" not in client.describe_secret(SecretId="app")
+    assert emulator.labels("app") == before
+    emulator.state.invocable = {FUNCTION}
+    start(client)
+    assert emulator.labels("app")["AWSPENDING"] == TOKEN
+
+
+def test_a_persons_value_makes_way_for_the_next_rotation(
+    client: SecretsManagerClient, player: RotationPlayer, emulator: EmulatedSecretsManager
+) -> None:
+    """A put takes AWSPENDING off the version that was current, so that RotateSecret is not refused."""
+    player.rotate("app", TOKEN)
+    client.put_secret_value(SecretId="app", SecretString="by hand", ClientRequestToken=OTHER)
+    assert emulator.labels("app") == {"AWSCURRENT": OTHER, "AWSPREVIOUS": TOKEN}
+    assert player.rotate("app").succeeded
+
+
 def test_the_stored_function_and_rules_are_reused(client: SecretsManagerClient, player: RotationPlayer) -> None:
     """A call without parameters uses the ARN and the schedule that are stored, and keeps them."""
     rules = {"ScheduleExpression": "rate(10 days)", "Duration": "3h"}
@@ -110,11 +137,11 @@ def test_a_new_version_abandons_a_running_rotation(
         player.retry("app")
 
 
-@pytest.mark.parametrize("mode", ["none", "copy"])
-def test_a_dry_run_is_one_test_step_on_a_temporary_version(mode: str) -> None:
+@pytest.mark.parametrize("mode", DryRunValue)
+def test_a_dry_run_is_one_test_step_on_a_temporary_version(mode: DryRunValue) -> None:
     """RotateImmediately=false runs testSecret alone on an AWSPENDING version that is removed afterwards."""
     seen: list[tuple[str, str | None]] = []
-    with EmulatedSecretsManager(dry_run_value=mode) as emulator:
+    with EmulatedSecretsManager(world=World(dry_run_value=mode)) as emulator:
         emulator.client().create_secret(Name="app", SecretString="one", ClientRequestToken=FIRST)
 
         def invoke(event: dict[str, str]) -> None:
@@ -125,7 +152,7 @@ def test_a_dry_run_is_one_test_step_on_a_temporary_version(mode: str) -> None:
         assert emulator.labels("app") == {"AWSCURRENT": FIRST}
         assert list(emulator.state.any("app").versions) == [FIRST]
         assert events(emulator) == ["TestRotationStarted", "TestRotationSucceeded"]
-    assert seen == [("testSecret", "one" if mode == "copy" else None)]
+    assert seen == [("testSecret", "one" if mode is DryRunValue.COPY else None)]
 
 
 def test_a_failed_dry_run_leaves_nothing_either(

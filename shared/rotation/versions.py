@@ -1,0 +1,76 @@
+"""The versions of a secret, and the labels that say what each is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+class Stage(StrEnum):
+    """The staging labels that Secrets Manager attaches to versions."""
+
+    CURRENT = "AWSCURRENT"
+    PENDING = "AWSPENDING"
+    PREVIOUS = "AWSPREVIOUS"
+
+
+LATE_CUTOVER: Final = "rotation-late-cutover"  # on a pending version whose password can only be set in finishSecret
+LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was refused last, where none was accepted
+SEARCHING: Final = "rotation-searching"  # on the pending version for which that one was tried
+
+
+class VersionState(Enum):
+    """
+    What is observed of the version that an event's token names.
+
+    The service may leave AWSPENDING on the version that became AWSCURRENT. Where AWSPREVIOUS joins it there, that
+    version was AWSCURRENT once, and somebody moved AWSCURRENT away from it.
+    """
+
+    EMPTY = "labelled AWSPENDING, without a value"
+    PENDING = "labelled AWSPENDING"
+    CURRENT = "labelled AWSCURRENT"
+    ROLLED_BACK = "labelled AWSPENDING and AWSPREVIOUS"
+    STRAY = "without either label"
+    UNKNOWN = "without any label, or not a version of the secret"
+
+    @classmethod
+    def of(cls, stages: Collection[str]) -> VersionState:
+        """Observe a labelled version by its labels alone; AWSCURRENT outweighs the others."""
+        if Stage.CURRENT in stages:
+            return cls.CURRENT
+        if Stage.PENDING not in stages:
+            return cls.STRAY
+        return cls.ROLLED_BACK if Stage.PREVIOUS in stages else cls.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version as the store gave it; its value is not shown."""
+
+    arn: str
+    id: str
+    stages: frozenset[str]
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The labels of a secret's versions, by version id."""
+
+    arn: str
+    stages: Mapping[str, frozenset[str]]
+    rotation_enabled: bool = True
+
+    def holding(self, stage: Stage) -> str | None:
+        """Give the id of the version that carries the label, if any does."""
+        return next((version for version, stages in self.stages.items() if stage in stages), None)
+
+    def state_of(self, token: str) -> VersionState:
+        """Observe the token's version by its labels alone."""
+        stages = self.stages.get(token)
+        return VersionState.UNKNOWN if stages is None else VersionState.of(stages)
