@@ -56,7 +56,7 @@ def test_a_name_that_ends_like_a_suffix_is_not_found_by_its_partial_arn(client: 
 )
 def test_a_malformed_name_is_told_as_such(client: SecretsManagerClient, operation: str, secret_id: str) -> None:
     """It is refused before anything is looked for."""
-    more = {"TagKeys": []} if operation == "untag_resource" else {}
+    more: dict[str, object] = {"TagKeys": []} if operation == "untag_resource" else {}
     code, message = refusal(getattr(client, operation), SecretId=secret_id, **more)
     assert code == "ValidationException"
     assert message.endswith("any of the following: -/_+=.@!")
@@ -89,7 +89,7 @@ def test_whether_a_repeated_put_labels_is_a_switch(mode: RepeatedPut) -> None:
         client.create_secret(Name="app", SecretString="one", ClientRequestToken=FIRST)
         put(client, SECOND, "two", "AWSPENDING")
         ask = {"SecretId": "app", "VersionStage": "AWSPENDING", "RemoveFromVersionId": SECOND}
-        client.update_secret_version_stage(**ask)  # type: ignore[arg-type]
+        client.update_secret_version_stage(**ask)
         put(client, SECOND, "two", "AWSPENDING")
         assert ("AWSPENDING" in emulator.labels("app")) is (mode is RepeatedPut.LABELS)
         assert emulator.stored_values() == ["one", "two"]
