@@ -111,7 +111,7 @@ def _mariadb_template(place: process.Place) -> Path:
     process.hand_over(folder)
     share = _root() / "usr/share" if isinstance(place, process.Machine) else "/usr/share"
     script = BOOTSTRAP.format(share=share, begin=folder / "begin.sql", scripts=" ".join(SCRIPTS))
-    command = ["/bin/sh", "-ec", script, "bootstrap", *_mariadb_command(place), f"--datadir={folder}/data"]
+    command = ["/bin/sh", "-ec", script, "bootstrap", *_mariadb_command(place), f"--datadir={folder}/data", f"--tmpdir={folder}"]
     try:
         place.run(command, {"TZ": "UTC", "PATH": os.defpath})
     except RuntimeError as reason:

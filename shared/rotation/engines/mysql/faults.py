@@ -166,6 +166,9 @@ _HISTORY: Final = fault(
     "ALTER USER … DISCARD OLD PASSWORD.",
 )
 _DENIED: Final = fault(PermissionDenied, "The login lacks a right")
+_TOO_LONG: Final = fault(
+    StatementFailed, "A statement took longer than this session lets one", "See the server's load.", retryable=True
+)
 _CONFLICT: Final = fault(StatementFailed, "Another session stands in the way", _AGAIN, retryable=True)
 
 NOT_FIRST: Final = 3891
@@ -186,6 +189,7 @@ STATEMENT: Final[Mapping[int, Fault]] = {
     **_CONNECTION,
     **dict.fromkeys((1044, 1045, 1095, 1142, 1143, 1227, 1370, 1410, 1698, 3619, 3680), _DENIED),
     **dict.fromkeys((1205, 1213, 1317, 3058), _CONFLICT),
+    **dict.fromkeys((1969, 3024), _TOO_LONG),
     **dict.fromkeys((1290, 1792, 1836, 3501), _READ_ONLY),
     1133: fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     1396: fault(StatementFailed, "The account came or went just now, or does not exist", _AGAIN, retryable=True),

@@ -36,9 +36,9 @@ _FIRST: Final = (
     "character_set_connection = 'utf8mb4', "
     "sql_mode = IF(VERSION() LIKE '%MariaDB%' OR VERSION() LIKE '5.%', 'NO_AUTO_CREATE_USER', ''), "
     "autocommit = 1, sql_quote_show_create = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1, "
-    "lock_wait_timeout = {seconds}, wait_timeout = {seconds} "
-    "/*!50720 , transaction_read_only = 0, max_execution_time = {seconds}000 */ "
-    "/*M!100101 , tx_read_only = 0, max_statement_time = {seconds} */"
+    "lock_wait_timeout = {seconds}, wait_timeout = {longest} "
+    "/*!50720 , transaction_read_only = 0, max_execution_time = {longest}000 */ "
+    "/*M!100101 , tx_read_only = 0, max_statement_time = {longest} */"
 )
 """
 Other SQL modes quote names and texts otherwise. Without the one that is left, GRANT would make an account without a
@@ -68,6 +68,7 @@ def opened(raw: pymysql.Connection[Any], deadline: Deadline, where: str) -> Acco
         name, number = row
         if number & _GREETED != raw.thread_id():  # type: ignore[no-untyped-call]
             raise NotTheServer(where)
-        cursor.execute(_FIRST.format(seconds=max(1, int(deadline.remaining()))))
+        seconds = max(1, int(deadline.remaining()))
+        cursor.execute(_FIRST.format(seconds=seconds, longest=seconds + 2))
     user, _, host = name.decode().rpartition("@")
     return Account(user, host)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
+from rotation.engines.mysql import definers, locks, passwords, preparing, rights
 from rotation.engines.mysql import pair as pairs
-from rotation.engines.mysql import passwords, preparing, rights
 from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
 from rotation.engines.mysql.guard import guard, require_usable
@@ -37,26 +36,15 @@ class MySQLSession(ConnectedSession[Connection]):
         """Ask whether nothing makes the server read-only, as it is with a replica; readers of Aurora by InnoDB's."""
         return not self._connection.run(_READ_ONLY)
 
-    def lock(self, name: str, holders: Collection[str] = ()) -> bool:  # noqa: ARG002 the port's
-        """
-        Take the server's lock of that name; say whether it had to be waited for.
+    def lock(self, name: str, holders: Collection[str] = ()) -> bool:
+        """Take the server's lock of that name; say whether it had to be waited for."""
+        return locks.take(self._connection, name, holders)
 
-        Waits for half of the time that is left, so that the winner's work can still be looked at. The name is
-        hashed: the server takes 64 characters (manual, "Locking Functions").
-        """
-        literal = self._connection.literal(f"rotation-{hashlib.sha256(name.encode()).hexdigest()[:48]}")
-        if self._connection.one(f"SELECT GET_LOCK({literal}, 0)") == 1:
-            return False
-        patience = max(0.1, self._connection.deadline.remaining() / 2)
-        if self._connection.one(f"SELECT GET_LOCK({literal}, {patience:.3f})") != 1:
-            raise StatementFailed(
-                "Another session holds the lock for too long",
-                engine=ENGINE,
-                where=self._connection.where,
-                remedy="The step can be tried again.",
-                retryable=True,
-            )
-        return True
+    def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:
+        """Tell an admin what the two users of a pair define, since that stays with who defined it."""
+        if pair is None or username == self._connection.user:
+            return ()
+        return definers.cautions(self._connection, pair)
 
     def rehearse_password(self, username: str, password: Password) -> None:
         """See what can be seen beforehand of whether the password could be set."""
