@@ -20,6 +20,10 @@ SHORT: Final = [Page(ROOT / name) for name in (".github/CONTRIBUTING.md", ".gith
 """Pages that only point to the guides."""
 
 LINKS: Final = sorted({(it.name, link) for it in [*PAGES, *SHORT] for link in it.links})
+NAMED: Final = sorted(
+    set(re.findall(r"`((?:tests|shared|functions)/[\w./-]+)`", PROSE))
+    - {"tests/dialect/ENGINE", "functions/NAME/app.py"}
+)
 PROOFS: Final = sorted(set(re.findall(r"`(tests/\S+?\.py)::(\w+)`", PROSE)))
 
 
@@ -87,6 +91,12 @@ def test_every_promise_names_its_test() -> None:
 def test_a_test_that_is_named_exists(file: str, function: str) -> None:
     """Each test that stands behind a promise is a function in the file that is named."""
     assert re.search(rf"^ *def {function}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_a_path_that_is_named_exists(path: str) -> None:
+    """What stands in code type as a path of the project is a file or folder of it."""
+    assert (ROOT / path).exists()
 
 
 def test_the_introduction_is_short() -> None:
