@@ -1,5 +1,5 @@
 """
-What never happens (design, "What never happens"): nine invariants, each with a name.
+What never happens (design, "What never happens"): ten invariants, each with a name.
 
 Two things are held against them. A ``Sight`` is what a stage looks like at an instant. A ``Chronicle`` is what was
 asked of the servers and of the store, invocation by invocation; ``recorder`` writes it. What a test does
@@ -16,6 +16,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tests.support.crashes.proofs import Proofs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -36,6 +38,9 @@ class Invariant(StrEnum):
     HEALTHY_FAILS_NO_LOGIN = "a healthy rotation fails no login"
     ONLY_ACCEPTANCE_COUNTS = "after a refusal nothing is done before this secret's user was let in"
     ACCOUNTS_STAY_OPEN = "at most four logins are refused in an invocation, and none is tried after a lock"
+    ONLY_PROVEN_DECIDES = (
+        "a value that no server accepted decides neither where a password goes, nor what it is, nor how strong it is"
+    )
 
 
 class Kind(StrEnum):
@@ -81,13 +86,15 @@ class Chronicle:
     repair_allowed: bool = False
     """Whether the function's settings let an admin act where no credential of the secret is accepted."""
     threads: dict[int, list[Event]] = field(default_factory=dict)
+    proofs: Proofs = field(default_factory=Proofs, repr=False)
+    """What was stored, sent and set, from the beginning."""
 
     def note(self, kind: Kind, subject: str, place: str = "", *, encrypted: bool = True) -> None:
         """Write down what the calling thread's invocation did."""
         self.threads.setdefault(threading.get_ident(), []).append(Event(kind, subject, place, encrypted))
 
     def clear(self) -> None:
-        """Forget what happened so far."""
+        """Forget what happened so far, but for what is proven."""
         self.threads.clear()
 
     def events(self) -> Iterator[Event]:
@@ -203,6 +210,10 @@ def _accounts_stay_open(_: Sight, chronicle: Chronicle) -> Iterator[str]:
                 yield f"{event} after the lock"
 
 
+def _only_proven_decides(_: Sight, chronicle: Chronicle) -> Iterator[str]:
+    yield from chronicle.proofs.broken(by_admin=chronicle.repair_allowed)
+
+
 RULES: Final[Mapping[Invariant, Callable[[Sight, Chronicle], Iterator[str]]]] = {
     Invariant.CURRENT_LOGS_IN: _current_logs_in,
     Invariant.NO_PASSWORD_IS_LOST: _no_password_is_lost,
@@ -213,6 +224,7 @@ RULES: Final[Mapping[Invariant, Callable[[Sight, Chronicle], Iterator[str]]]] = 
     Invariant.HEALTHY_FAILS_NO_LOGIN: _healthy_fails_no_login,
     Invariant.ONLY_ACCEPTANCE_COUNTS: _only_acceptance_counts,
     Invariant.ACCOUNTS_STAY_OPEN: _accounts_stay_open,
+    Invariant.ONLY_PROVEN_DECIDES: _only_proven_decides,
 }
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from rotation.errors import AccountUnusable, AuthenticationFailed
-from rotation.model import CLONE_SUFFIX, Stage
+from rotation.model import CLONE_SUFFIX, Password, Stage
 from tests.support.crashes.invariants import Chronicle, Kind, Sight
+from tests.support.crashes.proofs import Change, Login
 from tests.support.memory.engine import ADMIN, HOST, PORT
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ class WatchedEngine:
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> WatchedSession:
         """Log in, and note how it went."""
         user, place = credential.username, f"{address.host}:{address.port}"
+        sent = Login(credential.password.reveal(), place, address.tls)
         self._chronicle.note(Kind.TRIED, user, place, encrypted=address.tls)
+        self._chronicle.proofs.entries.append(sent)
         try:
             session = self._engine.connect(address, credential, deadline)
         except AuthenticationFailed:
@@ -46,17 +49,20 @@ class WatchedEngine:
             raise
         except AccountUnusable as error:
             self._chronicle.note(_kind(error), user, place)
+            if error.password_accepted:
+                self._chronicle.proofs.entries.append(sent._replace(accepted=True))
             raise
         self._chronicle.note(Kind.ACCEPTED, user, place)
-        return WatchedSession(session, self._chronicle)
+        self._chronicle.proofs.entries.append(sent._replace(accepted=True))
+        return WatchedSession(session, self._chronicle, place)
 
 
 class WatchedSession:
     """A Session, and a note of each change that is asked of it, before it is known whether it took effect."""
 
-    def __init__(self, session: Session, chronicle: Chronicle) -> None:
-        """Stand before a session."""
-        self._session, self._chronicle = session, chronicle
+    def __init__(self, session: Session, chronicle: Chronicle, place: str) -> None:
+        """Stand before a session of the server at that place."""
+        self._session, self._chronicle, self._place = session, chronicle, place
 
     def __enter__(self) -> Self:
         self._session.__enter__()
@@ -76,6 +82,9 @@ class WatchedSession:
     def _noted(self, change: Callable[..., Any]) -> Callable[..., Any]:
         def noted(username: str, *arguments: Any) -> Any:  # noqa: ANN401 passed on
             self._chronicle.note(Kind.CHANGED, username)
+            for argument in arguments:
+                if isinstance(argument, Password):
+                    self._set(argument)
             return change(username, *arguments)
 
         return noted
@@ -83,7 +92,11 @@ class WatchedSession:
     def _level(self, pair: Any, password: Any, *, rehearse: bool = False) -> Any:  # noqa: ANN401 passed on
         if not rehearse:
             self._chronicle.note(Kind.CHANGED, pair.idle)
+            self._set(password)
         return self._session.level(pair, password, rehearse=rehearse)
+
+    def _set(self, password: Password) -> None:
+        self._chronicle.proofs.entries.append(Change(password.reveal(), self._place))
 
 
 class WatchedStore:
@@ -96,12 +109,20 @@ class WatchedStore:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 whatever the store has
         if name in LABELLINGS:
             self._chronicle.note(Kind.LABELLED, LABELLINGS[name])
-        return getattr(self._store, name)
+        return self._staging if name == "stage_pending" else getattr(self._store, name)
+
+    def _staging(self, token: str, value: str) -> bool:
+        """Note what createSecret makes before it is known whether it is kept: a lost answer does not unmake it."""
+        self._chronicle.proofs.stored(value, made=True)
+        return self._store.stage_pending(token, value)
 
 
 def watched(stage: MemoryStage) -> Chronicle:
     """Put the watch before a memory stage's engine and store, for all its deliveries from now on."""
     chronicle = Chronicle(frozenset({"app", "app" + CLONE_SUFFIX}), ADMIN, f"{HOST}:{PORT}")
+    chronicle.proofs.server = f"{HOST}:{PORT}"
+    for value in stage.store.values.values():
+        chronicle.proofs.stored(value)
     engine, deliver = WatchedEngine(stage.engine, chronicle), stage.delivery
 
     def delivery(token: str) -> Any:  # noqa: ANN401 a Delivery

@@ -66,6 +66,10 @@ class MemoryServer:
     """Whether a mark says only whose an account is, as MariaDB's does."""
     users_write_marks: bool = False
     """Whether a user can write the mark beside its own account, as on MySQL."""
+    others: dict[str, MemoryServer] = field(default_factory=dict)
+    """Servers elsewhere, by host and port."""
+    believes: bool = False
+    """Whether it lets everybody in, whatever the password."""
     rejects: Callable[[str], bool] = lambda _: False
     effect: Callable[[str, str], None] = lambda _name, _phase: None
     locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -83,6 +87,24 @@ class MemoryServer:
         """Return the lock of that name."""
         with self.mutex:
             return self.locks.setdefault(name, threading.Lock())
+
+    def let_in(self, credential: Credential, deadline: Deadline, where: str) -> MemorySession:
+        """Open a session for whoever has the password, or is believed to."""
+        with self.mutex:
+            if self.believes:
+                self.accounts.setdefault(credential.username, Account(None)).password = credential.password.reveal()
+            account = self.accounts.get(credential.username)
+            if account is None or not account.accepts(credential.password.reveal()):
+                self.refused.append(credential.username)
+                raise AuthenticationFailed("The server refused the login", engine="memory", where=where)
+            if not account.usable:
+                raise AccountUnusable(
+                    "The account is at its limit", engine="memory", where=where, password_accepted=True
+                )
+            self.accepted.append(credential.username)
+            session = MemorySession(self, credential.username, deadline)
+            self.sessions.append(session)
+            return session
 
     def logs_in(self, credential: Credential) -> bool:
         """Return whether a client would be accepted, without counting it."""
@@ -109,20 +131,12 @@ class MemoryEngine:
         """Log in."""
         server, where = self.server, login_at(address, credential.username)
         server.effect("connect", "before")
+        other = server.others.get(f"{address.host}:{address.port}")
+        if other is not None:
+            return other.let_in(credential, deadline, where)
         if not server.reachable or address.host != HOST or deadline.remaining() <= 0:
             raise Unreachable("The server cannot be reached", engine="memory", where=where)
-        with server.mutex:
-            account = server.accounts.get(credential.username)
-            if account is None or not account.accepts(credential.password.reveal()):
-                server.refused.append(credential.username)
-                raise AuthenticationFailed("The server refused the login", engine="memory", where=where)
-            if not account.usable:
-                raise AccountUnusable(
-                    "The account is at its limit", engine="memory", where=where, password_accepted=True
-                )
-            server.accepted.append(credential.username)
-            session = MemorySession(server, credential.username, deadline)
-            server.sessions.append(session)
+        session = server.let_in(credential, deadline, where)
         server.effect("connect", "after")
         return session
 

@@ -14,7 +14,7 @@ import pytest
 from rotation.credentials import secret_format
 from rotation.errors import AccountUnusable, NoWorkingCredential, RotationError
 from rotation.model import Ownership, Password, Stage
-from rotation.strategies import admins, logins, recovery
+from rotation.strategies import admins, logins, pairs, recovery
 from rotation.strategies.alternating_users import AlternatingUsers
 from rotation.strategies.pending_version import promote
 from rotation.strategies.single_user import SingleUser
@@ -61,7 +61,8 @@ class Fault:
             with contextlib.suppress(RotationError):
                 stage.play(stage.store.rotate())
         known = {"by-hand", "another's"}
-        sight = sight_of(stage, known=known, in_the_window=bool(known & stage.held_passwords()))
+        seen = stage.held_passwords() | {stage.credential().password.reveal()}
+        sight = sight_of(stage, known=known, in_the_window=bool(known & seen))
         return {violation.invariant for violation in violations(sight, chronicle)}
 
 
@@ -136,7 +137,19 @@ def take_the_name(stage: MemoryStage) -> None:
     stage.server.accounts["app_clone"] = Account("another's", {"read orders"})
 
 
+def write(**changed: object) -> Callable[[MemoryStage], None]:
+    """Let somebody who may only write the secret store a value, after a rotation."""
+
+    def put(stage: MemoryStage) -> None:
+        stage.rotate()
+        document = json.loads(stage.store.value_at(Stage.CURRENT))
+        stage.store.begin(json.dumps({**document, "password": "by-hand", **changed}))
+
+    return put
+
+
 nothing = mock.Mock(return_value=())
+anything = mock.Mock(return_value=True)
 ours = mock.Mock(return_value=Ownership.OURS)
 
 FAULTS: dict[Invariant, list[Fault]] = {
@@ -162,17 +175,34 @@ FAULTS: dict[Invariant, list[Fault]] = {
         Fault(single, ((SingleUser, "set", note_the_password),)),
     ],
     Invariant.TLS_STAYS_ON: [
-        Fault(single, ((secret_format, "parse", parse_without_tls),)),
+        Fault(
+            single,
+            ((secret_format, "parse", parse_without_tls),),
+            also=frozenset({Invariant.ONLY_PROVEN_DECIDES}),
+        ),
     ],
     Invariant.HEALTHY_FAILS_NO_LOGIN: [
         Fault(single, ((recovery, "candidates", pending_first),), chronicle={"healthy": True}),
     ],
     Invariant.ONLY_ACCEPTANCE_COUNTS: [
-        Fault(by_admin, ((logins, "first_accepted", go_on_as_admin),), change_by_hand),
+        Fault(
+            by_admin,
+            ((logins, "first_accepted", go_on_as_admin),),
+            change_by_hand,
+            also=frozenset({Invariant.ONLY_PROVEN_DECIDES}),
+        ),
     ],
     Invariant.ACCOUNTS_STAY_OPEN: [
         Fault(single, ((logins, "MOST_REFUSALS", 9), (recovery, "MOST_UNLABELLED", 9)), change_by_hand),
         Fault(single, ((logins, "_ends_the_search", lambda _: False),), lock_the_account),
+    ],
+    Invariant.ONLY_PROVEN_DECIDES: [
+        Fault(single, ((recovery, "vouches_for", anything),), write(rotation={"passwordLength": 12})),
+        Fault(single, ((recovery, "vouches_for", anything),), write(rotation={"excludePunctuation": True})),
+        Fault(
+            pair, ((pairs, "vouches_for", anything),), write(username="app", ssl=False), {"plain_text_allowed": True}
+        ),
+        Fault(pair, ((pairs, "vouches_for", anything),), write(username="app", port=15432)),
     ],
 }
 """For each invariant what breaks it, and nothing else."""
