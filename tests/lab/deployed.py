@@ -60,6 +60,10 @@ class DeployedTheatre(Theatre):
         self._timeout = timeout
         super().__init__(module, scene, emulator)
 
+    def environment(self) -> dict[str, str]:
+        """Have the platform log all that anybody says, as a click in Lambda's settings does."""
+        return {**super().environment(), "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
+
     def _load(self) -> Callable[[Any, Any], None]:
         self.runtime = LambdaRuntime(self.module.FUNCTION, self.environment(), timeout=self._timeout)
         return lambda event, _context: self._post(event)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SERVICE: Final = "rotation"
 NAMESPACE: Final = "SecretRotation"
 HIDDEN: Final = "***"
+QUIET: Final = ("boto3", "botocore", "urllib3", "pymongo", "pymysql", "psycopg2", "redshift_connector")
+"""The loggers of the SDK and the drivers; what others of their kind say below WARNING is not written either."""
+
 _SHORTEST: Final = 4
 """Characters of the shortest password that is scrubbed; a shorter one would black out whole words of every line."""
 
@@ -35,7 +38,39 @@ def scrub(text: str) -> str:
 
 
 def _forms(clear: str) -> set[str]:
-    return {clear, json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}
+    """Return a password as it is, as JSON writes it, and as JSON writes a text that holds JSON (a secret's value)."""
+    once = {json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}
+    return {clear, *once, *(json.dumps(form, ensure_ascii=False)[1:-1] for form in once)}
+
+
+class _Guarded(logging.Formatter):
+    """Another formatter's lines, with the same last look."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        return scrub(self._formatter.format(record))
+
+
+def _is_serious(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+def guard_process() -> None:
+    """
+    See that no line that leaves this process shows a password, whatever level the platform sets for all loggers.
+
+    At the level DEBUG, which is a click in Lambda's settings, the SDK writes the bodies of its calls: passwords that
+    nobody here has read yet. So other libraries say what is serious and no more, and each line gets a last look.
+    """
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in (*logging.getLogger().handlers, logging.lastResort):
+        if handler is not None and not isinstance(handler.formatter, _Guarded):
+            handler.addFilter(_is_serious)
+            handler.setFormatter(_Guarded(handler.formatter or logging.Formatter()))
 
 
 class ScrubbingFormatter(LambdaPowertoolsFormatter):
@@ -63,6 +98,7 @@ class Telemetry:
                 where="the function's environment",
                 remedy="Choose one of DEBUG, INFO, WARNING, ERROR.",
             )
+        guard_process()
         self._service = service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
         self._logger = Logger(service=service, level=level, logger_formatter=ScrubbingFormatter())
         self._metrics = Metrics(namespace=environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from rotation.model import Password
 from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 CANARY = "canary-7f3a"
 SECRET, TOKEN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app-AbCdEf", "1" * 32
@@ -113,6 +115,54 @@ def test_a_password_that_is_part_of_another(told: Callable[[], Told]) -> None:
     make().note("start-and-the-rest")
     assert told()[0]["message"] == HIDDEN
     assert len(kept) == 3
+
+
+@pytest.fixture
+def platform() -> Iterator[io.StringIO]:
+    """Set the root logger up as Lambda does at the level DEBUG, and give its stream."""
+    root, stream = logging.getLogger(), io.StringIO()
+    handler, level = logging.StreamHandler(stream), root.level
+    handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    "name", ["botocore.endpoint", "urllib3.connectionpool", "pymongo.command", "somebodys.library"]
+)
+def test_no_level_of_the_platform_shows_what_a_library_says(platform: io.StringIO, name: str) -> None:
+    """Below WARNING nothing is written, since it may hold a password that nobody has read yet."""
+    make()
+    logging.getLogger(name).debug("body: %s", {"SecretString": "a-password-of-anybody"})
+    logging.getLogger(name).info("body: %s", "a-password-of-anybody")
+    assert platform.getvalue() == ""
+
+
+@pytest.mark.unsearched
+@pytest.mark.parametrize("password", [CANARY, 'quo"te\\back', "ümläut-日本"])
+def test_what_is_serious_gets_the_same_last_look(platform: io.StringIO, password: str) -> None:
+    """As it is, as JSON, and in a value within JSON; in arguments and in errors; made once, however many there are."""
+    kept = Password(password)
+    make()
+    make()
+    value = json.dumps({"password": password})
+    error = ValueError(password)
+    logging.getLogger("botocore").warning("%s %s", password, json.dumps({"SecretString": value}), exc_info=error)
+    said = platform.getvalue()
+    assert said.startswith(f"botocore WARNING {HIDDEN}")
+    assert said.count(HIDDEN) == 3
+    for form in (password, json.dumps(password)[1:-1], json.dumps(json.dumps(password)[1:-1])[1:-1]):
+        assert form not in said
+    assert kept.reveal() == password
+
+
+def test_a_process_without_handlers_is_guarded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python then has one of last resort; where that is off, there is nothing to guard."""
+    monkeypatch.setattr(logging, "lastResort", None)
+    make()
 
 
 def test_a_dead_password_is_forgotten() -> None:
