@@ -2,7 +2,8 @@
 Amazon's names for databases, in every partition.
 
 A name says which service gave it, and which kind of endpoint it is. It decides nothing that could harm: a name of an
-RDS Proxy is refused, and a name of Amazon's is held to be no other name (CNAME) of one.
+RDS Proxy is refused, a name of Amazon's is held to be no other name (CNAME) of one, and only Amazon's authorities are
+trusted for it.
 
 Older names have the Region before the service, newer ones after it, and both are in use: in China
 (``….rds.cn-north-1.amazonaws.com.cn``, AWS China documentation, "Endpoints and ARNs"; aws-mysql-odbc, issue 182) and
@@ -44,6 +45,11 @@ class Endpoint(NamedTuple):
     """``proxy``, ``cluster`` (the writer), ``cluster-ro`` and so on; empty for an instance."""
     region: str
     """``global`` for the endpoint of a global database."""
+
+
+def is_amazons(host: str) -> bool:
+    """Return whether Amazon gave the host its name, for whatever service."""
+    return host.lower().removesuffix(".").endswith(tuple(f".{suffix}" for suffix in SUFFIXES))
 
 
 def endpoint(host: str) -> Endpoint | None:

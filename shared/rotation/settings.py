@@ -67,6 +67,7 @@ class Settings:
     adopt_unmarked_clones: bool = False
     repair_by_admin: bool = False
     proxy_knows_both_users: bool = False
+    allow_local_hosts: bool = False
     ca_bundle: Path | None = None
     endpoint: str | None = None
 
@@ -91,6 +92,7 @@ class Settings:
             adopt_unmarked_clones=read.switch("ADOPT_UNMARKED_CLONES") or False,
             repair_by_admin=read.switch("REPAIR_BY_ADMIN") or False,
             proxy_knows_both_users=read.switch("PROXY_KNOWS_BOTH_USERS") or False,
+            allow_local_hosts=read.switch("ALLOW_LOCAL_HOSTS") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=read.url("SECRETS_MANAGER_ENDPOINT"),
         )

@@ -76,6 +76,7 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
             "SecretsLimitedBy": "name-or-tag",
             "SecretNames": "orders/*",
             "AdminSecretArns": ",".join(one.admins.values()),
+            "AllowLocalHosts": "true",
             "DatabaseCaBundle": str(scenes["postgresql"].bundle),
         }
         one.account.deploy(built.result(), parameters)

@@ -167,6 +167,7 @@ class Theatre:
             "AWS_SECRET_ACCESS_KEY": "function",
             "SECRETS_MANAGER_ENDPOINT": self.emulator.url,
             "ADMIN_SECRET_ARNS": self.admin_arn,
+            "ALLOW_LOCAL_HOSTS": "true",
             "DATABASE_CA_BUNDLE": str(self.scene.bundle or ""),
             "NO_PROXY": "127.0.0.1",
             "POWERTOOLS_SERVICE_NAME": self._service,  # loggers of one name share one stream

@@ -5,7 +5,7 @@ from __future__ import annotations
 import botocore.loaders
 import pytest
 
-from rotation.endpoints import SUFFIXES, Endpoint, endpoint
+from rotation.endpoints import SUFFIXES, Endpoint, endpoint, is_amazons
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,12 @@ def test_every_partition_is_known() -> None:
     """By botocore's list; a partition that AWS adds turns this red."""
     known = botocore.loaders.create_loader().load_data("endpoints")["partitions"]
     assert {one["dnsSuffix"] for one in known} == set(SUFFIXES)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_amazon_named(suffix: str) -> None:
+    """In each partition, whatever the service; what only looks like it is not."""
+    for host in (f"orders.abc123.eu-west-1.rds.{suffix}", f"ORDERS.elb.{suffix.upper()}."):
+        assert is_amazons(host)
+    for host in (f"orders.{suffix}.example", f"orders-{suffix}", suffix, f"orders.x{suffix}"):
+        assert not is_amazons(host)

@@ -26,6 +26,7 @@ OWN_SWITCHES = {
     "ADOPT_UNMARKED_CLONES": "adopt_unmarked_clones",
     "REPAIR_BY_ADMIN": "repair_by_admin",
     "PROXY_KNOWS_BOTH_USERS": "proxy_knows_both_users",
+    "ALLOW_LOCAL_HOSTS": "allow_local_hosts",
 }
 NAMES = [
     *SWITCHES,

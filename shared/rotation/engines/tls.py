@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from rotation.endpoints import endpoint
+from rotation.endpoints import endpoint, is_amazons
 from rotation.errors import InvalidSettings
 
 if TYPE_CHECKING:
@@ -63,24 +63,27 @@ _BY_CODE: Final = {
 """OpenSSL's X509_V_ERR_* (manual page X509_STORE_CTX_get_error)."""
 
 
-def authorities(bundle: Path | None) -> Path:
+def authorities(bundle: Path | None, host: str) -> Path:
     """
-    Return the file of the authorities in force: the bundle if one is set, else Amazon's and the system's.
+    Return the file of the authorities in force for a host: the bundle if one is set, else Amazon's and the system's.
 
-    Raises InvalidSettings when it holds no certificate.
+    For a name that AWS gave only Amazon's count: no other authority has a reason to vouch for one.
     """
+    if bundle is not None:
+        return bundle
+    return SHIPPED if is_amazons(host) else Path(_combined().name)
+
+
+def check(bundle: Path | None) -> Path | None:
+    """Return the bundle. Raises InvalidSettings where one is set that holds no certificate."""
     if bundle is None:
-        return Path(_combined().name)
-    _check(bundle)
-    return bundle
-
-
-def _check(bundle: Path) -> None:
+        return None
     try:
         _context(bundle)
     except (OSError, ValueError):
         what = f"DATABASE_CA_BUNDLE names {bundle}, which holds no certificate that can be read"
         raise InvalidSettings(what, remedy="Name a PEM file that the function ships or a layer brings.") from None
+    return bundle
 
 
 @functools.cache

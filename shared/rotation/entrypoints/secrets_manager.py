@@ -23,7 +23,7 @@ from rotation.settings import Settings, goes_in_the_open
 from rotation.stores.secrets_manager import SecretsManagerStore
 from rotation.topology import FirstOf, RdsTopology, RedshiftTopology
 from rotation.topology.clusters import RdsClusters
-from rotation.topology.names import names_of
+from rotation.topology.names import local_hosts, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,10 +110,11 @@ class Handler:
     def _take(self, event: object, context: LambdaContext) -> None:
         request = Event.parse(event)
         delivery = self._delivery(request, context, self._telemetry)
-        if request.step == REVOKE:
-            steps.revoke_previous(delivery, end_sessions=request.end_sessions)
-        else:
-            advance(delivery, Step(request.step))
+        with local_hosts(allowed=self._settings.allow_local_hosts):
+            if request.step == REVOKE:
+                steps.revoke_previous(delivery, end_sessions=request.end_sessions)
+            else:
+                advance(delivery, Step(request.step))
 
     def _delivery(self, request: Event, context: LambdaContext, observer: Observer) -> Delivery:
         delivery = Delivery(

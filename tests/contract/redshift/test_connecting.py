@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotation.engines import tls
 from rotation.engines.redshift import Redshift, network
 from rotation.errors import (
     AccountUnusable,
@@ -320,6 +321,8 @@ def test_a_certificate_by_a_stranger_is_refused(stage: Stage, tmp_path: Path) ->
 
 def test_the_shipped_authorities_are_redshifts_too() -> None:
     """The driver's own bundle stands beside Amazon's."""
-    context = ssl.create_default_context(cafile=str(network.authorities(None)))
-    assert b"".join(network.SHIPPED.read_bytes().split()) in b"".join(network.authorities(None).read_bytes().split())
-    assert context.cert_store_stats()["x509_ca"] > 100
+    for host in ("db.example", "orders.abc.eu-west-1.redshift.amazonaws.com"):
+        trusted = network.authorities(None, host)
+        assert b"".join(network.SHIPPED.read_bytes().split()) in b"".join(trusted.read_bytes().split())
+        assert tls.SHIPPED.read_bytes() in trusted.read_bytes()
+        assert ssl.create_default_context(cafile=str(trusted)).cert_store_stats()["x509_ca"] > 100

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.engines import tls
-from rotation.engines.tls import TlsFault, authorities, diagnose
+from rotation.engines.tls import TlsFault, authorities, check, diagnose
 from rotation.errors import InvalidSettings
 from rotation.model import Deadline
 from tests.support.servers.tls import Authority
@@ -20,6 +20,8 @@ from tests.support.servers.tls import Authority
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+OTHERS, AMAZONS = "db.example", "orders.abc123.eu-west-1.rds.amazonaws.com"
 
 
 @contextmanager
@@ -160,7 +162,9 @@ def test_every_fault_says_what_to_do() -> None:
 
 def test_a_bundle_that_is_set_replaces_all_others(authority: Authority) -> None:
     """The named file is what counts, as it is."""
-    assert authorities(authority.bundle) == authority.bundle
+    assert check(authority.bundle) == authority.bundle
+    for host in (OTHERS, AMAZONS):
+        assert authorities(authority.bundle, host) == authority.bundle
 
 
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
@@ -170,7 +174,7 @@ def test_a_bundle_without_a_certificate_is_refused_at_once(tmp_path: Path, conte
     if content is not None:
         bundle.write_text(content)
     with pytest.raises(InvalidSettings, match=r"DATABASE_CA_BUNDLE .*bundle\.pem"):
-        authorities(bundle)
+        check(bundle)
 
 
 @pytest.fixture
@@ -188,10 +192,22 @@ def test_without_a_bundle_the_shipped_and_the_systems_authorities_count(
     other = Authority.create(tmp_path, "System")
     monkeypatch.setattr(tls, "SHIPPED", authority.bundle)
     monkeypatch.setenv("SSL_CERT_FILE", str(other.bundle))
-    context = ssl.create_default_context(cafile=str(authorities(None)))
+    context = ssl.create_default_context(cafile=str(authorities(None, OTHERS)))
     names = {part[0][1] for entry in context.get_ca_certs() for part in entry["subject"]}
     assert names == {"Test authority", "System"}
-    assert authorities(None) == authorities(None)
+    assert authorities(None, OTHERS) == authorities(None, OTHERS)
+
+
+@pytest.mark.usefixtures("_fresh")
+@pytest.mark.parametrize(("host", "fault"), [("db.example", None), (AMAZONS, TlsFault.UNKNOWN_AUTHORITY)])
+def test_no_other_authority_vouches_for_a_name_that_aws_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, fault: TlsFault | None
+) -> None:
+    """A certificate by an authority of the system's is good for other names, and not for RDS's."""
+    system = Authority.create(tmp_path, "System")
+    monkeypatch.setenv("SSL_CERT_FILE", str(system.bundle))
+    with server(speaking_tls(system.issue(host, [host]))) as peer:
+        assert diagnose(peer, host, authorities(None, host), Deadline(5), ask) is fault
 
 
 def test_a_system_that_keeps_no_authorities_adds_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ class DocumentDB:
 
     def __init__(self, ca_bundle: Path | None = None) -> None:
         """Take the file of authorities to trust; without one, Amazon's and the system's count."""
-        self._trusted = tls.authorities(ca_bundle)
+        self._bundle = tls.check(ca_bundle)
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> DocumentDBSession:
         """Log in at the node that takes writes, and have a first statement answered."""
@@ -46,4 +46,4 @@ class DocumentDB:
             raise InvalidSecret(
                 what, where=str(address), remedy="Name the database that holds the user, or leave it out."
             )
-        return DocumentDBSession(Connection(Login(address, credential, self._trusted, deadline)))
+        return DocumentDBSession(Connection(Login(address, credential, self._bundle, deadline)))

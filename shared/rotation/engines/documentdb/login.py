@@ -33,7 +33,7 @@ from rotation.engines.documentdb.faults import (
 )
 from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
-from rotation.topology.names import resolve
+from rotation.topology.names import require_elsewhere, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ class Login:
 
     address: Address
     credential: Credential
-    trusted: Path
+    bundle: Path | None
     deadline: Deadline
 
     @property
@@ -154,8 +154,10 @@ class Login:
             raise
 
     def _client(self, peer: Peer) -> Client:
+        require_elsewhere(peer.host, peer.port, self.deadline)
         milliseconds = max(1, int(self.deadline.remaining() * 1000))
-        encrypted: dict[str, Any] = {"tlsCAFile": str(self.trusted)} if self.address.tls else {}
+        trusted = str(tls.authorities(self.bundle, peer.host))
+        encrypted: dict[str, Any] = {"tlsCAFile": trusted} if self.address.tls else {}
         try:
             return MongoClient(
                 f"[{peer.host}]" if ":" in peer.host else peer.host,
@@ -227,9 +229,10 @@ class Login:
 
     def _diagnosed(self, peer: Peer) -> tls.TlsFault | None:
         """Look at the TLS of each address of the host, until something is wrong."""
+        trusted = tls.authorities(self.bundle, peer.host)
         addresses = resolve(peer.host, peer.port, self.deadline)
         looks = (
-            tls.diagnose((numeric, peer.port), peer.host, self.trusted, self.deadline, lambda _plain: True)
+            tls.diagnose((numeric, peer.port), peer.host, trusted, self.deadline, lambda _plain: True)
             for numeric in addresses
         )
         return next(filter(None, looks), None)

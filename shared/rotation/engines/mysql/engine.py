@@ -70,7 +70,7 @@ class MySQL:
 
     def __init__(self, ca_bundle: Path | None = None) -> None:
         """Take the file of authorities to trust; without one, Amazon's and the system's count."""
-        self._trusted = tls.authorities(ca_bundle)
+        self._bundle = tls.check(ca_bundle)
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MySQLSession:
         """Log in at the first address of the host that answers, and have the first statements answered."""
@@ -111,6 +111,7 @@ class MySQL:
         self, plain: socket.socket, address: Address, credential: Credential, deadline: Deadline
     ) -> tuple[Driver, Account]:
         where = login_at(address, credential.username)
+        trusted = tls.authorities(self._bundle, address.host)
         raw = Driver(
             host=address.host,
             user=credential.username,
@@ -120,7 +121,7 @@ class MySQL:
             autocommit=None,
             defer_connect=True,
             auth_plugin_map=_METHODS,
-            **({"ssl": verifying(self._trusted)} if address.tls else {"ssl_disabled": True}),
+            **({"ssl": verifying(trusted)} if address.tls else {"ssl_disabled": True}),
         )
         try:
             raw.connect(plain)
@@ -135,7 +136,8 @@ class MySQL:
     def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
         """Return what exactly is wrong with the server's certificate, if a second look shows it."""
         peer = (numeric, address.port)
-        fault = tls.diagnose(peer, address.host, self._trusted, deadline, partial(_ask_for_tls, deadline))
+        trusted = tls.authorities(self._bundle, address.host)
+        fault = tls.diagnose(peer, address.host, trusted, deadline, partial(_ask_for_tls, deadline))
         if fault is None:
             return error
         what, remedy = fault.value

@@ -87,7 +87,7 @@ class PostgreSQL:
 
     def __init__(self, ca_bundle: Path | None = None) -> None:
         """Take the file of authorities to trust; without one, Amazon's and the system's count."""
-        self._trusted = tls.authorities(ca_bundle)
+        self._bundle = tls.check(ca_bundle)
 
     def connect(self, address: Address, credential: Credential, deadline: Deadline) -> PostgreSQLSession:
         """Log in at the first address of the host that answers, and have a first statement answered."""
@@ -147,7 +147,7 @@ class PostgreSQL:
         texts = (address.database, credential.username, credential.password.reveal())
         if any("\0" in text for text in texts):
             raise ValueError  # C would end the text there
-        encrypted = {"sslmode": "verify-full", "sslrootcert": str(self._trusted)}
+        encrypted = {"sslmode": "verify-full", "sslrootcert": str(tls.authorities(self._bundle, address.host))}
         return {
             **_FIXED,
             **(encrypted if address.tls else {"sslmode": "disable"}),
@@ -162,7 +162,8 @@ class PostgreSQL:
     def _diagnosed(self, numeric: str, address: Address, deadline: Deadline, error: TlsFailed) -> TlsFailed:
         """Return what exactly is wrong with the server's certificate, if a second look shows it."""
         peer = (numeric, address.port)
-        fault = tls.diagnose(peer, address.host, self._trusted, deadline, _ask_for_tls)
+        trusted = tls.authorities(self._bundle, address.host)
+        fault = tls.diagnose(peer, address.host, trusted, deadline, _ask_for_tls)
         if fault is None:
             return error
         what, remedy = fault.value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
+from rotation.engines import tls
 from rotation.engines.redshift.connection import Connection, log_in
 from rotation.engines.redshift.faults import ENGINE
 from rotation.engines.redshift.network import authorities, open_channel
@@ -43,7 +44,7 @@ class Redshift:
 
     def __init__(self, ca_bundle: Path | None = None) -> None:
         """Take the file of authorities to trust; without one, Amazon's, Redshift's and the system's count."""
-        self._trusted = authorities(ca_bundle)
+        self._bundle = tls.check(ca_bundle)
         self._forms: WeakKeyDictionary[Deadline, dict[tuple[str, int], dict[str, Form]]] = WeakKeyDictionary()
         """What the logins of each invocation told; it goes with the invocation's deadline."""
 
@@ -51,7 +52,7 @@ class Redshift:
         """Log in, verified against the host's name unless the secret goes without TLS, and ask for something."""
         require_whole(credential.username)
         forms = self._forms.setdefault(deadline, {}).setdefault((address.host, address.port), {})
-        channel = open_channel(address, self._trusted, deadline)
+        channel = open_channel(address, authorities(self._bundle, address.host), deadline)
         try:
             raw = log_in(channel, address, credential, forms)
             return RedshiftSession(Connection(raw, address, credential.username, deadline, forms))

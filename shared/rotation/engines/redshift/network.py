@@ -36,19 +36,15 @@ _SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 """The message that asks for TLS (PostgreSQL manual, "Message Formats", SSLRequest)."""
 
 
-def authorities(bundle: Path | None) -> Path:
-    """
-    Return the file of the authorities in force: the bundle if one is set, else Amazon's, Redshift's and the system's.
-
-    Raises InvalidSettings when the bundle holds no certificate.
-    """
-    return tls.authorities(bundle) if bundle else Path(_combined().name)
+def authorities(bundle: Path | None, host: str) -> Path:
+    """Return the file of the authorities in force for a host: as for other engines, with Redshift's beside them."""
+    return bundle or Path(_combined(tls.authorities(None, host)).name)
 
 
 @functools.cache
-def _combined() -> IO[bytes]:
+def _combined(others: Path) -> IO[bytes]:
     file = tempfile.NamedTemporaryFile(prefix="redshift-", suffix=".pem")  # noqa: SIM115 kept open on purpose
-    file.write(tls.authorities(None).read_bytes() + b"\n" + SHIPPED.read_bytes())
+    file.write(others.read_bytes() + b"\n" + SHIPPED.read_bytes())
     file.flush()
     return file
 
