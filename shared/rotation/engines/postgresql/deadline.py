@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import faulthandler
 import math
 import select
 from typing import TYPE_CHECKING, Final
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from rotation.model import Deadline
 
 _deadline: Final[contextvars.ContextVar[Deadline | None]] = contextvars.ContextVar("deadline", default=None)
+
+_watched: Final[contextvars.ContextVar[bool]] = contextvars.ContextVar("watched", default=False)
+
+MOST_COMPUTING: Final = 10.0
+"""
+Seconds that libpq may compute at a time. PostgreSQL's 4,096 rounds take milliseconds; a million on a seventh of a
+processor, as a function of 256 MB has, take some seconds.
+"""
+
+_STDERR: Final = 2
+"""Where the watchdog writes where it was: names of files and numbers of lines, and no value."""
 
 _EVENTS: Final = {extensions.POLL_READ: select.POLLIN, extensions.POLL_WRITE: select.POLLOUT}
 
@@ -42,9 +54,37 @@ def bounded(deadline: Deadline) -> Iterator[None]:
         _deadline.reset(token)
 
 
+@contextlib.contextmanager
+def logging_in(deadline: Deadline) -> Iterator[None]:
+    """Bound a login: its waits by the deadline, and what the server makes libpq compute by the life of the process."""
+    token = _watched.set(True)
+    try:
+        with bounded(deadline):
+            yield
+    finally:
+        _watched.reset(token)
+
+
+def _poll(connection: extensions.connection) -> int:
+    """
+    Let libpq go on; while logging in, for a bounded time.
+
+    The server says how many rounds of SCRAM libpq computes, up to 2,147,483,647 (RFC 5802, iteration-count), and libpq
+    asks nobody, in C, with the interpreter's lock held. A watchdog of the interpreter's own ends the process then:
+    the invocation fails, nothing goes on computing behind it, and the next one has a process of its own.
+    """
+    if not _watched.get():
+        return connection.poll()
+    faulthandler.dump_traceback_later(MOST_COMPUTING, exit=True, file=_STDERR)
+    try:
+        return connection.poll()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 def _wait(connection: extensions.connection) -> None:
     """Wait for the server, as psycopg2 asks; never close the connection here: close() waits for this wait."""
-    while (state := connection.poll()) != extensions.POLL_OK:
+    while (state := _poll(connection)) != extensions.POLL_OK:
         if state not in _EVENTS:
             raise OperationalError
         _wait_for(connection.fileno(), _EVENTS[state])

@@ -11,7 +11,7 @@ import psycopg2
 from rotation.engines import tls
 from rotation.engines.postgresql.accounts import fitting
 from rotation.engines.postgresql.connection import Connection
-from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
+from rotation.engines.postgresql.deadline import DeadlinePassed, logging_in
 from rotation.engines.postgresql.faults import ENGINE, LATE
 from rotation.engines.postgresql.opening import options
 from rotation.engines.postgresql.refusals import UNRESOLVED, decode, refusal
@@ -129,7 +129,7 @@ class PostgreSQL:
     ) -> extensions.connection:
         where = login.where
         try:
-            with bounded(deadline):
+            with logging_in(deadline):
                 return psycopg2.connect(None, None, None, **{**self._parameters(numeric, login), **parameters})
         except DeadlinePassed:
             raise LATE.at(where) from None

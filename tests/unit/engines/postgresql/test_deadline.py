@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import socket
 import threading
 import time
@@ -55,6 +56,19 @@ def test_a_deadline_that_has_passed_lets_nothing_begin(silent: int) -> None:
     """Nothing is waited for any more."""
     with bounded(Deadline(0)), pytest.raises(DeadlinePassed):
         psycopg2.connect(host="127.0.0.1", port=silent, user="u", dbname="d", gssencmode="disable")
+
+
+def test_a_login_is_watched_and_nothing_else(silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watchdog is set while libpq may compute for the server, and taken back each time."""
+    said: list[str] = []
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: said.append("set"))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: said.append("taken back"))
+    connect(silent, 0.1)
+    assert said == []
+    with module.logging_in(Deadline(0.1)), pytest.raises(DeadlinePassed):
+        psycopg2.connect(host="127.0.0.1", port=silent, user="u", dbname="d", sslmode="disable", gssencmode="disable")
+    assert said
+    assert said == ["set", "taken back"] * (len(said) // 2)
 
 
 def test_a_connection_of_somebody_else_has_no_limit() -> None:
