@@ -11,7 +11,7 @@ import pytest
 from rotation.errors import AccessMismatch, GuardViolation, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Ownership, Pair
 from rotation.ports import Caution
-from tests.lab.stages.postgresql import pair_of, unique
+from tests.lab.stages.postgresql import ARN, pair_of, unique
 
 if TYPE_CHECKING:
     from psycopg2 import sql
@@ -138,6 +138,19 @@ def test_a_clone_of_another_secret_is_not_overwritten(stage: Stage, promote: str
         stage.level(admin, stolen)
     stage.accepts(clone)
     stage.accepts(base)
+
+
+@pytest.mark.parametrize("arn", ["arn:other", ARN])
+def test_no_clone_is_made_of_a_clone(stage: Stage, arn: str) -> None:
+    """The clone of a pair is no base, neither for another secret nor its own: that one would have all of the base."""
+    _, admin, clone = prepared(stage)
+    stolen = replace(pair_of(clone.username), secret_arn=arn)
+    for rehearse in (True, False):
+        with pytest.raises(NotOurs, match=f"The user {clone.username} is marked"):
+            stage.level(admin, stolen, rehearse=rehearse)
+    with stage.login(admin) as session:
+        assert session.ownership(stolen) is Ownership.ABSENT
+    stage.accepts(clone)
 
 
 def test_settings_are_levelled_in_both_directions(stage: Stage) -> None:

@@ -79,7 +79,7 @@ def _level_clone(connection: Connection, pair: Pair, *, keep: bool) -> list[str]
         _apply(connection, create(pair))
         lines.append(str(create(pair)))
         clone = existing(connection, pair, pair.clone)
-    _refuse_foreign(connection, pair, clone)
+    _refuse_foreign(connection, pair, base, clone)
     lines += give_to_base(connection, pair, clone, keep=keep)
     lines += _mark(connection, pair, clone)
     base, everyone = as_it_logs_in(connection, base)
@@ -138,7 +138,7 @@ def _check_base(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:
         what = f"The user {pair.base} may not log in (NOLOGIN)"
         remedy = f"ALTER ROLE {quoted(pair.base)} LOGIN, if it should."
         raise AccessMismatch(what, where=connection.where, remedy=remedy)
-    _refuse_foreign(connection, pair, clone)
+    _refuse_foreign(connection, pair, base, clone)
     _refuse_another_base(connection, pair, clone)
     lines = give_to_base(connection, pair, clone, keep=keep)
     _refuse(connection, pair, lost_on_base(base, clone))
@@ -153,12 +153,13 @@ def _refuse(connection: Connection, pair: Pair, changes: Sequence[Change]) -> No
         raise AccessMismatch(what, where=connection.where, remedy=remedy)
 
 
-def _refuse_foreign(connection: Connection, pair: Pair, clone: Role) -> None:
-    """Look at the mark once more in the transaction that would overwrite it."""
-    if clone.mark and not _names(clone.mark, pair):
-        what = f"The user {pair.clone} is marked as another secret's"
-        remedy = f"If that secret is gone, run: COMMENT ON ROLE {quoted(pair.clone)} IS NULL;"
-        raise NotOurs(what, where=connection.where, remedy=remedy)
+def _refuse_foreign(connection: Connection, pair: Pair, *users: Role) -> None:
+    """Look at the marks in the transaction that would overwrite one, or give away what the other secret's user has."""
+    for user in users:
+        if user.mark and not _names(user.mark, pair):
+            what = f"The user {user.name} is marked as another secret's, or as another pair's"
+            remedy = f"If that secret is gone, run: COMMENT ON ROLE {quoted(user.name)} IS NULL;"
+            raise NotOurs(what, where=connection.where, remedy=remedy)
 
 
 def _refuse_another_base(connection: Connection, pair: Pair, clone: Role) -> None:
