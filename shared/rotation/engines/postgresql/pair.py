@@ -157,7 +157,7 @@ def _refuse_foreign(connection: Connection, pair: Pair, *users: Role) -> None:
     """Look at the marks in the transaction that would overwrite one, or give away what the other secret's user has."""
     for user in users:
         if user.mark and not _names(user.mark, pair):
-            what = f"The user {user.name} is marked as another secret's, or as another pair's"
+            what = f"The user {user.name} is marked as another secret's"
             remedy = f"If that secret is gone, run: COMMENT ON ROLE {quoted(user.name)} IS NULL;"
             raise NotOurs(what, where=connection.where, remedy=remedy)
 
