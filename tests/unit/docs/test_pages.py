@@ -20,10 +20,8 @@ SHORT: Final = [Page(ROOT / name) for name in (".github/CONTRIBUTING.md", ".gith
 """Pages that only point to the guides."""
 
 LINKS: Final = sorted({(it.name, link) for it in [*PAGES, *SHORT] for link in it.links})
-NAMED: Final = sorted(
-    set(re.findall(r"`((?:tests|shared|functions)/[\w./-]+)`", PROSE))
-    - {"tests/dialect/ENGINE", "functions/NAME/app.py"}
-)
+_PATHS: Final = re.findall(r"`((?:tests|shared|functions)/[\w./-]+)`", PROSE)
+NAMED: Final = sorted(it for it in set(_PATHS) if "/NAME" not in it)
 PROOFS: Final = sorted(set(re.findall(r"`(tests/\S+?\.py)::(\w+)`", PROSE)))
 
 
