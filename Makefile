@@ -14,6 +14,8 @@ PYTHON ?= python3
 ARCH ?= arm64
 LAMBDA_PYTHON ?= 3.13
 export PYTHON ARCH LAMBDA_PYTHON
+# How the tools below reach an account.
+FLEET = $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)') --prefix '$(FUNCTION_PREFIX)'
 # The layer of `make trust-layer`.
 BUNDLE ?=
 TRUST_STACK ?= rotation-trust
@@ -248,6 +250,18 @@ build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3
 .PHONY: deploy-local
 deploy-local: environment .tools-sam .tools-ministack ## `sam deploy` without AWS; the deployed functions rotate under their roles
 	@$(RUN) pytest -v --durations=5 $(OPTIONS) tests/e2e/test_deploy.py
+
+PROFILE ?=
+REGION ?=
+FUNCTION_PREFIX ?= secret-rotation
+
+.PHONY: status
+status: .venv-demo ## Which secrets rotate by which function, and what failed last; reads only: PROFILE=… REGION=… JSON=1
+	@$(RUN) tests.lab.status $(FLEET) $(if $(JSON),--json) $(OPTIONS)
+
+.PHONY: before-deleting
+before-deleting: .venv-demo ## Which secrets would be left without a function if the stack were deleted: PROFILE=… REGION=…
+	@$(RUN) tests.lab.status $(FLEET) --before-deleting $(OPTIONS)
 
 .PHONY: trust-layer
 trust-layer: environment .tools-sam ## Deploy a layer with your Region's authorities: BUNDLE=REGION-bundle.pem TRUST_STACK=rotation-trust
