@@ -193,6 +193,19 @@ def test_without_the_right_to_two_passwords_the_change_is_late(mysql_theatre: Th
     assert "GRANT APPLICATION_PASSWORD_ADMIN" in mysql_theatre.function_log.getvalue()
 
 
+@pytest.mark.parametrize("strategy", ["retained-password", "single-user", "alternating-users"])
+def test_a_user_that_may_have_one_session(request: pytest.FixtureRequest, strategy: str) -> None:
+    """MAX_USER_CONNECTIONS 1: the refusal of a second session proves the password, whichever strategy asks."""
+    play = _play(request, "mysql", strategy)
+    shop = play.application()
+    _as_root(play.theatre, f"ALTER USER {shop.secret()['username']} WITH MAX_USER_CONNECTIONS 1")
+    for _ in range(2):
+        kept = shop.secret()
+        result = shop.rotate()
+        assert result.succeeded, [str(step.error) for step in result.steps]
+        assert shop.is_accepted(kept) or strategy == "single-user"
+
+
 class TestMovingOver:
     """Secrets of AWS's functions for alternating users: `user`@'%' and `user_clone`@'%', no marks."""
 

@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import (
-    AccountUnusable,
     PasswordRejected,
     RotationError,
     StoreError,
@@ -95,16 +94,11 @@ def _prove(delivery: Delivery, admin: Secret | None) -> None:
     """
     Log in with the new password where it was changed, and then where clients do, if that is elsewhere.
 
-    A refusal that comes only after the password was accepted proves it too. What the change may have to be taken back
-    with is kept of the time.
+    What the change may have to be taken back with is kept of the time.
     """
     patience = delivery.deadline.within(max(1.0, delivery.deadline.remaining() - TIME_TO_UNDO))
     for place in (admin, None) if logins.is_elsewhere(delivery.pending, admin) else (None,):
-        try:
-            logins.prove(delivery, delivery.pending, place, patience)
-        except AccountUnusable as error:
-            if not error.password_accepted:
-                raise
+        logins.prove(delivery, delivery.pending, place, patience)
 
 
 def _move_label(delivery: Delivery) -> None:

@@ -78,9 +78,17 @@ def _none_accepted(refusals: Sequence[tuple[Secret, AuthenticationFailed | Accou
 
 
 def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patience: Deadline | None = None) -> None:
-    """Log in as clients do, and out again; with less patience than the delivery has, where given."""
+    """
+    Log in as clients do, and out again; with less patience than the delivery has, where given.
+
+    A refusal that comes only after the password was accepted (a limit of the account's) proves the password, too.
+    """
     place = place_of(secret, admin)
-    delivery.engine.connect(place, secret.credential, patience or delivery.deadline).__exit__(None, None, None)
+    try:
+        delivery.engine.connect(place, secret.credential, patience or delivery.deadline).__exit__(None, None, None)
+    except AccountUnusable as refusal:
+        if not refusal.password_accepted:
+            raise
 
 
 def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> bool:
@@ -95,9 +103,6 @@ def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> 
         delivery.refused.add(secret.version)
         delivery.refusals += refusal.logins
         return False
-    except AccountUnusable as refusal:
-        if not refusal.password_accepted:
-            raise
     return True
 
 

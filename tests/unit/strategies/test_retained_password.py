@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotation.errors import AuthenticationFailed, GuardViolation, InvalidSettings, NoWorkingCredential, RotationRefused
+from rotation.errors import (
+    AccountUnusable,
+    AuthenticationFailed,
+    GuardViolation,
+    InvalidSettings,
+    NoWorkingCredential,
+    RotationRefused,
+)
 from rotation.model import LATE_CUTOVER, Mark, Stage, Step, StrategyName
 from rotation.settings import Settings
 from rotation.steps import revoke_previous
 from rotation.strategies import strategy_for
-from tests.support.memory.interruptions import contested, when
+from tests.support.memory.interruptions import contested, fail, when
 from tests.support.memory.stage import FIRST, MemoryStage
 
 if TYPE_CHECKING:
@@ -77,6 +84,19 @@ def test_its_cost(calls: int, logins: int, *, admin: bool) -> None:
     stage.rotate()
     assert len(stage.store.calls) == calls
     assert len(stage.server.accepted) == logins
+
+
+@pytest.mark.parametrize("admin", [False, True])
+def test_a_limit_of_the_user_proves_its_password(*, admin: bool) -> None:
+    """The last look comes beside an open session, and a user may be allowed one: it was refused after the password."""
+    stage = stage_of(admin=admin)
+    limit = AccountUnusable("At its limit", engine="memory", password_accepted=True)
+    stage.server.effect = fail("connect", "before", limit, first=3 if admin else 2)
+    stage.rotate()
+    assert stage.current_logs_in()
+    unusable = AccountUnusable("Blocked", engine="memory")
+    stage.server.effect = fail("connect", "before", unusable, first=3 if admin else 2)
+    assert stage.play(stage.store.rotate()) is unusable
 
 
 def test_the_record_names_versions_and_no_base() -> None:
