@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import ClientError
 
-from rotation.answers import NOT_UNDERSTOOD, error_code
-from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
+from rotation.errors import StoreDenied, StoreError, StoreUnavailable
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
+from rotation.stores import refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
-    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef, SecretVersionsListEntryTypeDef
 
 PROBE_LABEL: Final = "rotation-dry-run"
 """The label that a dry run adds and takes off, to see that labels may be moved."""
@@ -24,21 +23,10 @@ PROBE_LABEL: Final = "rotation-dry-run"
 _OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, SEARCHING, PROBE_LABEL})
 """Labels of our own, which say nothing of what a version is worth."""
 
-_NAME: Final = re.compile(r"[!-~]{1,2048}")
+_PAGES: Final = 20
+"""Of 100 versions each that are looked through: more puts in a day than the service advises in two weeks."""
 
-_MISSING: Final = frozenset({"ResourceNotFoundException", "InvalidRequestException"})
-_DENIED: Final = frozenset({"AccessDeniedException", "DecryptionFailure", "EncryptionFailure"})
-_NO_ANSWER: Final = frozenset(
-    {
-        "InternalServiceError",
-        "InternalServiceErrorException",
-        "InternalFailure",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-    }
-)
+_NAME: Final = re.compile(r"[!-~]{1,2048}")
 
 
 class SecretsManagerStore:
@@ -57,7 +45,7 @@ class SecretsManagerStore:
 
     def describe(self) -> Versions:
         """Read the labels of all versions: one DescribeSecret."""
-        with _translated("DescribeSecret", self._id):
+        with refusals.translated("DescribeSecret", self._id):
             answer = self._client.describe_secret(SecretId=self._id)
             held = answer.get("VersionIdsToStages", {})
             stages = {_name(version): frozenset(labels) for version, labels in held.items()}
@@ -66,19 +54,15 @@ class SecretsManagerStore:
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version: one GetSecretValue, which itself checks that label and version belong together."""
         named = " of ".join(part for part in (stage, version and f"version {version}") if part)
-        with _translated("GetSecretValue", f"{named} of {self._id}", missing=_MISSING):
-            if stage is None:
-                answer = self._client.get_secret_value(SecretId=self._id, VersionId=version or "")
-            elif version is None:
-                answer = self._client.get_secret_value(SecretId=self._id, VersionStage=stage)
-            else:
-                answer = self._client.get_secret_value(SecretId=self._id, VersionId=version, VersionStage=stage)
-            return _version(answer)
+        asked = {"VersionStage": stage, "VersionId": version}
+        given = {key: it for key, it in asked.items() if it is not None}
+        return self._value(self._id, f"{named} of {self._id}", **given)
 
     def stage_pending(self, token: str, value: str) -> bool:
         """Put the value on the token with AWSPENDING; False where it has one (API: ResourceExistsException)."""
         proof = {"RotationToken": self._rotation_token} if self._rotation_token else {}
-        with _translated("PutSecretValue", f"version {token} of {self._id}"):
+        where = f"version {token} of {self._id}"
+        with refusals.translated("PutSecretValue", where):
             try:
                 self._client.put_secret_value(
                     SecretId=self._id,
@@ -89,11 +73,13 @@ class SecretsManagerStore:
                 )
             except self._client.exceptions.ResourceExistsException:
                 return False
+            except ClientError as error:
+                raise self._meaning(error, self._id, where) from None
         return True
 
     def promote(self, token: str, replacing: str) -> None:
         """Move AWSCURRENT from one version to the other: one UpdateSecretVersionStage."""
-        with _translated("UpdateSecretVersionStage", f"version {token} of {self._id}"):
+        with refusals.translated("UpdateSecretVersionStage", f"version {token} of {self._id}"):
             self._client.update_secret_version_stage(
                 SecretId=self._id, VersionStage=Stage.CURRENT, MoveToVersionId=token, RemoveFromVersionId=replacing
             )
@@ -123,10 +109,19 @@ class SecretsManagerStore:
                 raise
 
     def unlabelled(self) -> Sequence[str]:
-        """List what has no label any more, newest first: one ListSecretVersionIds of at most 100."""
-        with _translated("ListSecretVersionIds", self._id):
-            answer = self._client.list_secret_version_ids(SecretId=self._id, IncludeDeprecated=True, MaxResults=100)
-            bare = [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
+        """List what has no label any more, newest first: one ListSecretVersionIds for each 100 versions."""
+        bare: list[SecretVersionsListEntryTypeDef] = []
+        more: dict[str, str] = {}
+        for _ in range(_PAGES):
+            with refusals.translated("ListSecretVersionIds", self._id):
+                answer = self._client.list_secret_version_ids(
+                    SecretId=self._id, IncludeDeprecated=True, MaxResults=100, **more
+                )
+                bare += [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
+                more = {"NextToken": _text(answer["NextToken"])} if "NextToken" in answer else {}
+            if not more:
+                break
+        with refusals.translated("ListSecretVersionIds", self._id):
             bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
             return [_name(version["VersionId"]) for version in bare]
 
@@ -135,7 +130,7 @@ class SecretsManagerStore:
         left = next((held for held, stages in self.describe().stages.items() if PROBE_LABEL in stages), None)
         if left is not None:
             self._remove(PROBE_LABEL, left)
-        with _translated("UpdateSecretVersionStage", self._id):
+        with refusals.translated("UpdateSecretVersionStage", self._id):
             self._client.update_secret_version_stage(
                 SecretId=self._id, VersionStage=PROBE_LABEL, MoveToVersionId=version
             )
@@ -143,24 +138,37 @@ class SecretsManagerStore:
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read an admin secret's AWSCURRENT: one GetSecretValue."""
-        with _translated("GetSecretValue", arn):
-            return _version(self._client.get_secret_value(SecretId=arn, VersionStage=Stage.CURRENT))
+        return self._value(arn, arn, VersionStage=Stage.CURRENT)
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
         """Read an admin secret's tags: one DescribeSecret."""
-        with _translated("DescribeSecret", arn):
+        with refusals.translated("DescribeSecret", arn):
             tags = self._client.describe_secret(SecretId=arn).get("Tags", [])
             return {_text(tag["Key"]): _text(tag["Value"]) for tag in tags if "Key" in tag and "Value" in tag}
 
+    def _value(self, secret_id: str, where: str, **asked: str) -> StoredVersion:
+        with refusals.translated("GetSecretValue", where):
+            try:
+                return _version(self._client.get_secret_value(SecretId=secret_id, **asked))
+            except ClientError as error:
+                raise self._meaning(error, secret_id, where, together=len(asked) > 1) from None
+
+    def _meaning(self, error: ClientError, secret_id: str, where: str, *, together: bool = False) -> Exception:
+        def describe() -> Mapping[str, Any]:
+            with refusals.translated("DescribeSecret", secret_id):
+                return self._client.describe_secret(SecretId=secret_id)
+
+        return refusals.meaning(error, where, describe, together=together) or error
+
     def _move(self, label: str, version: str, leaving: str | None) -> None:
         source = {"RemoveFromVersionId": leaving} if leaving and leaving != version else {}
-        with _translated("UpdateSecretVersionStage", f"version {version} of {self._id}"):
+        with refusals.translated("UpdateSecretVersionStage", f"version {version} of {self._id}"):
             self._client.update_secret_version_stage(
                 SecretId=self._id, VersionStage=label, MoveToVersionId=version, **source
             )
 
     def _remove(self, label: str, version: str) -> None:
-        with _translated("UpdateSecretVersionStage", self._id):
+        with refusals.translated("UpdateSecretVersionStage", self._id):
             self._client.update_secret_version_stage(SecretId=self._id, VersionStage=label, RemoveFromVersionId=version)
 
 
@@ -183,49 +191,3 @@ def _name(answered: object) -> str:
     if not _NAME.fullmatch(name):
         raise TypeError
     return name
-
-
-@contextmanager
-def _translated(operation: str, where: str, missing: frozenset[str] = frozenset()) -> Iterator[None]:
-    """Turn the SDK's errors into ours, by their code alone: their text can quote the request."""
-    try:
-        yield
-    except ClientError as error:
-        code = error_code(error)
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raise _error(operation, where, code, status, missing) from None
-    except NoCredentialsError:
-        raise StoreDenied("The function has no AWS credentials", where=where, remedy="Give it a role.") from None
-    except BotoCoreError as error:
-        raise StoreUnavailable(
-            f"{operation} got no answer ({type(error).__name__})",
-            where=where,
-            remedy="In a VPC without a way out, make an interface endpoint for secretsmanager; else the retry helps.",
-        ) from None
-    except NOT_UNDERSTOOD as error:
-        raise StoreUnavailable(
-            f"{operation} was answered by what is not Secrets Manager ({type(error).__name__})",
-            where=where,
-            remedy="See what stands between the function and the service: SECRETS_MANAGER_ENDPOINT, a proxy, DNS.",
-        ) from None
-
-
-def _error(operation: str, where: str, code: str, status: int, missing: frozenset[str]) -> StoreError:
-    if code in missing or code == "ResourceNotFoundException":
-        return VersionNotFound(
-            f"{operation} found no such version ({code})", where=where, remedy="Check the secret's labels."
-        )
-    if code in _DENIED:
-        return StoreDenied(
-            f"{operation} was denied ({code})",
-            where=where,
-            remedy=f"Allow secretsmanager:{operation} on the secret (and kms:Decrypt and kms:GenerateDataKey on its "
-            "key) in the function's role, and check the secret's and the key's resource policies.",
-        )
-    if code in _NO_ANSWER or status >= 500:  # noqa: PLR2004 HTTP's server errors
-        return StoreUnavailable(f"{operation} failed inside the service ({code})", where=where, remedy="Retry later.")
-    return StoreError(
-        f"{operation} was refused ({code})",
-        where=where,
-        remedy="Look at the secret's labels and whether it is deleted.",
-    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 from rotation.errors import StoreUnavailable, Unreachable
-from rotation.stores import secrets_manager
+from rotation.stores import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ class Scissors:
 @contextmanager
 def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors]:
     """Put the scissors around all calls of Secrets Manager, and around the methods given."""
-    translated = secrets_manager._translated  # noqa: SLF001 each call goes through it, and nothing else does
+    translated = refusals.translated  # each call goes through it, and nothing else does
 
     @contextmanager
     def call(operation: str, *arguments: Any, **named: Any) -> Iterator[None]:  # noqa: ANN401 passed on
@@ -77,7 +77,7 @@ def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors
         with scissors.around(operation, lost), translated(operation, *arguments, **named):
             yield
 
-    patches = [mock.patch.object(secrets_manager, "_translated", call)]
+    patches = [mock.patch.object(refusals, "translated", call)]
     patches += [mock.patch.object(kind, name, _cut_method(scissors, getattr(kind, name))) for kind, name in effects]
     with ExitStack() as stack:
         for patch in patches:

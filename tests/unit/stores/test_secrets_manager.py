@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import boto3
@@ -11,7 +12,9 @@ from botocore.exceptions import NoCredentialsError
 
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage
+from rotation.stores import secrets_manager
 from rotation.stores.secrets_manager import PROBE_LABEL, SecretsManagerStore
+from tests.support.emulators.secretsmanager.clock import ManualClock
 from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 
@@ -168,11 +171,100 @@ def broken(_index: int, _operation: str, _phase: str) -> None:
     raise Broken("NeverHeardOf", "x")
 
 
-def test_a_deleted_secret(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
-    """A secret that is scheduled for deletion has no readable versions, and takes none."""
+READS: dict[str, Callable[[SecretsManagerStore], object]] = {
+    "by label": lambda store: store.read(Stage.CURRENT),
+    "by version": lambda store: store.read(version=ONE),
+    "by both": lambda store: store.read(Stage.PENDING, ONE),
+    "an admin's": lambda store: store.read_admin("app"),
+    "a put": lambda store: store.stage_pending(TWO, CANARY),
+}
+
+
+@pytest.mark.parametrize("act", READS.values(), ids=READS)
+def test_a_deleted_secret(
+    emulator: EmulatedSecretsManager, store: SecretsManagerStore, act: Callable[[SecretsManagerStore], object]
+) -> None:
+    """A secret that is scheduled for deletion is told as such: storing or creating something would not help."""
     emulator.execute("DeleteSecret", {"SecretId": "app"})
-    assert isinstance(failure(CALLS["GetSecretValue"], store), VersionNotFound)
-    assert "deleted" in failure(CALLS["PutSecretValue"], store).remedy
+    error = failure(act, store)
+    assert type(error) is StoreError
+    assert "scheduled for deletion" in error.what
+    assert "restore-secret" in error.remedy
+
+
+@pytest.mark.parametrize("act", READS.values(), ids=READS)
+def test_a_secret_that_is_not_there(
+    emulator: EmulatedSecretsManager, store: SecretsManagerStore, act: Callable[[SecretsManagerStore], object]
+) -> None:
+    """It is the secret that is missing, not a label of it."""
+    emulator.execute("DeleteSecret", {"SecretId": "app", "ForceDeleteWithoutRecovery": True})
+    for ask in (act, CALLS["DescribeSecret"], OTHERS["tags_of"][1]):
+        error = failure(ask, store)
+        assert isinstance(error, VersionNotFound)
+        assert "There is no such secret" in error.what
+        assert "six characters" in error.remedy
+
+
+def test_a_secret_without_that_label(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
+    """It is the label that is missing, or on another version, or the version has no value; no other call is made."""
+    for asked in ((Stage.PREVIOUS, None), (None, TWO), (Stage.PENDING, ONE), (Stage.CURRENT, TWO)):
+        with pytest.raises(VersionNotFound, match="no such version"):
+            store.read(*asked)
+    assert not emulator.calls("DescribeSecret")
+
+
+@pytest.mark.parametrize("act", READS.values(), ids=READS)
+def test_a_secret_of_another_account_under_the_default_key(
+    emulator: EmulatedSecretsManager, act: Callable[[SecretsManagerStore], object]
+) -> None:
+    """Describe works there, and no label and no value helps: the key does."""
+    arn = str(emulator.execute("DescribeSecret", {"SecretId": "app"})["ARN"])
+    store = SecretsManagerStore(emulator.client(access_key="210987654321"), arn, ROTATION_TOKEN)
+    if act is READS["an admin's"]:
+        error = failure(partial(SecretsManagerStore.read_admin, arn=arn), store)
+    else:
+        error = failure(act, store)
+    assert isinstance(error, StoreDenied)
+    assert "customer managed key" in error.remedy
+
+
+def test_a_label_that_cannot_be_taken_off(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
+    """A refusal while AWSPENDING is there is one; while it is not, nothing was to be done."""
+    store.unstage(ONE)
+    store.stage_pending(TWO, "x")
+    emulator.faults.fail("UpdateSecretVersionStage", error="InvalidParameterException", times=2)
+    assert type(failure(lambda it: it.unstage(TWO), store)) is StoreError
+    store.unstage(ONE)
+
+
+@pytest.mark.parametrize("describes", ["denied", "unanswered"])
+def test_an_unclear_refusal_that_nothing_explains(
+    emulator: EmulatedSecretsManager, store: SecretsManagerStore, describes: str
+) -> None:
+    """Where DescribeSecret does not tell either, the code does as far as it goes."""
+    emulator.faults.fail("GetSecretValue", error="InvalidRequestException", times=2)
+    if describes == "denied":
+        emulator.faults.deny("DescribeSecret")
+    else:
+        emulator.faults.cut("DescribeSecret", times=2)
+    assert type(failure(READS["by label"], store)) is StoreError
+    assert type(failure(READS["by both"], store)) is VersionNotFound
+
+
+@pytest.mark.parametrize(("pages", "found"), [(20, 119), (1, 100)])
+def test_more_versions_than_one_page(monkeypatch: pytest.MonkeyPatch, pages: int, found: int) -> None:
+    """With more than 100 puts in a day the newest leftover may stand on another page; there is an end to them."""
+    monkeypatch.setattr(secrets_manager, "_PAGES", pages)
+    clock = ManualClock()
+    with EmulatedSecretsManager(clock=clock) as emulator:
+        emulator.execute("CreateSecret", {"Name": "app", "SecretString": CANARY, "ClientRequestToken": ONE})
+        for number in range(120):
+            clock.advance(seconds=1)
+            request = {"SecretId": "app", "SecretString": str(number), "ClientRequestToken": f"{number:032}"}
+            emulator.execute("PutSecretValue", request)
+        orphans = [*(f"{number:032}" for number in reversed(range(118))), ONE]
+        assert list(SecretsManagerStore(emulator.client(), "app").unlabelled()) == orphans[-found:]
+        assert len(emulator.calls("ListSecretVersionIds")) == min(pages, 2)
 
 
 def test_a_service_that_cannot_be_reached() -> None:
