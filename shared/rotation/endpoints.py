@@ -1,8 +1,8 @@
 """
 Amazon's names for databases, in every partition.
 
-A name says which service gave it, and which kind of endpoint it is. It decides nothing that could harm: a name of an
-RDS Proxy is refused, a name of Amazon's is held to be no other name (CNAME) of one, and only Amazon's authorities are
+A name says which service gave it, and which kind of endpoint it is. It decides nothing that could harm. A name of an
+RDS Proxy is refused, and a name of Amazon's is held to be no other name (CNAME) of one. Only Amazon's authorities are
 trusted for it.
 
 Older names have the Region before the service, newer ones after it, and both are in use: in China

@@ -1,8 +1,8 @@
 """
 The errors of a rotation.
 
-Every message says what happened, where, and what to do next. It never holds a password, nor any text that
-a driver or a server wrote, since that text can quote a statement with a password in it.
+Every message says what happened, where, and what to do next. It never holds a password, nor any text of a
+driver or a server: such a text can quote a statement with a password in it.
 
 RotationError
 ├── InvalidEvent, InvalidSecret, InvalidSettings

@@ -15,10 +15,10 @@ So no step trusts what an earlier one did. Each observes what is, and the observ
 - which credentials the server accepts: the strategies look at that, and act only upon an acceptance.
 
 AWSPENDING is the write-ahead log. A new password is durable there before a database sees it, and a retry goes
-forward with the same password; the value of a token is never changed. Moving AWSCURRENT is the commit. Whether the
-service then takes AWSPENDING off or leaves it on the now current version, the version is CURRENT, and every step
-that still arrives for it has nothing left to do. When somebody moves AWSCURRENT back from there, AWSPREVIOUS joins
-AWSPENDING on the version that was left: it is ROLLED_BACK, and no step brings it forward again.
+forward with the same password; the value of a token is never changed. Moving AWSCURRENT is the commit. The
+service then takes AWSPENDING off, or leaves it on the now current version. Either way the version is CURRENT, and
+every step that still arrives for it has nothing left to do. When somebody moves AWSCURRENT back from there,
+AWSPREVIOUS joins AWSPENDING on the version that was left: it is ROLLED_BACK, and no step brings it forward again.
 
 RotateSecret with RotateImmediately=false sends testSecret alone, on a temporary AWSPENDING version with no value or
 with a copy of the current one (user guide, "Rotation by Lambda function"; RotateSecret API reference). That is the

@@ -52,7 +52,7 @@ class Session(Protocol):
         """
         Take the server-side lock of that name until the session ends; say whether it had to be waited for.
 
-        Raises StatementFailed, retryable, when another session keeps it too long, and LockWithheld where that is
+        Raises StatementFailed, retryable, when another session keeps it too long. Raises LockWithheld where that is
         the session of a user who is neither the one that logged in nor among the ``holders``.
         """
 
@@ -239,8 +239,8 @@ class Clusters(Protocol):
         """
         Return where the writer of the address's cluster is; None where the control plane knows no such address.
 
-        Raises GuardViolation where that cluster has no writer here, and StoreError with the permission or the
-        endpoint that is missing where the control plane cannot be asked.
+        Raises GuardViolation where that cluster has no writer here. Raises StoreError where the control plane cannot be
+        asked, with the permission or the endpoint that is missing.
         """
 
     def forget(self, since: float) -> None:

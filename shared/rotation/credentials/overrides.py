@@ -2,7 +2,7 @@
 What a secret says of its own rotation: a team's settings, and the record that the functions keep.
 
 The settings are the key ``rotation``: an object, or a text with the JSON of one. The record is a key of its own, and
-always one text: many readers take a secret for a map of texts and fail at anything else, so a secret whose values are
+always one text. Many readers take a secret for a map of texts and fail at anything else. So a secret whose values are
 all texts has to stay one. Versions before kept the record inside of ``rotation``; it is read there too, and written as
 a text the next time.
 """

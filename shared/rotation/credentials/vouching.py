@@ -1,9 +1,9 @@
 """
 Which version of a secret may stand in for another: the only comparison of the two.
 
-A login proves a version as a whole, since whoever wrote it knew the password. It proves another version only if that
-one sends passwords to the same place, on a way that is no less safe, by the same admin, and makes them by the same
-rules. Who may write a secret without reading it could otherwise spend a password that they never saw.
+A login proves a version as a whole, since whoever wrote it knew the password. It proves another version only if both
+decide alike: where passwords go, on a way that is no less safe, by which admin, and by which rules they are made.
+Whoever may write a secret without reading it could otherwise spend a password that they never saw.
 """
 
 from __future__ import annotations

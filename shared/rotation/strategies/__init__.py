@@ -59,7 +59,7 @@ def strategy_for(secret: Secret, settings: Settings) -> Strategy:
 
     Without an admin secret, a user keeps two passwords where servers of the engine may do that.
 
-    Raises InvalidSettings for a strategy that this engine does not have, or that lacks its admin secret, and
+    Raises InvalidSettings for a strategy that this engine does not have, or that lacks its admin secret. Raises
     GuardViolation for a proxy that stands where the database should, or that does not know both users of a pair.
     """
     require_database(secret)

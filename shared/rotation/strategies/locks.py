@@ -22,8 +22,8 @@ def take(delivery: Delivery, session: Session, username: str, admin: Secret | No
     """
     Take the user's lock; say whether it had to be waited for, so that the labels are to be looked at again.
 
-    Anybody may take a lock of any name. Where one without a part in the rotation holds it, it counts for nothing,
-    and the labels protect alone, as on servers that have no locks.
+    Anybody may take a lock of any name. Where one without a part in the rotation holds it, it counts for nothing.
+    The labels protect alone then, as on servers that have no locks.
     """
     holders = {username, username + CLONE_SUFFIX, *([admin.username] if admin else ())}
     try:

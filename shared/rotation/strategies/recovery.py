@@ -1,7 +1,7 @@
 """
 What may be tried when no labelled version logs in.
 
-A rotation that was cut off between the change of the password and the move of AWSCURRENT leaves the only good
+A rotation may be cut off between the change of the password and the move of AWSCURRENT. It leaves the only good
 password in the pending version. If somebody then takes AWSPENDING off, it lives on in a version without a label,
 which Secrets Manager keeps for at least 24 hours (user guide, "Secret versions"). What logs in from there only
 serves to set the pending password; an old version is never promoted.

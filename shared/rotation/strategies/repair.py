@@ -2,9 +2,9 @@
 The repair of a lost password by the admin: no version of the secret holds a password that the server accepts.
 
 Off unless the function's settings switch it on. Then the admin sets the pending password, but only for an account
-that carries this secret's mark and is neither locked nor expired, and only after each refusal was one of the password.
+that carries this secret's mark and is neither locked nor expired. Each refusal before has to be one of the password.
 
-Nothing that the secret says is proven then. So the mark has to be one that an admin alone can write, and what decides
+Nothing that the secret says is proven then. So the mark has to be one that an admin alone can write. What decides
 where the new password goes, and what it is made of, has to be what the admin's secret and the function's settings say.
 """
 

@@ -1,7 +1,7 @@
 """
 Where a database really is, by the word of AWS's control plane and of DNS.
 
-A topology says where a managed admin's database is (``rds``, ``redshift``), ``clusters`` which server of an Aurora
+A topology says where a managed admin's database is (``rds``, ``redshift``). ``clusters`` says which server of an Aurora
 cluster is the writer, ``names`` what else a host is called. What is read here decides where a login goes; a change
 needs the tests of the guards beside it.
 """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.guides.messages import LIBRARY, SHIPPED, tree_of
 from tests.support.guides.pages import PAGES, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 MOST_WORDS: Final = 25
 """In a sentence. A name in code type, a link's address and a number are one word each."""
@@ -42,16 +45,31 @@ def sentences(page: Page) -> Iterator[str]:
         yield from re.split(r"(?<=[.?!:;])\s+(?=[A-Z(\"'])|\n(?=\s*[-*] )", passage)
 
 
-def too_long(page: Page) -> list[str]:
+def docstrings(file: Path) -> Iterator[str]:
+    """Yield the sentences of a file's docstrings, without sources in brackets and without drawings."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            for passage in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", ast.get_docstring(node) or ""):
+                plain = re.sub(r"\([^()]*\)", "", re.sub(r"``[^`]*``", "CODE", passage))
+                yield from () if "├" in plain else re.split(r"(?<=[.?!:;])\s+", plain)
+
+
+def too_long(found: Iterable[str]) -> list[str]:
     """Return the sentences that have too many words, each with their number."""
-    counted = [(len(re.findall(r"\w[\w'/.-]*", one)), " ".join(one.split())) for one in sentences(page)]
+    counted = [(len(re.findall(r"\w[\w'/.-]*", one)), " ".join(one.split())) for one in found]
     return [f"{count} words: {one}" for count, one in counted if count > MOST_WORDS]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_sentence_can_be_read_once(page: Page) -> None:
     """One idea a sentence. Where this fails, make two sentences of the one that is shown."""
-    assert too_long(page) == []
+    assert too_long(sentences(page)) == []
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.relative_to(LIBRARY).as_posix())
+def test_a_docstring_can_be_read_once(file: Path) -> None:
+    """The same holds for what the library says of itself to those who change it."""
+    assert too_long(docstrings(file)) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

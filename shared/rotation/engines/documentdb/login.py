@@ -1,8 +1,8 @@
 """
 From an address to a client that is logged in at the node that takes writes.
 
-The driver's own discovery of a replica set would leave the address that the secret names for the names that the
-nodes give themselves, and keep a monitor for each. Here one node is asked at a time. The one in the secret is asked
+The driver's own discovery of a replica set would leave the address that the secret names: it goes by the names that
+the nodes give themselves, and keeps a monitor for each. Here one node is asked at a time. The one in the secret comes
 first (a DocumentDB cluster's endpoint is its primary); a secondary names the primary before anybody has logged in.
 """
 
@@ -246,8 +246,8 @@ def _done(work: Callable[[], None], deadline: Deadline) -> bool:
     """
     Return whether the work was done by the deadline, and raise what it raised.
 
-    It is done in a thread that may be left behind: to log in, the driver has the system look the host up, and derives
-    a key in as many turns as the server wants, and neither has a limit. What ends later is of a client that is closed.
+    It is done in a thread that may be left behind. To log in, the driver has the system look the host up, and derives
+    a key in as many turns as the server wants. Neither has a limit. What ends later is of a client that is closed.
     """
     raised: list[Exception] = []
 

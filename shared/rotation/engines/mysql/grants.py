@@ -2,7 +2,7 @@
 What an account may do, as a set: pure functions of what SHOW GRANTS answers.
 
 The server writes its rows by one rule for all accounts (MySQL manual, "SHOW GRANTS Statement"; MariaDB manual,
-"SHOW GRANTS"), so that what two accounts hold can be compared piece by piece once the rows are taken apart.
+"SHOW GRANTS"). So what two accounts hold can be compared piece by piece, once the rows are taken apart.
 """
 
 from __future__ import annotations

@@ -269,8 +269,8 @@ def _retain_by_admin(
     """
     Put the current password first, whatever state the account is in, then the pending one before it.
 
-    Where the history forbids the first statement, it is left out if the account's mark says that the current
-    password is the first one, or says nothing; if it names this very version, all is done. Call it under the lock.
+    The history may forbid the first statement. It is left out then, if the account's mark says that the current
+    password is the first one, or says nothing. If it names this very version, all is done. Call it under the lock.
     """
     found = mark_in(attributes_of(connection, account))
     try:

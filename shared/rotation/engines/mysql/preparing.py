@@ -87,8 +87,8 @@ def _levelled(connection: Connection, pair: Pair, base: State, clone: State, tol
     """
     Give the clone what the base has, and take from it what it has not; give the clone as it is then.
 
-    In two rounds, as some statements do more than they say: a role that goes takes the default role of that name
-    with it, and a privilege that comes everywhere brings back the restriction that it had. What then differs still
+    In two rounds, as some statements do more than they say. A role that goes takes the default role of that name
+    with it. A privilege that comes everywhere brings back the restriction that it had. What then differs still
     may have been quoted once too often, which shows in what the server makes of it.
     """
     base, clone = _round(connection, base, clone, told)

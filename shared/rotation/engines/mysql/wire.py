@@ -1,8 +1,8 @@
 """
 Sockets whose every wait ends at a deadline.
 
-PyMySQL's ``connect_timeout`` covers the TCP connect only, and its ``read_timeout`` counts anew with each receive, so
-that a server which drips its bytes is never too late. Here whatever the driver sets, what counts is the time that
+PyMySQL's ``connect_timeout`` covers the TCP connect only, and its ``read_timeout`` counts anew with each receive. So
+a server which drips its bytes is never too late. Here whatever the driver sets, what counts is the time that
 is left of the whole.
 """
 

@@ -69,8 +69,8 @@ def _poll(connection: extensions.connection) -> int:
     """
     Let libpq go on; while logging in, for a bounded time.
 
-    The server says how many rounds of SCRAM libpq computes, up to 2,147,483,647 (RFC 5802, iteration-count), and libpq
-    asks nobody, in C, with the interpreter's lock held. A watchdog of the interpreter's own ends the process then:
+    The server says how many rounds of SCRAM libpq computes, up to 2,147,483,647 (RFC 5802, iteration-count). libpq asks
+    nobody: it computes in C, with the interpreter's lock held. A watchdog of the interpreter's ends the process then:
     the invocation fails, nothing goes on computing behind it, and the next one has a process of its own.
     """
     if not _watched.get():

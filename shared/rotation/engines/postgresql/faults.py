@@ -2,7 +2,7 @@
 What each error of psycopg2 becomes, after a connection stands.
 
 Looked up by SQLSTATE (PostgreSQL manual, appendix "PostgreSQL Error Codes"), then by the SQLSTATE's class, then
-by the driver's exception class, whose word that the connection ended counts only without an SQLSTATE. The driver's
+by the driver's exception class. That one's word that the connection ended counts only without an SQLSTATE. The driver's
 text is never shown: the server quotes the statement in it.
 """
 

@@ -1,8 +1,8 @@
 """
 What a session begins with: whether the server itself answers, and what the database's owner set for every login.
 
-Nothing is set by a statement. What a session needs from its first moment on is said at the login, where it comes
-before all that ALTER DATABASE and ALTER ROLE have set (manual, "Setting Parameters"); the rest counts for one
+Nothing is set by a statement. What a session needs from its first moment on is said at the login. There it comes
+before all that ALTER DATABASE and ALTER ROLE have set (manual, "Setting Parameters"). The rest counts for one
 transaction. So nobody else gets a session that was changed here, whatever stands in between.
 """
 

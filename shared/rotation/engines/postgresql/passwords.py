@@ -86,7 +86,7 @@ def judged(connection: Connection, username: str) -> Iterator[None]:
     Tell a check's refusal from other errors of the transaction within, and whether it takes any hash at all.
 
     A hash shows nothing of the password. So a check that refuses another one just so, tried on a user that there is,
-    has not judged the password, and no other password would help.
+    has not judged the password. No other password would help.
     """
     try:
         yield

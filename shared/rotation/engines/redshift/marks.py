@@ -1,8 +1,8 @@
 """
 Whose a user is, by a role that the admin made and gave to it.
 
-Redshift keeps nothing beside a user: no comment, no attribute. A role is what an admin that is no superuser can make,
-read and give to a user, and an application can neither make nor take. The mark is a role without any permission, one
+Redshift keeps nothing beside a user: no comment, no attribute. An admin that is no superuser can make a role, read
+it and give it to a user. An application can neither make nor take one. The mark is a role without any permission, one
 a pair, which both users hold. Its name says of which secret and base it is, and for which version the pair was
 prepared last. Only roles of this login and of superusers count: whoever else may make roles proves nothing.
 
