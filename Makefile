@@ -30,6 +30,9 @@ VERSIONS ?=
 export DATABASES
 export DATABASE_VERSIONS := $(VERSIONS)
 
+# Some machines tell Python to keep no bytecode. Then each start of pytest or sam compiles thousands of modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 LISTS := tests/requirements
 VENV := .venv
 RUN := $(VENV)/bin/python -m

@@ -268,7 +268,7 @@ def found_by(fault: Fault, tests: Sequence[str], copy: Path) -> str:
         file.write_text(source, encoding="utf-8")
     if played.returncode == 0:
         return ""
-    failed = [line for line in played.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failed = [line for line in played.stdout.splitlines() if line.startswith(("FAILED tests", "ERROR tests"))]
     return failed[0].split(" - ")[0] if failed else played.stdout.strip().splitlines()[-1]
 
 
