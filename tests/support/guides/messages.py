@@ -65,7 +65,8 @@ def pattern(text: str) -> re.Pattern[str]:
 def is_sentence(text: str) -> bool:
     """Return whether it is no remedy, and more than a name; what follows the name of a key begins with "is"."""
     words = re.findall(r"[A-Za-z]{2,}", text.replace(GAP, " "))
-    return not text.endswith(".") and (len(words) >= 3 or text.startswith("is "))
+    is_remedy = text.endswith((".", ";")) or "run: " in text
+    return not is_remedy and (len(words) >= 3 or text.startswith("is "))
 
 
 def _said(tree: ast.Module) -> Iterator[tuple[str, int]]:
