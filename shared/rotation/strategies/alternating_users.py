@@ -99,7 +99,9 @@ class AlternatingUsers:
         own = delivery.pending.overrides
         if own.host or own.port:
             logins.accepts(delivery, delivery.pending)
-        delivery.observer.note("Nothing to change here: finishSecret proves the credential", strategy=self.name)
+        delivery.observer.note(
+            "Nothing to do yet: finishSecret logs in with the new credential, then moves the label", strategy=self.name
+        )
 
     def finish(self, delivery: Delivery) -> None:
         """

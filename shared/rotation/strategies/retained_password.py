@@ -84,7 +84,9 @@ class RetainedPassword:
         if _is_late(delivery):
             _ALONE.test(delivery)
             return
-        delivery.observer.note("Nothing to change here: finishSecret proves the password", strategy=self.name)
+        delivery.observer.note(
+            "Nothing to do yet: finishSecret logs in with the new password, then moves the label", strategy=self.name
+        )
 
     def finish(self, delivery: Delivery) -> None:
         """Log in as clients will, and move the label; the compare-and-swap needs no other look at the secret."""
