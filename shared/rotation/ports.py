@@ -190,7 +190,7 @@ class SecretStore(Protocol):
         """Read the labels of all versions."""
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
-        """Read one version; with both given they must name the same one, else VersionNotFound."""
+        """Read one version; with both given they must name the same one, else VersionNotFound. Bytes: InvalidSecret."""
 
     def stage_pending(self, token: str, value: str) -> bool:
         """Store the pending value durably; False when the token has one already, which is then kept."""

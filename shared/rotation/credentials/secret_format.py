@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rotation.model import Provenance, StoredVersion, Traits
 
 _ARN_BYTES: Final = 2048
+_BYTE_ORDER_MARK: Final = "\ufeff"
+_OTHER_SPELLINGS: Final = {"mongodb": "mongo", "pgsql": "postgres", "aurora-postgres": "aurora-postgresql"}
+"""What people write for a name that Secrets Manager's format has."""
+
 _VALUE_BYTES: Final = 65536
 """Secrets Manager API reference, PutSecretValue, SecretString."""
 
@@ -38,11 +42,11 @@ def parse(
     document = _object(version.value, where)
     named = not present(document).keys().isdisjoint({"host", "dbClusterIdentifier"})
     if lacking is not None and not named:
-        document = {**(lacking() or {}), **present(document)}
+        document = {**_completed(lacking, document, where), **present(document)}
     keys = Keys(present(document), where)
     engine = keys.text("engine")
     if engine not in traits.names:
-        raise keys.wrong("engine", f"is none of {', '.join(sorted(traits.names))}", "Attach this engine's function.")
+        raise keys.wrong("engine", f"is none of {', '.join(sorted(traits.names))}", _other_engine(engine, traits))
     edition = traits.of(engine)
     own = overrides.read(document, where)
     return Secret(
@@ -107,8 +111,35 @@ def carried(secret: Secret) -> dict[str, object]:
     return {**kept, overrides.SETTINGS: overrides.settings_of(secret.document)}
 
 
+def _completed(
+    lacking: Callable[[], Mapping[str, object] | None], document: Mapping[str, Any], where: str
+) -> Mapping[str, object]:
+    """Return what an admin secret lacks that names no server. Raises InvalidSecret where nothing else tells it."""
+    found = lacking()
+    if found is None and "engine" not in present(document):
+        raise InvalidSecret(
+            "The admin secret names no server, and no tag of it says that RDS, DocumentDB or Redshift manages it",
+            where=where,
+            remedy='Add "engine", "host" and, if it is not the usual one, "port" to it. For a secret that a service '
+            "manages, make an admin secret of your own.",
+        )
+    return found or {}
+
+
+def _other_engine(engine: str, traits: Traits) -> str:
+    """Tell a misspelt name from one of an engine that another function rotates."""
+    plain = engine.strip().lower()
+    meant = _OTHER_SPELLINGS.get(plain, plain)
+    if meant in traits.names:
+        return f'Write "{meant}".'
+    return f"Attach the function of that engine; this one is for {traits.name}."
+
+
 def _object(text: str, where: str) -> dict[str, Any]:
     remedy = 'Store an object such as {"engine": …, "host": …, "username": …, "password": …}.'
+    if text.startswith(_BYTE_ORDER_MARK):
+        what = "The secret's value begins with a byte order mark, an invisible character that JSON does not have"
+        raise InvalidSecret(what, where=where, remedy="Store it anew, from a file in UTF-8 without that mark.")
     try:
         document = decoded(text)
     except (ValueError, ArithmeticError, RecursionError):  # the decoder's text quotes the value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from rotation.errors import StoreDenied, StoreError, StoreUnavailable
+from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
 from rotation.stores import refusals
 
@@ -174,7 +174,13 @@ class SecretsManagerStore:
 
 def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:
     stages = frozenset(answer.get("VersionStages", []))
-    value = answer.get("SecretString", "")
+    value = answer.get("SecretString")
+    if value is None:
+        raise InvalidSecret(
+            "The secret's value is binary",
+            where=f"version {_name(answer['VersionId'])} of {_name(answer['ARN'])}",
+            remedy="Store the same JSON as a text: --secret-string, not --secret-binary.",
+        )
     return StoredVersion(_name(answer["ARN"]), _name(answer["VersionId"]), stages, _text(value))
 
 

@@ -403,7 +403,7 @@ def test_what_an_admin_secret_says_itself_counts() -> None:
 
 def test_a_managed_admin_that_nobody_knows() -> None:
     """Without a word of the control plane the missing key is named."""
-    with pytest.raises(InvalidSecret, match='"engine" is missing'):
+    with pytest.raises(InvalidSecret, match="names no server"):
         complete({"username": "admin", "password": CANARY}, None)
 
 
@@ -459,3 +459,34 @@ def test_an_admin_logs_in_at_its_own_host() -> None:
     """An endpoint beside a proxy is for the secret's user, never for an admin's password."""
     secret = complete({**LEAST, "rotation": {"host": "other.example", "port": 7000}}, None)
     assert (secret.address.host, secret.address.port) == ("db.example", 5432)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Postgres", "postgres"), (" POSTGRES ", "postgres"), ("pgsql", "postgres"), ("MongoDB", "mongo")],
+)
+def test_another_spelling_of_the_engine_is_called_so(written: str, meant: str) -> None:
+    """The function is the right one, and the word is not."""
+    value = StoredVersion(ARN, "v1", frozenset(), json.dumps({**LEAST, "engine": written}))
+    with pytest.raises(InvalidSecret) as problem:
+        secret_format.parse(value, replace(TRAITS, names=TRAITS.names | {"mongo"}))
+    assert problem.value.remedy == f'Write "{meant}".'
+
+
+def test_an_engine_of_another_function_is_called_so() -> None:
+    """Then another function is to be attached."""
+    with pytest.raises(InvalidSecret, match="Attach the function of that engine"):
+        parse(engine="mysql")
+
+
+def test_a_byte_order_mark_is_called_so() -> None:
+    """It cannot be seen, so that the sentence names it."""
+    assert "begins with a byte order mark" in refused("\ufeff" + json.dumps(LEAST))
+
+
+def test_an_admin_secret_that_names_no_server() -> None:
+    """One sentence for all that is missing, where no tag tells it either."""
+    value = StoredVersion(ARN, "v1", frozenset(), json.dumps({"username": "admin", "password": CANARY}))
+    with pytest.raises(InvalidSecret, match="names no server, and no tag of it says") as problem:
+        secret_format.parse(value, TRAITS, lambda: None)
+    assert '"engine", "host"' in problem.value.remedy

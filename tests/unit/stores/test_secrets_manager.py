@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
-from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
+from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage
 from rotation.stores import secrets_manager
 from rotation.stores.secrets_manager import PROBE_LABEL, SecretsManagerStore
@@ -302,10 +302,13 @@ def test_a_label_that_a_cut_dry_run_left_is_taken_off(
     assert PROBE_LABEL not in emulator.labels("app")
 
 
-def test_a_binary_secret_reads_as_an_empty_text(emulator: EmulatedSecretsManager) -> None:
-    """A value that is no text is nothing that the format could read."""
+def test_a_binary_secret_is_called_so(emulator: EmulatedSecretsManager) -> None:
+    """A value that is no text is nothing that the format could read; the error names the way to store one."""
     emulator.execute("CreateSecret", {"Name": "binary", "SecretBinary": "AAEC", "ClientRequestToken": ONE})
-    assert SecretsManagerStore(emulator.client(), "binary").read(Stage.CURRENT).value == ""
+    with pytest.raises(InvalidSecret, match="value is binary") as refused:
+        SecretsManagerStore(emulator.client(), "binary").read(Stage.CURRENT)
+    assert ONE in refused.value.where
+    assert "--secret-string" in refused.value.remedy
 
 
 @pytest.mark.parametrize("token", [ROTATION_TOKEN, None])
