@@ -21,6 +21,8 @@ class Address:
     """The database that the application logs in to whose users an admin levels; None where nobody is an admin."""
     cluster: str = ""
     """The identifier of the RDS cluster that is meant, where the secret names no host."""
+    hosts: tuple[str, ...] = ()
+    """Further hosts of the same replica set, to which a node of it may lead."""
     dialect: str = field(default="", compare=False)
     """The secret's word for its engine, for a function that speaks with several."""
 

@@ -162,6 +162,7 @@ class Overrides:
     password: PasswordRules = field(default_factory=PasswordRules)
     host: str | None = None
     port: int | None = None
+    hosts: tuple[str, ...] = ()
     base: str | None = None
     made_from: str | None = None
     made_for: str | None = None

@@ -41,6 +41,7 @@ SETTABLE: Final = frozenset(
         "excludeLowercase",
         "requireEachIncludedType",
         "host",
+        "hosts",
         "port",
     }
 )
@@ -60,6 +61,7 @@ def read(document: Mapping[str, Any], where: str) -> Overrides:
         password=_rules(keys),
         host=keys.host("host") if "host" in keys else None,
         port=keys.port("port", 0) if "port" in keys else None,
+        hosts=keys.hosts("hosts"),
         base=recorded.optional_text(_BASE),
         made_from=recorded.optional_text(_FROM),
         made_for=recorded.optional_text(_FOR),

@@ -54,7 +54,7 @@ def parse(
         version=version.id,
         stages=version.stages,
         engine=engine,
-        address=_address(keys, edition, engine, Overrides() if lacking else own),
+        address=_address(keys, edition, engine, Overrides(hosts=own.hosts) if lacking else own),
         credential=Credential(
             username=keys.text("username", limit=traits.name_bytes(engine)), password=Password(keys.password())
         ),
@@ -81,6 +81,7 @@ def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address
         tls=keys.truth("ssl", default=True),
         auth_database=keys.optional_text("authSource"),
         cluster=keys.text("dbClusterIdentifier") if by_cluster else "",
+        hosts=own.hosts,
         dialect=engine,
     )
 

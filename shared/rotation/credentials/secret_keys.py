@@ -23,6 +23,7 @@ SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _DIGITS: Final = re.compile(r"[0-9]{1,5}")
 _PORTS: Final = range(1, 65536)
 _NAME_BYTES: Final = 255
+_LIST_BYTES: Final = 4096
 _TRUTH: Final = {"true": True, "false": False}
 
 
@@ -99,6 +100,13 @@ class Keys:
         if not _HOST.fullmatch(value):
             raise self.wrong(key, "is not one host name or address", "Give a host name, without port, list or path.")
         return value
+
+    def hosts(self, key: str) -> tuple[str, ...]:
+        """Read host names or addresses, which stand in one text with commas between them; none where it is absent."""
+        named = tuple(name.strip() for name in (self.optional_text(key, _LIST_BYTES) or "").split(",") if name.strip())
+        if not all(map(_HOST.fullmatch, named)):
+            raise self.wrong(key, "is not a list of host names", 'Give them as one text: "one.example, two.example".')
+        return named
 
     def password(self) -> str:
         """Read what may be sent as a password."""

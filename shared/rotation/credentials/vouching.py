@@ -38,6 +38,7 @@ def _deciding(secret: Secret) -> dict[str, object]:
         "port": str(stored.get("port")) if own.port else address.port,
         "rotation.host": own.host,
         "rotation.port": own.port,
+        "rotation.hosts": own.hosts,
         "dbClusterIdentifier": address.cluster,
         "dbname": address.database,
         "authSource": address.auth_database,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rotation.credentials import secret_format
+from rotation.credentials.secret_keys import present
 from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs
 from rotation.model import CLONE_SUFFIX, Ownership, Pair
 from rotation.settings import is_whole
@@ -149,7 +150,7 @@ def _read(delivery: Delivery, arn: str) -> Secret:
 def _acting_for(delivery: Delivery, admin: Secret) -> Address:
     """Say where the admin's users live, and log it in where the application works, if its secret leaves that open."""
     theirs = delivery.current.address
-    own = admin.document.get("dbname") is not None or not delivery.engine.traits.levels_one_database
+    own = "dbname" in present(admin.document) or not delivery.engine.traits.levels_one_database
     return replace(
         admin.address,
         users_database=theirs.auth_database or "",

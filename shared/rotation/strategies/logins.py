@@ -153,7 +153,7 @@ def place_of(secret: Secret, admin: Secret | None) -> Address:
     if admin is None:
         return secret.address
     place = admin.address
-    return replace(secret.address, host=place.host, port=place.port, cluster=place.cluster)
+    return replace(secret.address, host=place.host, port=place.port, cluster=place.cluster, hosts=place.hosts)
 
 
 def enter(delivery: Delivery, address: Address, secret: Secret) -> Session:

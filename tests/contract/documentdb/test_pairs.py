@@ -14,6 +14,7 @@ from bson.int64 import Int64
 from rotation.engines.documentdb.accounts import LAST_SERIAL
 from rotation.errors import AccessMismatch, AuthenticationFailed, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Mark, Ownership, Pair
+from rotation.ports import Caution
 from tests.lab.stages.documentdb import ARN, ROLES, pair_of, unique
 from tests.support.servers.mongodb import fail_next
 
@@ -126,13 +127,25 @@ def test_a_first_attempt_that_was_cut_off_has_prepared_nothing(stage: Stage) -> 
     base, admin = stage.user(), stage.admin()
     pair = pair_of(base.username)
     with stage.login(admin) as session:
-        fail_next(stage.server, "createUser", errorCode=8)
+        fail_next(stage.server, "createUser", errorCode=8, times=4)  # with and without what can be left out
         with pytest.raises(StatementFailed):
             session.level(pair, stage.password())
         assert session.mark_of(base.username) is not None
         assert session.prepared_version(pair) is None
         session.level(pair, stage.password())
         assert session.prepared_version(pair) == pair.version
+
+
+def test_a_mark_that_only_an_admin_can_write_is_a_proof(stage: Stage) -> None:
+    """The server shows what the user may do; nobody is no proof."""
+    base, admin, clone = prepared(stage)
+    with stage.login(admin) as session:
+        assert session.mark_is_proof(clone.username)
+        assert not session.mark_is_proof(unique("nobody"))
+    stage.server.run("grantRolesToUser", clone.username, roles=[stage.role("changeOwnCustomData")])
+    with stage.login(admin) as session:
+        assert not session.mark_is_proof(clone.username)
+        assert session.ownership(pair_of(base.username)) is Ownership.UNMARKED
 
 
 def test_what_stands_beside_the_mark_is_kept(stage: Stage) -> None:
@@ -197,19 +210,29 @@ def test_restrictions_and_mechanisms_are_the_bases(stage: Stage) -> None:
     assert (found["authenticationRestrictions"], found["mechanisms"]) == ([], both)
 
 
-def test_nothing_is_revoked_when_the_base_is_promoted(stage: Stage) -> None:
-    """What the clone alone has would be lost: the message says what to grant, and that heals it."""
+def test_what_the_clone_alone_was_granted_goes_to_the_base_that_is_promoted(stage: Stage) -> None:
+    """Whoever manages the users of another database may have granted it; nothing is lost, and nothing stops."""
     base, admin, clone = prepared(stage)
-    extra = [{"role": "read", "db": "stock"}]
-    stage.server.run("grantRolesToUser", clone.username, roles=extra)
-    with pytest.raises(AccessMismatch) as caught:
-        promote_base(stage, base, admin)
-    assert f'grantRolesToUser("{base.username}", [{{"role": "read", "db": "stock"}}])' in caught.value.remedy
-    stage.accepts(base)
-    stage.server.run("grantRolesToUser", base.username, roles=extra)
-    again, _ = promote_base(stage, base, admin)
+    stage.server.run("grantRolesToUser", clone.username, roles=[{"role": "read", "db": "stock"}])
+    rehearsed = stage.level(admin, pair_of(base.username, promote="base", version="version-2"), rehearse=True)[1]
+    assert stage.roles(base.username) == ["readWrite@shop"]
+    again, changes = promote_base(stage, base, admin)
+    assert changes == rehearsed == [f"grant read@stock to {base.username}"]
+    with stage.login(again) as session:
+        session.check_access(pair_of(base.username, promote="base"))
+    assert stage.roles(base.username) == stage.roles(clone.username) == ["read@stock", "readWrite@shop"]
+
+
+def test_what_the_admin_may_not_grant_is_told(stage: Stage) -> None:
+    """It stops no rotation, and the command to run is named."""
+    base, _, clone = prepared(stage)
+    actions = ["viewUser", "changePassword", "changeCustomData"]
+    admin = stage.user(unique("admin"), stage.role(*actions))
+    stage.server.run("grantRolesToUser", clone.username, roles=[{"role": "read", "db": "stock"}])
+    again, (told,) = promote_base(stage, base, admin)
+    assert isinstance(told, Caution)
+    assert f'grantRolesToUser("{base.username}", [{{"role": "read", "db": "stock"}}])' in told
     stage.accepts(again)
-    assert stage.roles(clone.username) == ["read@stock", "readWrite@shop"]
 
 
 def test_a_base_that_gained_a_role_is_promoted(stage: Stage) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from pymongo.server_description import ServerDescription
 
 from rotation.engines.documentdb import login
-from rotation.errors import RotationError, Unreachable
+from rotation.errors import GuardViolation, RotationError, Unreachable
 from rotation.model import Credential, Deadline, Password
 from tests.lab.stages.documentdb import Stage, pair_of
 from tests.support.servers.mongodb import MongoReplicaSet, MongoServer, fail_next
@@ -113,6 +115,42 @@ def test_a_node_that_never_says_what_it_is_costs_the_deadline(stage: Stage, monk
     monkeypatch.setattr(login, "_LOOK_SECONDS", 0.05)
     with pytest.raises(Unreachable):
         stage.login(stage.user(), seconds=0.001)
+
+
+def led_to(monkeypatch: pytest.MonkeyPatch, *peer: object) -> None:
+    """Let the node say that it is a secondary, and name its primary."""
+    monkeypatch.setattr(ServerDescription, "is_writable", property(lambda _: False))
+    monkeypatch.setattr(ServerDescription, "primary", property(lambda _: peer))
+
+
+def test_a_primary_that_cannot_be_reached_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not the secret's host that was not reached, and the secret has no "ssl" to take out."""
+    user = stage.user()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    monkeypatch.setattr(login, "ELECTION_SECONDS", 0.3)
+    led_to(monkeypatch, "localhost", port)
+    with pytest.raises(Unreachable) as failed:
+        stage.login(user)
+    assert f"localhost:{port}" in str(failed.value)
+    assert "ssl" not in str(failed.value)
+
+
+def test_a_primary_without_an_address_is_told_apart(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of another network resolves to nothing."""
+    user, listed = stage.user(), "mongo-0.mongo.internal.invalid"
+    monkeypatch.setattr(login, "ELECTION_SECONDS", 0.3)
+    led_to(monkeypatch, listed, 27017)
+    with pytest.raises(Unreachable, match="no address") as failed:
+        stage.login(user, hosts=(listed,))
+    assert listed in str(failed.value)
+
+
+def test_a_primary_that_the_secret_does_not_name_is_not_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No login goes where a server alone leads to; the error names it."""
+    led_to(monkeypatch, "evil.example", 27017)
+    with pytest.raises(GuardViolation, match=r"evil\.example:27017"):
+        stage.login(stage.user())
 
 
 def test_the_primary_is_found_through_any_node_of_a_set(authority: Authority) -> None:

@@ -67,7 +67,7 @@ def test_a_user_may_not_change_its_mark_with_its_password(stage: Stage) -> None:
 
 
 def test_a_mark_that_a_user_forged_gives_away_nobody_else(stage: Stage) -> None:
-    """With changeOwnCustomData a user can mark itself; the account beside it stays unmarked."""
+    """With changeOwnCustomData a user can mark itself, which proves nothing of it or of the account beside it."""
     forger = stage.user(None, "readWrite", stage.role("changeOwnCustomData"))
     pair = pair_of(forger.username)
     victim = stage.user(pair.clone)
@@ -76,7 +76,10 @@ def test_a_mark_that_a_user_forged_gives_away_nobody_else(stage: Stage) -> None:
         client.admin.command("updateUser", forger.username, customData={"aws-rotation": mark})
     with stage.login(stage.admin()) as session:
         assert session.ownership(pair) is Ownership.UNMARKED
-        assert session.ownership(replace(pair, idle=pair.base)) is Ownership.OURS
+        assert session.ownership(replace(pair, idle=pair.base)) is Ownership.UNMARKED
+        assert session.ownership(replace(pair, idle=pair.base, secret_arn="another")) is Ownership.FOREIGN
+        assert session.mark_of(forger.username) is not None
+        assert not session.mark_is_proof(forger.username)
     stage.accepts(victim)
 
 

@@ -76,6 +76,7 @@ everything: dict[str, Any] = {
     "excludeLowercase": "TRUE",
     "requireEachIncludedType": False,
     "host": "own.example",
+    "hosts": "a.example, ::1",
     "port": "7000",
 }
 RECORDED = {"base": "app", "from": "v0", "to": "v1"}
@@ -95,10 +96,11 @@ RECORDED = {"base": "app", "from": "v0", "to": "v1"}
 def test_everything_that_a_secret_may_say(own: dict[str, object]) -> None:
     """Every key is read; settings are an object or a text, and a record inside of them is one of older versions."""
     secret = parse(port=6000, dbname="orders", ssl=False, masterarn=ARN, **own)
-    assert secret.address == Address("own.example", 7000, "orders", tls=False)
+    hosts = ("a.example", "::1")
+    assert secret.address == Address("own.example", 7000, "orders", tls=False, hosts=hosts)
     assert secret.admin_arn == ARN
     rules = PasswordRules(40, "abc", True, False, False, True, False)  # noqa: FBT003 in the order of the fields
-    assert secret.overrides == Overrides(StrategyName.SINGLE_USER, rules, "own.example", 7000, "app", "v0", "v1")
+    assert secret.overrides == Overrides(StrategyName.SINGLE_USER, rules, "own.example", 7000, hosts, "app", "v0", "v1")
 
 
 @pytest.mark.parametrize(
@@ -299,6 +301,7 @@ def test_what_a_secret_may_not_set(key: str, shown: str) -> None:
         ("excludeNumbers", ["x", 1]),
         ("requireEachIncludedType", [0]),
         ("host", ["a b", 5]),
+        ("hosts", ["a b", "a, b c", 5, ["a"]]),
         ("base", [5, "a\n"]),
         ("from", [5]),
         ("to", [5]),

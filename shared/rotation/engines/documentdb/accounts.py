@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
-from rotation.engines.documentdb.faults import Unsupported
+from rotation.engines.documentdb.faults import Refused
 from rotation.model import Mark
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _users_info(connection: Connection, wanted: Sequence[Document], shown: Mappi
     """Ask for details where the server knows how to give them."""
     try:
         answer = connection.run("usersInfo", wanted, **shown)
-    except Unsupported:
+    except Refused:
         answer = connection.run("usersInfo", wanted)
     return list(answer["users"])
 
@@ -140,19 +141,24 @@ def write(connection: Connection, command: str, username: str, **fields: Any) ->
     """
     Create or update a user in one command, durably.
 
-    DocumentDB's documentation lists createUser and updateUser without their fields. The ones in DISPENSABLE are
-    left out one after the other where the server does not know them; what comes of it is read back by the caller.
+    DocumentDB's documentation lists createUser and updateUser without their fields. Where the server refuses the
+    command, as few of those in DISPENSABLE as can be are left out; what comes of it is read back by the caller.
     """
     fields["writeConcern"] = {"w": "majority"}
-    for name in DISPENSABLE:
+    optional = [name for name in DISPENSABLE if name in fields]
+    refused: Refused | None = None
+    for left_out in chain.from_iterable(combinations(optional, size) for size in range(len(optional) + 1)):
+        kept = {name: value for name, value in fields.items() if name not in left_out}
+        if kept.keys() <= {"writeConcern"}:
+            return  # nothing is left that the server would keep
         try:
-            connection.run(command, username, **fields)
-        except Unsupported:
-            fields.pop(name, None)
+            connection.run(command, username, **kept)
+        except Refused as error:
+            refused = error
         else:
             return
-    if fields:
-        connection.run(command, username, **fields)
+    if refused:
+        raise refused
 
 
 def in_shell(database: str, method: str, *arguments: object) -> str:

@@ -38,7 +38,11 @@ class NotPrimary(Unreachable):
     """The node does not take writes (any more); the command had no effect that lasts."""
 
 
-class Unsupported(StatementFailed):
+class Refused(StatementFailed):
+    """The server refused the command, or a field of it, for a reason that this table does not know."""
+
+
+class Unsupported(Refused):
     """The server does not know the command, or a field of it."""
 
 
@@ -49,14 +53,31 @@ class AlreadyExists(StatementFailed):
 
 
 _AGAIN: Final = "The step can be tried again."
-_ENDED: Final = fault(
+ENDED: Final = fault(
+    Unreachable,
+    "The server could not be reached, or the connection to it ended",
+    "Look at the address and the network.",
+)
+ENDED_WITHOUT_TLS: Final = fault(
     Unreachable,
     "The server could not be reached, or the connection to it ended",
     'Look at the address and the network; where the server wants TLS, take "ssl": false out of the secret.',
 )
+UNRESOLVED: Final = fault(
+    Unreachable,
+    "The host's name has no address",
+    "Correct the host, or look at the DNS. A name of SRV records is none.",
+)
+COSTLY: Final = fault(
+    Unreachable,
+    "The server asks for more computing than a login is worth (SCRAM iterations)",
+    "See that host and port are the database's own, and lower its iterations.",
+    retryable=False,
+)
 _FAILED: Final = fault(
     StatementFailed, "The server refused a command", "The server's log has its text, under this code."
 )
+_REFUSED: Final = fault(Refused, "The server refused a command", "The server's log has its text, under this code.")
 _MISUSED: Final = fault(StatementFailed, "The driver refused a command", "Report it, with the version of the driver.")
 _SLOW: Final = fault(StatementFailed, "The server did not finish a command in time", _AGAIN, retryable=True)
 _BUSY: Final = fault(StatementFailed, "Another command was in the way of this one", _AGAIN, retryable=True)
@@ -81,9 +102,11 @@ DROPPED_HANDSHAKE: Final = fault(
     retryable=True,
 )
 
+_THERE: Final = fault(AlreadyExists, "The account came into being just now", _AGAIN)
+
 CODES: Final[Mapping[int, Fault]] = {
-    6: _ENDED,
-    7: _ENDED,
+    6: ENDED,
+    7: ENDED,
     9: _UNSUPPORTED,
     11: fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     13: fault(PermissionDenied, "The login lacks a right", "The server's log names the command."),
@@ -93,7 +116,7 @@ CODES: Final[Mapping[int, Fault]] = {
     50: _SLOW,
     59: _UNSUPPORTED,
     64: _SLOW,
-    89: _ENDED,
+    89: ENDED,
     91: _NOT_PRIMARY,
     112: _BUSY,
     134: _BUSY,
@@ -101,7 +124,7 @@ CODES: Final[Mapping[int, Fault]] = {
     262: _SLOW,
     303: _UNSUPPORTED,
     391: LOST_LOGIN,
-    9001: _ENDED,
+    9001: ENDED,
     10058: _NOT_PRIMARY,
     10107: _NOT_PRIMARY,
     11600: _NOT_PRIMARY,
@@ -111,9 +134,13 @@ CODES: Final[Mapping[int, Fault]] = {
     40415: _UNSUPPORTED,
     50687: _POLICY,
     50692: _POLICY,
-    51003: fault(AlreadyExists, "The account came into being just now", _AGAIN),
+    11000: _THERE,
+    51003: _THERE,
 }
-"""303 is DocumentDB's "feature not supported"; 50687 and 50692 are what RFC 4013 forbids in a password."""
+"""
+11000 is DocumentDB's word for a user that is there already, 303 its "feature not supported"; 50687 and 50692 are what
+RFC 4013 forbids in a password.
+"""
 
 LOGIN_CODES: Final[Mapping[int, Fault]] = {
     18: fault(
@@ -127,14 +154,14 @@ LOGIN_CODES: Final[Mapping[int, Fault]] = {
 """What a code means at the login alone. 8000 is MongoDB Atlas's."""
 
 CLASSES: Final[Mapping[type[Exception], Fault]] = {
-    errors.AutoReconnect: _ENDED,
+    errors.AutoReconnect: ENDED,
     errors.BulkWriteError: _FAILED,
     errors.ClientBulkWriteException: _FAILED,
     errors.CollectionInvalid: _MISUSED,
     errors.ConfigurationError: fault(
         StatementFailed, "The server speaks no version of the protocol that the driver speaks", "Upgrade the server."
     ),
-    errors.ConnectionFailure: _ENDED,
+    errors.ConnectionFailure: ENDED,
     errors.CursorNotFound: _FAILED,
     errors.DocumentTooLarge: _MISUSED,
     errors.DuplicateKeyError: _FAILED,
@@ -146,8 +173,8 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
     errors.InvalidURI: _MISUSED,
     errors.NetworkTimeout: LATE,
     errors.NotPrimaryError: _NOT_PRIMARY,
-    errors.OperationFailure: _FAILED,
-    errors.ProtocolError: _ENDED,
+    errors.OperationFailure: _REFUSED,
+    errors.ProtocolError: ENDED,
     errors.PyMongoError: _FAILED,
     errors.ServerSelectionTimeoutError: LATE,
     errors.WTimeoutError: _SLOW,
@@ -155,7 +182,7 @@ CLASSES: Final[Mapping[type[Exception], Fault]] = {
     errors.WriteConcernError: _SLOW,
     errors.WriteError: _FAILED,
     BSONError: _UNREADABLE,
-    OSError: _ENDED,
+    OSError: ENDED,
     Exception: _FAILED,
 }
 

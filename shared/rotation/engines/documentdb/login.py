@@ -9,10 +9,9 @@ first (a DocumentDB cluster's endpoint is its primary); a secondary names the pr
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import pymongo
 from bson.errors import BSONError
@@ -21,22 +20,30 @@ from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.saslprep import saslprep
 
 from rotation.engines import tls
+from rotation.engines.documentdb.bounds import done
 from rotation.engines.documentdb.faults import (
     AT_LOGINS,
+    COSTLY,
     DROPPED_HANDSHAKE,
+    ENDED,
+    ENDED_WITHOUT_TLS,
     ENGINE,
     LATE,
     NO_PRIMARY,
     ODD,
+    UNRESOLVED,
     refusal,
     translate,
 )
+from rotation.engines.documentdb.peers import Peer, require_followed
+from rotation.engines.fault import by_class
+from rotation.engines.scram import TooManyIterations
 from rotation.engines.session import login_at
 from rotation.errors import InvalidSecret, TlsFailed, Unreachable
 from rotation.topology.names import require_elsewhere, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pymongo.server_description import ServerDescription
@@ -79,13 +86,6 @@ _DROPPED: Final = "EOF"
 """What OpenSSL and PyMongo write of a handshake that failed; these words are not translated."""
 
 
-class Peer(NamedTuple):
-    """One node."""
-
-    host: str
-    port: int
-
-
 @dataclass(frozen=True)
 class Login:
     """Who logs in where, until when."""
@@ -109,7 +109,16 @@ class Login:
     @property
     def where(self) -> str:
         """Where the login goes, and as whom; users live in the database that holds them, whatever else is used."""
-        return login_at(replace(self.address, database=self.database), self.credential.username)
+        return self._at_peer(self._named)
+
+    @property
+    def _named(self) -> Peer:
+        """The node that the secret names."""
+        return Peer(self.address.host, self.address.port)
+
+    def _at_peer(self, peer: Peer) -> str:
+        place = replace(self.address, host=peer.host, port=peer.port, database=self.database)
+        return login_at(place, self.credential.username)
 
     def open(self, *, again: bool = False) -> Client:
         """
@@ -118,8 +127,7 @@ class Login:
         Raises what the port promises of ``Engine.connect``.
         """
         patience = self.deadline.within(ELECTION_SECONDS)
-        named = Peer(self.address.host, self.address.port)
-        peer = named
+        peer = named = self._named
         failure = (NO_PRIMARY if patience.remaining() else LATE).at(self.where)
         while patience.remaining():
             try:
@@ -143,7 +151,11 @@ class Login:
                 self._log_in(client, peer)
                 return client
         close(client)
-        return Peer(*description.primary) if description.primary else Peer(self.address.host, self.address.port)
+        if not description.primary:
+            return self._named
+        primary = Peer(*description.primary)
+        require_followed(self.address, primary, self._at_peer(peer))
+        return primary
 
     @contextlib.contextmanager
     def _closed_on_failure(self, client: Client) -> Iterator[Client]:
@@ -183,19 +195,21 @@ class Login:
             if description.server_type_name != "Unknown":
                 return description
             time.sleep(_LOOK_SECONDS)
-        raise LATE.at(self.where)
+        raise LATE.at(self._at_peer(peer))
 
     def _log_in(self, client: Client, peer: Peer) -> None:
         try:
-            in_time = _done(lambda: self._ask(client), self.deadline)
+            in_time = done(lambda: self._ask(client), self.deadline)
         except OperationFailure as error:
-            raise refusal(error, self.where) from None
+            raise refusal(error, self._at_peer(peer)) from None
+        except TooManyIterations:
+            raise COSTLY.at(self._at_peer(peer)) from None
         except (PyMongoError, BSONError, OSError) as error:
             raise self._explained(error, peer) from None
         except ODD as error:
             raise (self._explained(error, peer) if self._speakable else self._unspeakable()) from None
         if not in_time:
-            raise LATE.at(self.where)
+            raise LATE.at(self._at_peer(peer))
 
     def _ask(self, client: Client) -> None:
         """Ask something, for which the driver logs in."""
@@ -218,14 +232,23 @@ class Login:
 
         Where a second look shows nothing wrong the network may have broken off: retryable.
         """
-        text = str(error)
+        text, where = str(error), self._at_peer(peer)
         if not any(mark in text for mark in _TLS):
-            return translate(error, self.where, AT_LOGINS)
+            return self._plainly_explained(error, peer)
         fault = self._diagnosed(peer)
         if fault is None and _DROPPED in text:
-            return DROPPED_HANDSHAKE.at(self.where)
+            return DROPPED_HANDSHAKE.at(where)
         what, remedy = (fault or tls.TlsFault.HANDSHAKE).value
-        return TlsFailed(what, engine=ENGINE, where=self.where, remedy=remedy, retryable=fault is None)
+        return TlsFailed(what, engine=ENGINE, where=where, remedy=remedy, retryable=fault is None)
+
+    def _plainly_explained(self, error: Exception, peer: Peer) -> EngineError:
+        """Return what the driver's error means where it is not about TLS."""
+        where = self._at_peer(peer)
+        if by_class(AT_LOGINS, error) is not ENDED:
+            return translate(error, where, AT_LOGINS)
+        if self.deadline.remaining() and not resolve(peer.host, peer.port, self.deadline):
+            return UNRESOLVED.at(where)
+        return (ENDED if self.address.tls else ENDED_WITHOUT_TLS).at(where)
 
     def _diagnosed(self, peer: Peer) -> tls.TlsFault | None:
         """Look at the TLS of each address of the host, until something is wrong."""
@@ -240,31 +263,6 @@ class Login:
     def _unspeakable(self) -> InvalidSecret:
         what = "The host, the user name or the password has a form or a character that MongoDB's protocol has not"
         return InvalidSecret(what, where=self.where, remedy="Correct it.")
-
-
-def _done(work: Callable[[], None], deadline: Deadline) -> bool:
-    """
-    Return whether the work was done by the deadline, and raise what it raised.
-
-    It is done in a thread that may be left behind. To log in, the driver has the system look the host up, and derives
-    a key in as many turns as the server wants. Neither has a limit. What ends later is of a client that is closed.
-    """
-    raised: list[Exception] = []
-
-    def do() -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 whoever waits raises it
-            raised.append(error)
-
-    thread = threading.Thread(target=do, daemon=True)
-    thread.start()
-    thread.join(deadline.remaining())
-    if thread.is_alive():
-        return False
-    for error in raised:
-        raise error
-    return True
 
 
 def close(client: Client) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rotation.engines.documentdb import accounts
 from rotation.engines.documentdb.accounts import LAST_SERIAL, MARK, Record, Role, in_shell
+from rotation.engines.documentdb.faults import Refused
 from rotation.engines.documentdb.passwords import DEFAULT_MECHANISMS, keeping_mechanisms
-from rotation.engines.documentdb.rights import lacks_user_admin, require_password_of
+from rotation.engines.documentdb.rights import lacks_user_admin, may_mark_itself, require_password_of
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied
 from rotation.model import Mark, Ownership
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,13 +34,20 @@ class Plan(NamedTuple):
 
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
-    """Return whose the idle user is, by its own mark: a user may write its own, so none vouches for the other."""
-    idle = accounts.read(connection, pair.idle).get(pair.idle)
+    """
+    Return whose the idle user is, by its own mark, which vouches for no other.
+
+    A mark of ours that the user could have written itself is a hint and proves nothing; one of another secret keeps
+    this one off.
+    """
+    idle = accounts.read(connection, pair.idle, showPrivileges=True).get(pair.idle)
     if idle is None:
         return Ownership.ABSENT
     if idle.record is None:
         return Ownership.UNMARKED
-    return Ownership.OURS if idle.record.names(pair) else Ownership.FOREIGN
+    if not idle.record.names(pair):
+        return Ownership.FOREIGN
+    return Ownership.UNMARKED if may_mark_itself(idle, connection.database) else Ownership.OURS
 
 
 def prepared_version(connection: Connection, pair: Pair) -> str | None:
@@ -60,20 +70,22 @@ def _level(connection: Connection, pair: Pair, password: Password, *, rehearse: 
     for account in found.values():
         _refuse_foreign(connection, pair, account)
     serial = _next_serial(found, pair)
-    plan = (
-        _for_clone(pair, base, found.get(pair.clone), serial)
-        if pair.promotes_clone
-        else _for_base(connection, pair, base, _existing(connection, pair, found, pair.clone), serial)
-    )
+    told: list[str] = []
+    if pair.promotes_clone:
+        plan = _for_clone(pair, base, found.get(pair.clone), serial)
+    else:
+        clone = _existing(connection, pair, found, pair.clone)
+        base, told = _given_to_base(connection, base, clone, rehearse=rehearse)
+        plan = _for_base(connection, pair, base, clone, serial)
     if rehearse:
         require_password_of(connection, pair.idle)
-        return plan.lines
+        return told + plan.lines
     if pair.promotes_clone and base.record is None:
         first = Record(Mark(pair.secret_arn, pair.base, ""), granted=_named(base.roles))
         accounts.write(connection, "updateUser", pair.base, customData={**base.unrelated, MARK: first.written()})
     accounts.write(connection, plan.command, pair.idle, pwd=password.reveal(), **plan.fields)
     _verify(connection, pair)
-    return plan.lines
+    return told + plan.lines
 
 
 def _for_clone(pair: Pair, base: Account, clone: Account | None, serial: int) -> Plan:
@@ -110,13 +122,34 @@ def differences(base: Account, clone: Account) -> list[str]:
     return lines
 
 
+def _given_to_base(
+    connection: Connection, base: Account, clone: Account, *, rehearse: bool
+) -> tuple[Account, list[str]]:
+    """
+    Give the base the roles that the clone alone has, and tell of it.
+
+    Whoever manages the users of some database may have granted them, so they stop no rotation: what this admin may
+    not grant is told as well.
+    """
+    lines: list[str] = []
+    for role in sorted(clone.roles - base.roles):
+        granted = [{"role": role.role, "db": role.database}]
+        try:
+            if not rehearse:
+                connection.run("grantRolesToUser", base.name, roles=granted)
+        except (PermissionDenied, Refused):
+            remedy = in_shell(connection.database, "grantRolesToUser", base.name, granted)
+            lines.append(
+                Caution(f"{clone.name} alone has the role {role}, which this admin may not grant: run {remedy}")
+            )
+        else:
+            lines.append(f"grant {role} to {base.name}")
+            base = replace(base, roles=base.roles | {role})
+    return base, lines
+
+
 def _for_base(connection: Connection, pair: Pair, base: Account, clone: Account, serial: int) -> Plan:
-    """Plan the password alone, and refuse where the application would lose something; nothing is revoked."""
-    if lost := sorted(clone.roles - base.roles):
-        what = f"The user {pair.clone} has roles that {pair.base} lacks: {', '.join(map(str, lost))}"
-        grants = [{"role": role, "db": database} for role, database in lost]
-        remedy = f"Run: {in_shell(connection.database, 'grantRolesToUser', pair.base, grants)}; or take them away."
-        raise AccessMismatch(what, where=connection.where, remedy=remedy)
+    """Plan the password alone, and refuse where the base may not come from where the clone may; nothing is revoked."""
     closed = _closed(base)
     restrictions = base.restrictions if closed is None else closed
     if restrictions and restrictions != clone.restrictions:

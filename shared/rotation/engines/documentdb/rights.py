@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.documentdb import accounts
 from rotation.engines.documentdb.accounts import Role, in_shell
-from rotation.engines.documentdb.faults import ENGINE, LOST_LOGIN, Unsupported
+from rotation.engines.documentdb.faults import ENGINE, LOST_LOGIN, Refused
 from rotation.errors import GuardViolation, PermissionDenied
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ POWERFUL_ACTIONS: Final = frozenset(
     }
 )
 """What reads or writes the accounts of others, and their marks (MongoDB manual, "Privilege Actions")."""
+
+MARKING: Final = frozenset({"anyAction", "changeCustomData", "changeOwnCustomData"})
+"""By what a user may write the mark that stands in its own customData (MongoDB manual, "Privilege Actions")."""
 
 _ACCOUNTS: Final = frozenset({"system.users", "system.roles"})
 """Collections of the database admin that hold all users, with what their passwords are checked by, and all roles."""
@@ -99,6 +102,18 @@ def reaches(privilege: Mapping[str, Any], database: str) -> bool:
     return "anyResource" in resource or (resource.get("db") in {"", database} and not resource.get("collection"))
 
 
+def may_mark_itself(account: Account, database: str) -> bool | None:
+    """
+    Return whether the user itself may write its customData; None where the server does not list privileges.
+
+    The account has to be read with ``showPrivileges``.
+    """
+    held = account.document.get("inheritedPrivileges")
+    if held is None:
+        return None
+    return any(reaches(one, database) and MARKING.intersection(one["actions"]) for one in held)
+
+
 def require_own_password(connection: Connection) -> None:
     """Raise PermissionDenied unless the session's user may change its own password."""
     if not _may(connection, {"changeOwnPassword", "changePassword"}):
@@ -119,7 +134,7 @@ def _may(connection: Connection, actions: Iterable[str]) -> bool:
     """
     try:
         status = connection.run("connectionStatus", showPrivileges=True)["authInfo"]
-    except Unsupported:
+    except Refused:
         return True
     if status["authenticatedUsers"] == []:
         raise LOST_LOGIN.at(connection.where)

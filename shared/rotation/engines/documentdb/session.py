@@ -51,9 +51,10 @@ class DocumentDBSession(ConnectedSession[Connection]):
         account = accounts.read(self._connection, username).get(username)
         return account.record.mark if account and account.record else None
 
-    def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
-        """Trust no mark: with the action changeOwnCustomData a user may write its own."""
-        return False
+    def mark_is_proof(self, username: str) -> bool:
+        """Trust a mark where the server shows that the user may not write it: by changeOwnCustomData it could."""
+        account = accounts.read(self._connection, username, showPrivileges=True).get(username)
+        return account is not None and rights.may_mark_itself(account, self._connection.database) is False
 
     def ownership(self, pair: Pair) -> Ownership:
         """Return whose the idle user of the pair is, by its own mark."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.documentdb import accounts
 from rotation.engines.documentdb.accounts import MARK, in_shell
-from rotation.engines.documentdb.faults import ENGINE, Unsupported
+from rotation.engines.documentdb.faults import ENGINE, Refused
 from rotation.engines.documentdb.pair import NOWHERE
 from rotation.errors import PermissionDenied, StatementFailed
 
@@ -30,12 +30,12 @@ def end(connection: Connection, username: str) -> int:
     """
     if username == connection.user:
         count = _count(connection, username)
-        with contextlib.suppress(Unsupported):
+        with contextlib.suppress(Refused):
             connection.run("killSessions", [])
         return count
     count = _count(connection, username)
     _close(connection, username)
-    with contextlib.suppress(PermissionDenied, Unsupported):  # the login is gone by now; this hastens it
+    with contextlib.suppress(PermissionDenied, Refused):  # the login is gone by now; this hastens it
         connection.run("killAllSessions", [{"user": username, "db": connection.database}])
     return count
 
@@ -65,9 +65,10 @@ def _close(connection: Connection, username: str) -> None:
         what = f"The user {username} has authenticationRestrictions, and no mark that would remember them"
         remedy = "Rotate its secret once, or take them away and give them back afterwards."
         raise StatementFailed(what, engine=ENGINE, where=connection.where, remedy=remedy)
-    accounts.write(
-        connection, "updateUser", username, authenticationRestrictions=list(NOWHERE), **_remembering(account)
-    )
+    with contextlib.suppress(Refused):  # what came of it is read back
+        accounts.write(
+            connection, "updateUser", username, authenticationRestrictions=list(NOWHERE), **_remembering(account)
+        )
     closed = accounts.read(connection, username, showAuthenticationRestrictions=True)[username]
     if closed.restrictions != NOWHERE:
         what = f"The server has no means to end the sessions of {username}"

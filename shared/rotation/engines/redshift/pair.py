@@ -9,7 +9,7 @@ from rotation.engines.redshift import elsewhere, marks
 from rotation.engines.redshift.accounts import Change, User, levelling, lost_on_base, read_flags, read_user
 from rotation.engines.redshift.forms import hashed, unusable
 from rotation.engines.redshift.owned import Thing, implied, read_owned
-from rotation.engines.redshift.passwords import explained, lacks_syslog, set_hash
+from rotation.engines.redshift.passwords import by_permission, by_syslog, explained, set_hash
 from rotation.engines.redshift.policies import read_policies, readable
 from rotation.engines.redshift.rights import Rights, grant, read_groups, read_rights, revoke, revoke_option
 from rotation.engines.redshift.text import identifier, literal
@@ -84,7 +84,8 @@ def level(connection: Connection, pair: Pair, password: Password, *, rehearse: b
             marks.renew(connection, pair, superuser=superuser)
             set_hash(connection, pair.idle, secret)
     except PermissionDenied as denied:
-        raise explained(denied, connection, f"level {pair.idle}", _PERMISSIONS) from None
+        remedy = by_permission(connection, _PERMISSIONS)
+        raise explained(denied, connection, f"level {pair.idle}", remedy) from None
     return lines
 
 
@@ -97,9 +98,10 @@ def _require_sight(connection: Connection) -> bool:
         return True
     unseen = PermissionDenied("", engine="", code="")
     if not connection.one(_ROLES_SIGHT, connection.user):
-        raise explained(unseen, connection, "see the rights of other users", "ACCESS SYSTEM TABLE")
+        remedy = by_permission(connection, "ACCESS SYSTEM TABLE")
+        raise explained(unseen, connection, "see the rights of other users", remedy)
     if not connection.one(_TABLES_SIGHT, connection.user):
-        raise lacks_syslog(unseen, connection, "see the rights of other users on tables and views")
+        raise explained(unseen, connection, "see the rights of other users", by_syslog(connection))
     return False
 
 

@@ -32,30 +32,12 @@ def change(connection: Connection, username: str, secret: str, *, keep: bool = T
         with connection.transaction(keep=keep):
             set_hash(connection, username, secret)
     except PermissionDenied as denied:
-        raise explained(denied, connection, f"change the password of {username}", "ALTER USER") from None
+        remedy = by_permission(connection, "ALTER USER")
+        raise explained(denied, connection, f"change the password of {username}", remedy) from None
 
 
-def explained(denied: PermissionDenied, connection: Connection, what: str, permission: str) -> PermissionDenied:
-    """Return what the login may not do, and what would let it."""
-    admin = identifier(connection.user)
-    role = f"CREATE ROLE rotation; GRANT {permission} TO ROLE rotation; GRANT ROLE rotation TO {admin};"
-    return _denied(denied, connection, what, f"Make it a superuser (ALTER USER {admin} CREATEUSER;), or run: {role}")
-
-
-def needs_superuser(denied: PermissionDenied, connection: Connection, what: str) -> PermissionDenied:
-    """Say what the login may not do, and that only a superuser may."""
-    admin = identifier(connection.user)
-    return _denied(denied, connection, what, f"Only a superuser may: ALTER USER {admin} CREATEUSER;")
-
-
-def lacks_syslog(denied: PermissionDenied, connection: Connection, what: str) -> PermissionDenied:
-    """Say what the login does not see, and what shows it."""
-    admin = identifier(connection.user)
-    ways = f"ALTER USER {admin} SYSLOG ACCESS UNRESTRICTED; or make it a superuser (ALTER USER {admin} CREATEUSER;)."
-    return _denied(denied, connection, what, f"As a superuser, run: {ways}")
-
-
-def _denied(denied: PermissionDenied, connection: Connection, what: str, remedy: str) -> PermissionDenied:
+def explained(denied: PermissionDenied, connection: Connection, what: str, remedy: str) -> PermissionDenied:
+    """Say what the login may not do, and what would let it."""
     return PermissionDenied(
         f"The login {connection.user} may not {what}",
         engine=ENGINE,
@@ -63,3 +45,24 @@ def _denied(denied: PermissionDenied, connection: Connection, what: str, remedy:
         where=connection.where,
         remedy=remedy,
     )
+
+
+def by_permission(connection: Connection, permission: str) -> str:
+    """Write what gives the login a permission through a role, or all of them."""
+    admin = identifier(connection.user)
+    role = f"CREATE ROLE rotation; GRANT {permission} TO ROLE rotation; GRANT ROLE rotation TO {admin};"
+    return f"Make it a superuser ({by_superuser(connection)}), or run: {role}"
+
+
+def by_syslog(connection: Connection) -> str:
+    """Write what shows the login the rights of others on tables and views."""
+    admin = identifier(connection.user)
+    return (
+        f"Make it a superuser ({by_superuser(connection)}), or run: ALTER USER {admin} SYSLOG ACCESS UNRESTRICTED; "
+        "without it rights on tables and views are not seen."
+    )
+
+
+def by_superuser(connection: Connection) -> str:
+    """Write what makes the login a superuser."""
+    return f"ALTER USER {identifier(connection.user)} CREATEUSER;"

@@ -8,7 +8,7 @@ from rotation.engines.redshift import pair as pairs
 from rotation.engines.redshift.connection import Connection
 from rotation.engines.redshift.forms import hashed, unusable
 from rotation.engines.redshift.guard import guard, require_usable
-from rotation.engines.redshift.passwords import change, needs_superuser
+from rotation.engines.redshift.passwords import by_superuser, change, explained
 from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
@@ -91,7 +91,8 @@ class RedshiftSession(ConnectedSession[Connection]):
             for process in processes:
                 connection.run(_END, process)
         except PermissionDenied as denied:
-            raise needs_superuser(denied, connection, f"end the sessions of {username}") from None
+            remedy = f"Only a superuser may: {by_superuser(connection)}"
+            raise explained(denied, connection, f"end the sessions of {username}", remedy) from None
         return len(processes)
 
     def _hashed(self, username: str, password: Password) -> str:

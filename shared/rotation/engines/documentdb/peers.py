@@ -1,0 +1,58 @@
+"""
+The nodes of a replica set, and which of them a login may go to.
+
+A node says who the primary is before anybody has logged in, and may say anything. So its word is followed only within
+what the secret names: the domain of its host, or a host that it lists.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rotation.errors import GuardViolation
+from rotation.topology.names import plain
+
+if TYPE_CHECKING:
+    from rotation.model import Address
+
+_CLUSTERS: Final = re.compile(r"^cluster-(ro-)?(?=[a-z0-9]+\.[a-z0-9-]+\.docdb\.)")
+"""What a DocumentDB cluster's endpoint has before the domain of its instances (developer guide, "Endpoints")."""
+
+_SHOWN: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
+
+
+class Peer(NamedTuple):
+    """One node."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """Name it; a name that is none is not repeated, as the server made it up."""
+        return f"{self.host}:{self.port}" if _SHOWN.fullmatch(self.host) else "a host whose name is none"
+
+
+def require_followed(address: Address, peer: Peer, where: str) -> None:
+    """Raise GuardViolation, which names the peer, unless the secret names it or its domain."""
+    known = {plain(host) for host in (address.host, *address.hosts)}
+    domain = _domain(peer.host)
+    if plain(peer.host) in known or (domain and domain == _domain(address.host)):
+        return
+    raise GuardViolation(
+        f"The server names {peer} as the primary of its replica set, and the secret names no such host",
+        where=where,
+        remedy='If that is right, take it for the secret\'s "host", or list it: "rotation": {"hosts": "…"}. '
+        "It has to be reached from the function, under a name in its certificate.",
+    )
+
+
+def _domain(host: str) -> str:
+    """Return what follows a name's first label, if that is a domain of somebody's; an address has none."""
+    try:
+        ip_address(host)
+    except ValueError:
+        domain = _CLUSTERS.sub("", plain(host).partition(".")[2])
+        return domain if "." in domain else ""
+    return ""
