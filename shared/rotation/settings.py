@@ -68,6 +68,7 @@ class Settings:
     repair_by_admin: bool = False
     proxy_knows_both_users: bool = False
     allow_local_hosts: bool = False
+    clear_text_passwords: bool = False
     ca_bundle: Path | None = None
     endpoint: str | None = None
 
@@ -93,6 +94,7 @@ class Settings:
             repair_by_admin=read.switch("REPAIR_BY_ADMIN") or False,
             proxy_knows_both_users=read.switch("PROXY_KNOWS_BOTH_USERS") or False,
             allow_local_hosts=read.switch("ALLOW_LOCAL_HOSTS") or False,
+            clear_text_passwords=read.switch("CLEAR_TEXT_PASSWORDS") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=read.url("SECRETS_MANAGER_ENDPOINT"),
         )

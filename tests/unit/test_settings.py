@@ -27,6 +27,7 @@ OWN_SWITCHES = {
     "REPAIR_BY_ADMIN": "repair_by_admin",
     "PROXY_KNOWS_BOTH_USERS": "proxy_knows_both_users",
     "ALLOW_LOCAL_HOSTS": "allow_local_hosts",
+    "CLEAR_TEXT_PASSWORDS": "clear_text_passwords",
 }
 NAMES = [
     *SWITCHES,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from rotation.model import Address, Pair
@@ -22,6 +24,24 @@ class Closable(Protocol):
 def login_at(address: Address, username: str) -> str:
     """Name a login as messages do: where it goes, and as whom."""
     return f"{address}, as {username}"
+
+
+_clear_text: ContextVar[bool] = ContextVar("a new password may be sent in clear text", default=False)
+
+
+@contextmanager
+def clear_text(*, allowed: bool) -> Iterator[None]:
+    """Say for all that happens inside whether a new password may be sent in clear text where no hash will do."""
+    before = _clear_text.set(allowed)
+    try:
+        yield
+    finally:
+        _clear_text.reset(before)
+
+
+def may_send_clear_text() -> bool:
+    """Return whether the function's settings allow it."""
+    return _clear_text.get()
 
 
 ConnectionT = TypeVar("ConnectionT", bound=Closable)

@@ -15,6 +15,7 @@ from rotation import VERSION, steps
 from rotation.credentials.password_policy import policy_for
 from rotation.delivery import Delivery
 from rotation.engines.aurora.following import Following
+from rotation.engines.session import clear_text
 from rotation.entrypoints.telemetry import Telemetry
 from rotation.errors import InvalidEvent, InvalidSettings
 from rotation.machine import advance
@@ -110,7 +111,8 @@ class Handler:
     def _take(self, event: object, context: LambdaContext) -> None:
         request = Event.parse(event)
         delivery = self._delivery(request, context, self._telemetry)
-        with local_hosts(allowed=self._settings.allow_local_hosts):
+        settings = self._settings
+        with local_hosts(allowed=settings.allow_local_hosts), clear_text(allowed=settings.clear_text_passwords):
             if request.step == REVOKE:
                 steps.revoke_previous(delivery, end_sessions=request.end_sessions)
             else:

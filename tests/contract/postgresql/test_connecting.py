@@ -121,6 +121,21 @@ def test_a_first_statement_without_an_answer_is_no_login(stage: Stage, monkeypat
     assert opened[0].closed
 
 
+def test_a_session_that_ends_at_once_is_tried_once_more(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit of the database's owner may have ended it; the second login brings its own. Then it is unreachable."""
+    opened: list[extensions.connection] = []
+
+    class Ending:
+        def __init__(self, raw: extensions.connection, *_: object) -> None:
+            opened.append(raw)
+            raise Unreachable("ended", engine="postgresql")
+
+    monkeypatch.setattr(engine, "Connection", Ending)
+    with pytest.raises(Unreachable):
+        stage.login(stage.user())
+    assert [raw.closed for raw in opened] == [1, 1]
+
+
 def test_tls_that_is_not_offered_is_not_done_without(stage: Stage) -> None:
     """There is no way back to plain text."""
     with wire.Proxy(stage.server.host, stage.server.port, wire.NO_TLS) as proxy:

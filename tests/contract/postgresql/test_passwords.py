@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation.engines.postgresql.passwords import missing_grant
+from rotation.engines.session import clear_text
 from rotation.errors import (
     AuthenticationFailed,
     GuardViolation,
@@ -26,6 +27,7 @@ from tests.support.servers.postgresql import PostgresServer
 if TYPE_CHECKING:
     from psycopg2 import sql
 
+    from rotation.engines.postgresql.session import PostgreSQLSession
     from rotation.model import Credential
     from tests.lab.stages.postgresql import Stage
     from tests.support.servers.tls import Authority
@@ -203,6 +205,88 @@ def test_a_check_that_takes_no_hashes_is_said_to_be_one(
                 getattr(session, act)(subject, stage.password())
         assert (refused.value.code, refused.value.retryable) == (code, False)
     stage.accepts(user)
+
+
+def taking_clear_text_alone(session: PostgreSQLSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Play a check that takes no hashes, as credcheck does by default, where a statement is sent."""
+    connection = session._connection  # noqa: SLF001
+    run = connection.run
+
+    def checked(statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
+        if "SCRAM-SHA-256$" in str(statement):
+            return run("DO $$ BEGIN RAISE 'a hash' USING ERRCODE = '28000'; END $$")
+        return run(statement, values)
+
+    monkeypatch.setattr(connection, "run", checked)
+
+
+@pytest.mark.parametrize("act", ["set_password", "level"])
+def test_clear_text_is_sent_where_the_settings_allow_it_and_nothing_keeps_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """An admin that may not quieten the server is told how; then the login works, and no log has the password."""
+    user = stage.user()
+    admin, pair = stage.admin(user.username), pair_of(user.username)
+    new = replace(user, username=pair.idle if act == "level" else user.username, password=stage.password())
+    subject: Any = pair if act == "level" else user.username
+    with clear_text(allowed=True):
+        with stage.login(admin) as session:
+            taking_clear_text_alone(session, monkeypatch)
+            with pytest.raises(PermissionDenied, match="in clear text") as refused:
+                getattr(session, act)(subject, new.password)
+        remedy = refused.value.remedy.removeprefix("As a superuser, run: ")
+        assert f"ALTER ROLE \"{admin.username}\" SET log_statement = 'none';" in remedy
+        for statement in filter(None, remedy.split(";")):
+            stage.run(statement)
+        with stage.login(admin) as session:
+            taking_clear_text_alone(session, monkeypatch)
+            getattr(session, act)(subject, new.password)
+    stage.accepts(new)
+    assert new.password.reveal() not in stage.server.log_text()
+
+
+def test_a_superuser_quietens_its_own_transaction(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing stays set; and without the setting of the function no clear text is sent."""
+    user = stage.user()
+    new = replace(user, password=stage.password())
+    with stage.login(stage.superuser()) as session:
+        taking_clear_text_alone(session, monkeypatch)
+        with pytest.raises(StatementFailed, match="takes no hashes"):
+            session.set_password(user.username, new.password)
+        before = session._connection.bare("SHOW log_statement")  # noqa: SLF001
+        with clear_text(allowed=True):
+            session.set_password(user.username, new.password)
+        assert session._connection.bare("SHOW log_statement") == before  # noqa: SLF001
+    stage.accepts(new)
+    assert new.password.reveal() not in stage.server.log_text()
+
+
+def test_a_check_that_refuses_the_clear_text_judges_the_password(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then another password may be taken, so the pending one is given up."""
+    user = stage.user()
+    with stage.login(stage.superuser()) as session, clear_text(allowed=True):
+        connection = session._connection  # noqa: SLF001
+        run = connection.run
+
+        def checked(statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
+            if "PASSWORD" in str(statement):
+                return run("DO $$ BEGIN RAISE 'too weak' USING ERRCODE = '28000'; END $$")
+            return run(statement, values)
+
+        monkeypatch.setattr(connection, "run", checked)
+        with pytest.raises(PasswordRejected):
+            session.set_password(user.username, stage.password())
+
+
+def test_no_clear_text_without_tls(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stands in the way would read it."""
+    with PostgresServer(authority, tls=False) as server:
+        stage = PostgresStage(server)
+        user = stage.user()
+        with stage.login(stage.superuser()) as session, clear_text(allowed=True):
+            taking_clear_text_alone(session, monkeypatch)
+            with pytest.raises(StatementFailed, match="takes no hashes"):
+                session.set_password(user.username, stage.password())
 
 
 def test_a_server_set_to_md5_keeps_scram_for_who_uses_it(stage: Stage) -> None:

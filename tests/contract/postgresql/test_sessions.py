@@ -122,6 +122,7 @@ def test_a_session_leaves_nothing_behind(stage: Stage) -> None:
         "default_transaction_read_only TO on",
         "idle_in_transaction_session_timeout TO '1ms'",
         "idle_session_timeout TO '1ms'",
+        "idle_session_timeout TO '5s'",
         "transaction_timeout TO '1ms'",
         "default_transaction_isolation TO serializable",
     ],
@@ -137,6 +138,7 @@ def test_what_the_owner_of_a_database_sets_stops_nothing(stage: Stage, setting: 
         assert session.lock(unique("lock")) is False
         time.sleep(0.05)
         session.set_password(user.username, new.password)
+        assert session._connection.opening.shortest == float("inf")  # noqa: SLF001
     stage.accepts(new, database)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -64,32 +63,6 @@ def test_a_server_that_is_set_to_md5_keeps_md5(authority: Authority) -> None:
         clone, _ = stage.level(stage.admin(user.username), pair_of(user.username))
         stage.accepts(clone)
         assert not any(password in server.log_text() for password in stage.made)
-
-
-def test_a_form_that_will_change_is_told_of(authority: Authority) -> None:
-    """An md5 password on a server that is set to SCRAM becomes SCRAM; clients may know nothing else."""
-    access = ["hostssl all all 127.0.0.1/32 md5"]
-    with PostgresServer(authority, access=access) as server:
-        stage = Stage(server)
-        old, new = stage.user(), stage.user()
-        with closing(server.admin()) as connection, connection.cursor() as cursor:
-            cursor.execute("SET log_statement = 'none'; SET password_encryption = 'md5'")
-            cursor.execute(f"ALTER ROLE {old.username} PASSWORD '{old.password.reveal()}'")
-        for user, told in ((old, 1), (new, 0)):
-            with stage.login(user) as session:
-                assert len([line for line in session.cautions(user.username) if "SCRAM" in line]) == told
-
-
-def test_a_standby_that_is_missing_is_told_of(authority: Authority) -> None:
-    """COMMIT waits for it without a limit: the dry run says so, and the error names it."""
-    with PostgresServer(authority) as server:
-        stage = Stage(server)
-        user = stage.user()
-        server.restart(synchronous_standby_names="elsewhere", synchronous_commit="on")
-        with stage.login(user, seconds=2) as session:
-            assert any("pg_stat_replication" in line for line in session.cautions(user.username))
-            with pytest.raises(Unreachable, match="synchronous_standby_names"):
-                session.set_password(user.username, user.password)
 
 
 def test_the_number_of_iterations_is_the_servers(authority: Authority) -> None:

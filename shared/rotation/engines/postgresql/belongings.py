@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from psycopg2 import sql
 
-from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS, existing
+from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS
 from rotation.engines.postgresql.changes import quoted
 from rotation.errors import AccessMismatch, EngineError
 from rotation.ports import Caution
@@ -71,8 +71,6 @@ def give_to_base(connection: Connection, pair: Pair, clone: Role, *, keep: bool)
         if error.retryable:
             raise
         raise _refusal(connection, pair, clone, error.code) from None
-    if keep and (left := existing(connection, pair, pair.clone)).owned:
-        raise _refusal(connection, pair, left, "")
     return lines
 
 
@@ -141,10 +139,9 @@ def _places(things: Mapping[str, int]) -> str:
 def _refusal(connection: Connection, pair: Pair, clone: Role, code: str) -> AccessMismatch:
     run_in = [quoted(database) for database in clone.owned if database] or ["any database"]
     owner, heir = quoted(pair.clone), quoted(pair.base)
-    why = f" ({code})" if code else ""
     return AccessMismatch(
         f"The user {pair.clone} owns things that {pair.base} has no part in, {_places(clone.owned)}, and the admin "
-        f"may not give them to it{why}",
+        f"may not give them to it ({code or 'no login'})",
         where=connection.where,
         remedy=f"In {', '.join(run_in)}, as a member of both users, run: REASSIGN OWNED BY {owner} TO {heir};",
     )

@@ -59,6 +59,11 @@ class Connection:
         return str(self._raw.info.user)
 
     @property
+    def encrypted(self) -> bool:
+        """Whether TLS is used; it is verified then."""
+        return bool(self._raw.info.ssl_in_use)
+
+    @property
     def raw(self) -> extensions.connection:
         """The driver's connection, for what needs a scope."""
         return self._raw

@@ -26,8 +26,6 @@ SELECT DISTINCT coalesce(a.usename::text, 'a prepared transaction')
 """
 """Who holds the lock of a key of 64 bits, in this database (manual, pg_locks); everybody may see that."""
 
-_TIMED_OUT: Final = "55P03"
-
 
 def take(connection: Connection, name: str, holders: Collection[str]) -> bool:
     """
@@ -44,9 +42,8 @@ def take(connection: Connection, name: str, holders: Collection[str]) -> bool:
     patience = max(1, int(connection.deadline.remaining() * 500))
     try:
         connection.run(_WAIT, (f"{patience}ms", key))
-    except StatementFailed as error:
-        if error.code == _TIMED_OUT:
-            _require_known(connection, key, known)
+    except StatementFailed:
+        _require_known(connection, key, known)
         raise
     return True
 

@@ -23,7 +23,7 @@ from rotation.engines.postgresql.changes import (
 )
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.grantors import grantor_of, hanging
-from rotation.engines.postgresql.passwords import judged, missing_grant, set_verifier, verifier
+from rotation.engines.postgresql.passwords import Form, judged, missing_grant, offered, set_password
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Ownership
 from rotation.ports import Caution
@@ -62,14 +62,19 @@ def _names(known: Mark, pair: Pair) -> bool:
 
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
     """Make the idle user the equal of the active one in one transaction, the password last."""
-    secret = verifier(connection, pair.idle, password)
-    try:
-        with judged(connection, pair.active), connection.transaction(keep=not rehearse):
+
+    def attempt(form: Form) -> list[str]:
+        with judged(connection, pair.active, form), connection.transaction(keep=not rehearse):
             lines = (_level_clone if pair.promotes_clone else _check_base)(connection, pair, keep=not rehearse)
-            set_verifier(connection, pair.idle, secret, login=pair.promotes_clone)
+            set_password(connection, pair.idle, form, login=pair.promotes_clone)
+        return lines
+
+    try:
+        return offered(connection, pair.idle, password, attempt)
     except PermissionDenied as denied:
+        if not denied.code:  # it says already what helps
+            raise
         raise _explained(connection, pair, denied) from None
-    return lines
 
 
 def _level_clone(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import psycopg2
 from psycopg2 import extensions, sql
 
 from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS, fitting
 from rotation.engines.postgresql.changes import quoted
+from rotation.engines.postgresql.clear_text import require_unkept
 from rotation.engines.postgresql.faults import ENGINE, fault
+from rotation.engines.session import may_send_clear_text
 from rotation.errors import PasswordRejected, PermissionDenied, StatementFailed
 from rotation.model import Password
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rotation.engines.postgresql.connection import Connection
+
+Made = TypeVar("Made")
 
 _FORM: Final = """
 SELECT coalesce((
@@ -41,12 +45,18 @@ SELECT admin.rolcreaterole, target.rolname::text, target.rolsuper, EXISTS (
 _POLICY: Final = ("22", "28", "P0")
 """The SQLSTATE classes in which password checks refuse (passwordcheck: 22023; credcheck: 28000; pg_tle: P0001)."""
 
+
+class TakesNoHashes(StatementFailed):
+    """A check on the server refuses every hash."""
+
+
 _NO_HASHES: Final = fault(
-    StatementFailed,
+    TakesNoHashes,
     "A password check on the server refuses this user's password whatever it is: it takes no hashes, which are all "
     "that is sent",
     "Let the check take them: credcheck by credcheck.encrypted_password_allowed = on, a check of your own by what it "
-    "does with the type of the password. Other reasons it may have stand in the server's log, under this code.",
+    "does with the type of the password. Or let the function send clear text by verified TLS: CLEAR_TEXT_PASSWORDS "
+    "(the parameter ClearTextPasswords of the stack). The server's log has its reason, under this code.",
 )
 
 
@@ -74,14 +84,33 @@ def _rejected(what: str, connection: Connection, code: str) -> PasswordRejected:
     return PasswordRejected(what, engine=ENGINE, code=code, where=connection.where, remedy=remedy)
 
 
-def set_verifier(connection: Connection, username: str, secret: str, *, login: bool = False) -> None:
+class Form(NamedTuple):
+    """What is sent for a password: the verifier, or the clear text."""
+
+    text: str
+    clear: bool = False
+
+
+def offered(connection: Connection, username: str, password: Password, attempt: Callable[[Form], Made]) -> Made:
+    """Attempt it with a verifier; with the clear text where nothing else is taken, and the settings allow it."""
+    try:
+        return attempt(Form(verifier(connection, username, password)))
+    except TakesNoHashes:
+        if not (may_send_clear_text() and connection.encrypted):
+            raise
+    return attempt(Form(password.reveal(), clear=True))
+
+
+def set_password(connection: Connection, username: str, form: Form, *, login: bool = False) -> None:
     """Run the statement that sets the password; with ``login`` it opens the user as well."""
+    if form.clear:
+        require_unkept(connection)
     template = "ALTER ROLE {} LOGIN PASSWORD {}" if login else "ALTER ROLE {} PASSWORD {}"
-    connection.run(sql.SQL(template).format(sql.Identifier(username), sql.Literal(secret)))
+    connection.run(sql.SQL(template).format(sql.Identifier(username), sql.Literal(form.text)))
 
 
 @contextlib.contextmanager
-def judged(connection: Connection, username: str) -> Iterator[None]:
+def judged(connection: Connection, username: str, form: Form) -> Iterator[None]:
     """
     Tell a check's refusal from other errors of the transaction within, and whether it takes any hash at all.
 
@@ -93,7 +122,7 @@ def judged(connection: Connection, username: str) -> Iterator[None]:
     except StatementFailed as error:
         if error.code[:2] not in _POLICY:
             raise
-        if _refuses_any(connection, username, error.code):
+        if not form.clear and _refuses_any(connection, username, error.code):
             raise _NO_HASHES.at(connection.where, error.code) from None
         raise _rejected("The server's policy refuses the new password", connection, error.code) from None
 
@@ -102,22 +131,38 @@ def _refuses_any(connection: Connection, username: str, code: str) -> bool:
     another = verifier(connection, username, Password(secrets.token_urlsafe(24)))
     try:
         with connection.transaction(keep=False):
-            set_verifier(connection, username, another)
+            set_password(connection, username, Form(another))
     except StatementFailed as error:
         return error.code == code
     return False
 
 
-def change(connection: Connection, username: str, secret: str | None, *, keep: bool = True) -> None:
-    """Set the password in a transaction of its own, or end it (None); without ``keep``, only try."""
+def change(connection: Connection, username: str, password: Password, *, keep: bool = True) -> None:
+    """Set the password in a transaction of its own; without ``keep``, only try."""
     fitting(username)
+
+    def attempt(form: Form) -> None:
+        with judged(connection, username, form), connection.transaction(keep=keep):
+            set_password(connection, username, form)
+
+    with _told_which_right(connection, username):
+        offered(connection, username, password, attempt)
+
+
+def disable(connection: Connection, username: str) -> None:
+    """End the password."""
+    statement = sql.SQL("ALTER ROLE {} PASSWORD NULL").format(sql.Identifier(fitting(username)))
+    with _told_which_right(connection, username), connection.transaction(keep=True):
+        connection.run(statement)
+
+
+@contextlib.contextmanager
+def _told_which_right(connection: Connection, username: str) -> Iterator[None]:
     try:
-        with judged(connection, username), connection.transaction(keep=keep):
-            if secret is None:
-                connection.run(sql.SQL("ALTER ROLE {} PASSWORD NULL").format(sql.Identifier(username)))
-            else:
-                set_verifier(connection, username, secret)
+        yield
     except PermissionDenied as denied:
+        if not denied.code:  # it says already what helps
+            raise
         what = f"The login {connection.user} may not change the password of {username}"
         raise PermissionDenied(
             what,

@@ -11,7 +11,7 @@ from rotation.engines.postgresql.changes import quoted
 from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.guard import guard, require_usable
-from rotation.engines.postgresql.passwords import change, verifier
+from rotation.engines.postgresql.passwords import change, disable
 from rotation.engines.session import ConnectedSession
 from rotation.errors import PermissionDenied
 
@@ -40,11 +40,11 @@ class PostgreSQLSession(ConnectedSession[Connection]):
 
     def rehearse_password(self, username: str, password: Password) -> None:
         """Set the password in a transaction that is rolled back."""
-        change(self._connection, username, verifier(self._connection, username, password), keep=False)
+        change(self._connection, username, password, keep=False)
 
     def set_password(self, username: str, password: Password) -> None:
-        """Set the password by its verifier: the clear text does not leave this process."""
-        change(self._connection, username, verifier(self._connection, username, password))
+        """Set the password by its verifier; the clear text leaves this process only where the settings say so."""
+        change(self._connection, username, password)
 
     def guard_target(self, username: str, *, allow_privileged: bool) -> None:
         """Refuse a user that is more powerful than an application's, logs in otherwise, or does not exist."""
@@ -84,7 +84,7 @@ class PostgreSQLSession(ConnectedSession[Connection]):
 
     def disable_password(self, username: str) -> None:
         """Take the user's password away."""
-        change(self._connection, username, None)
+        disable(self._connection, username)
 
     def end_sessions(self, username: str) -> int:
         """End the user's other sessions, and count them."""

@@ -1,0 +1,83 @@
+"""What depends on the server's version, and who answers a login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from rotation.engines.postgresql import grantors, opening, releases
+from rotation.errors import NotTheServer
+from rotation.model import Deadline, Pair
+
+if TYPE_CHECKING:
+    from rotation.engines.postgresql.connection import Connection
+
+PAIR = Pair("arn", "shop", "shop_clone", "v1")
+
+
+class Old:
+    """A connection to a server of before PostgreSQL 16; it has nothing to ask."""
+
+    version = 150004
+
+
+def test_before_16_a_membership_hangs_on_nobody() -> None:
+    """A grant has no owner there that matters."""
+    connection = cast("Connection", Old())
+    assert grantors.grantor_of(connection, "shop") is None
+    assert grantors.hanging(connection, PAIR) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "ignores", "remedy"),
+    [
+        (160004, False, "Upgrade the server from PostgreSQL 16.4 to 16.6"),
+        (160005, True, "Upgrade the server from PostgreSQL 16.5 to 16.6"),
+        (160006, False, "Upgrade the server from PostgreSQL 16.6 to 16.6"),
+        (170001, True, "Upgrade the server from PostgreSQL 17.1 to 17.2"),
+        (180001, False, "Upgrade the server from PostgreSQL 18.1 to a newer release"),
+    ],
+)
+def test_the_release_to_go_to_is_named(version: int, remedy: str, *, ignores: bool) -> None:
+    """The fault came with one minor of each major and went with the next."""
+    assert releases.ignores_role(version) is ignores
+    assert releases.remedy(version) == remedy
+
+
+@pytest.mark.parametrize("told", [0, 679986110, -1646570547])
+def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
+    """RDS Proxy tells none at the login, PgBouncer and others one of their own."""
+    rows = [(17510, False, "default_transaction_read_only", "off", "default")]
+    with pytest.raises(NotTheServer):
+        opening.read(rows, told, "db.example:6432/shop")
+
+
+@pytest.mark.parametrize(
+    ("source", "standby", "lifted"),
+    [
+        ("database", False, True),
+        ("database user", False, True),
+        ("database", True, False),
+        ("configuration file", False, False),
+    ],
+)
+def test_a_read_only_default_of_the_owner_is_lifted(source: str, *, standby: bool, lifted: bool) -> None:
+    """The server's own is its operator's word, and a standby takes no changes whatever is set."""
+    rows = [
+        (1, standby, "default_transaction_read_only", "on", source),
+        (1, standby, "synchronous_commit", "off", "default"),
+    ]
+    found = opening.read(rows, 1, "here")
+    assert ("READ WRITE" in found.begin) is lifted
+    assert "SET LOCAL synchronous_commit = on" in found.begin
+    assert found.shortest == float("inf")
+
+
+def test_limits_are_named_only_where_the_server_knows_them() -> None:
+    """A login with a setting that the server does not know is refused."""
+    said = {version: opening.options(Deadline(10), version) for version in (0, 130000, 140000, 170000)}
+    assert "idle_session_timeout" not in said[0] + said[130000]
+    assert "idle_session_timeout=0" in said[140000]
+    assert "transaction_timeout" not in said[140000]
+    assert "transaction_timeout=0" in said[170000]
