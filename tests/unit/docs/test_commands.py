@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import tomllib
@@ -14,6 +15,7 @@ from botocore import xform_name
 from tests.lab.__main__ import ENGINES as LAB
 from tests.lab.__main__ import arguments
 from tests.support.guides.pages import PROSE, ROOT, TEXT, commands, rows
+from tests.support.template.cloudformation import load
 
 TEMPLATE: Final = (ROOT / "template.yaml").read_text("utf-8")
 FUNCTIONS: Final = {file.parent.name for file in (ROOT / "functions").glob("*/app.py")}
@@ -59,6 +61,21 @@ def test_an_aws_command_is_one_that_the_service_has(words: list[str]) -> None:
     members = {xform_name(member, "-") for member in shape.members}
     given = {word.removeprefix("--") for word in rest if word.startswith("--")}
     assert {option.removeprefix("no-") for option in given - OWN_OPTIONS} <= members
+
+
+SAM: Final = [words for words in commands() if words[0].endswith("/sam") and "--parameter-overrides" in words]
+
+
+@pytest.mark.parametrize("words", SAM, ids=" ".join)
+def test_a_parameter_that_is_overridden_takes_that_value(words: list[str]) -> None:
+    """Each `sam deploy` and `sam local` sets parameters that the template has, to values that it accepts."""
+    after = words[words.index("--parameter-overrides") + 1 :]
+    given = dict(word.split("=", 1) for word in itertools.takewhile(lambda word: not word.startswith("--"), after))
+    assert given
+    for name, value in given.items():
+        declared = load()["Parameters"][name]
+        assert re.search(declared.get("AllowedPattern", ""), value)
+        assert value in map(str, declared.get("AllowedValues", [value]))
 
 
 def test_an_aws_command_names_the_stacks_function() -> None:
