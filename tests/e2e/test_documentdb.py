@@ -13,6 +13,7 @@ from rotation.engines.documentdb import login
 from tests.lab import documentdb
 from tests.lab.nightly import BESIDE_CLIENTS
 from tests.lab.theatre import Theatre, emulated
+from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL, RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 numbers = itertools.count()
 
 
-@pytest.fixture(scope="module", params=["removed", "kept"])
+@pytest.fixture(scope="module", params=[RECORDED, BY_THE_MANUAL], ids=["as recorded", "by the manual"])
 def theatre(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Theatre]:
     """Return the stage in both modes of the service."""
     with documentdb.provide(authority) as scene, emulated(request.param) as emulator:

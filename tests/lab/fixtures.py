@@ -8,7 +8,7 @@ import pytest
 
 from tests.lab import documentdb, postgresql, redshift
 from tests.lab.theatre import Theatre, emulated
-from tests.support.emulators.secretsmanager.worlds import DryRunValue, PendingAfterFinish, World
+from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,7 @@ def postgresql_theatre(authority: Authority) -> Iterator[Theatre]:
 @pytest.fixture(scope="session")
 def postgresql_theatre_of_the_manual(authority: Authority) -> Iterator[Theatre]:
     """Return the same, where AWSPENDING goes with the move of AWSCURRENT, and a dry run's version has no value."""
-    manual = World(pending_after_finish=PendingAfterFinish.REMOVED, dry_run_value=DryRunValue.NONE)
-    with postgresql.provide(authority) as scene, emulated(manual) as emulator:
+    with postgresql.provide(authority) as scene, emulated(BY_THE_MANUAL) as emulator:
         yield Theatre(postgresql, scene, emulator)
 
 

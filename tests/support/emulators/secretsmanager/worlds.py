@@ -85,6 +85,9 @@ class World:
 
 
 RECORDED: Final = World()
+BY_THE_MANUAL: Final = World(PendingAfterFinish.REMOVED, dry_run_value=DryRunValue.NONE)
+"""What the user guide and the API reference say, where the service was seen to do otherwise."""
+
 WORLDS: Final[Mapping[str, World]] = {
     "as recorded": RECORDED,
     "AWSPENDING goes with the move": World(pending_after_finish=PendingAfterFinish.REMOVED),
