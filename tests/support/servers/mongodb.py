@@ -159,7 +159,9 @@ class MongoServer:
 
     def log_text(self, since: int = 0) -> str:
         """Return what the server wrote since a mark."""
-        return self._log.read_bytes()[since:].decode(errors="replace")
+        with self._log.open("rb") as file:
+            file.seek(since)
+            return file.read().decode(errors="replace")
 
     def logins(self, since: int = 0) -> mongodb_log.Logins:
         """Return the logins since a mark, accepted and refused."""

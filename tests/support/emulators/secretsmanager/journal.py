@@ -78,6 +78,8 @@ class Journal:
     events: list[ServiceEvent] = field(default_factory=list)
     rotation_tokens: list[str] = field(default_factory=list, repr=False)
     _steps: list[tuple[str, str]] = field(default_factory=list)
+    _of: dict[str | None, list[Call]] = field(default_factory=dict, repr=False)
+    """The calls of a rotation by its token, and of a caller by its name: a run makes tens of thousands."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def begin(self, operation: str, request: Request, secret: Secret | None, caller: str, at: datetime) -> Call:
@@ -97,6 +99,8 @@ class Journal:
                 at=at,
             )
             self.call_list.append(call)
+            for key in (token, caller):
+                self._of.setdefault(key, []).append(call)
         return call
 
     @contextmanager
@@ -132,7 +136,8 @@ class Journal:
         wanted = {"operation": operation, "step": step, "token": token, "caller": caller}
         given = {name: value for name, value in wanted.items() if value is not None}
         with self._lock:
-            return [c for c in self.call_list if all(getattr(c, n) == v for n, v in given.items())]
+            among = self._of.get(token or caller, []) if token or caller else self.call_list
+            return [c for c in among if all(getattr(c, n) == v for n, v in given.items())]
 
     def calls_per_step(self, token: str, caller: str | None = None) -> dict[str, Counter[str]]:
         """Count a rotation's calls: step → operation → number."""
