@@ -468,3 +468,50 @@ def test_a_policy_that_refuses_a_repetition_is_no_obstacle(stage: MemoryStage) -
     stage.server.rejects = lambda _: True
     assert stage.play(token) is None
     assert stage.current_logs_in()
+
+
+# What was never accepted
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"host": "elsewhere.example"},
+        {"port": 15432},
+        {"ssl": False},
+        {"dbname": "other"},
+        {"masterarn": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-AbCdEf"},
+        {"rotation": {"passwordLength": 12}},
+    ],
+    ids=str,
+)
+def test_awsprevious_does_not_stand_in_for_what_a_writer_made_of_it(stage: MemoryStage, written: Any) -> None:  # noqa: ANN401 JSON
+    """A password that was accepted goes nowhere, and lets nothing be set, by what somebody wrote who never saw it."""
+    stage.rotate()
+    other = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:other-AbCdEf"
+    stage.settings = Settings(admin_secret_arns=(ADMIN_ARN, other))
+    stage.store.admins[other] = stage.store.admins[ADMIN_ARN]
+    value = {**json.loads(stage.store.value_at(Stage.CURRENT)), "username": "app", "password": "a-writers", **written}
+    stage.store.begin(json.dumps(value))
+    before = stage.held_passwords()
+    assert isinstance(stage.play(stage.store.rotate()), NoWorkingCredential)
+    assert stage.held_passwords() == before
+
+
+def test_a_clone_whose_new_password_is_refused_where_it_was_set(stage: MemoryStage) -> None:
+    """What an admin changed is proven first where the admin acted; it goes to no other place then."""
+    edit(stage, Stage.CURRENT, port=15432)
+    token = until(stage, Step.CREATE)
+    pending, tried, connect = stage.credential(Stage.PENDING), [], stage.engine.connect
+
+    def refuse(address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
+        if credential == pending:
+            tried.append(address.port)
+            raise AuthenticationFailed("refused", engine="memory")
+        return connect(address, credential, deadline)
+
+    stage.engine.connect = refuse  # type: ignore[method-assign]
+    error = stage.play(token, [Step.SET])
+    assert isinstance(error, AuthenticationFailed)
+    assert error.retryable
+    assert tried == [5432]

@@ -349,3 +349,19 @@ def test_what_was_refused_is_not_tried_again_before_giving_up() -> None:
     assert "AWSPENDING was kept" in str(error)
     assert len(stage.server.refused) == 2
     assert stage.store.holder(Stage.PENDING) == token
+
+
+def test_a_server_without_locks_gets_no_password_that_somebody_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWSCURRENT was replaced while the step was at work, and no createSecret made it of what was accepted."""
+    monkeypatch.setattr(MemorySession, "lock", lambda *_: False)
+    stage, token = staged("alternating-users", CREATE)
+    document = json.loads(stage.store.values[token])
+
+    def write() -> None:
+        record = json.dumps({"base": "app", "from": "unknown", "to": "unknown"})
+        stage.store.begin(json.dumps({**document, "password": "a-writers", "rotationRecord": record}))
+        stage.late += 2 * UNSEEN
+
+    stage.server.effect = when("level", "before", write)
+    assert isinstance(finish(stage, token, SET), RotationRefused)
+    assert "a-writers" not in stage.held_passwords()

@@ -243,3 +243,52 @@ def test_an_end_that_the_list_leaves_open_may_be_left_off() -> None:
     stage.store.resolves[stem] = ADMIN_ARN
     stage.rotate()
     assert stage.current_logs_in()
+
+
+# Whose the account is that an admin reads or changes
+
+
+ALONE: dict[str, object] = {"strategy": "single-user"}
+FOREIGN = Mark("arn:of:another", "app", "v")
+
+
+@pytest.mark.parametrize("strategy", ["single-user", "retained-password"])
+@pytest.mark.parametrize("marked", ["app", "app_clone"])
+def test_one_users_account_that_is_anothers_stays(marked: str, strategy: str) -> None:
+    """Whoever read a password once has no admin give them the account: be it another's base, or its clone."""
+    stage = MemoryStage(
+        admin=True,
+        engine="memory-of-two",
+        rotation={"strategy": strategy},
+        username=marked,
+        password=f"password of {marked}",
+    )
+    stage.server.accounts["app"].password = "password of app"
+    stage.server.accounts["app_clone"] = Account("password of app_clone", {"read orders", "write orders"}, mark=FOREIGN)
+    before = stage.held_passwords()
+    for error in (stage.play(stage.store.begin_dry_run()), play(stage)):
+        assert isinstance(error, NotOurs)
+        assert "another secret's" in str(error)
+    assert stage.held_passwords() == before
+
+
+def test_nobody_makes_a_clone_of_anothers_clone() -> None:
+    """The other secret's rotations would not take the access of a copy away."""
+    stage = taken_over("app_clone")
+    stage.server.accounts["app"] = Account("password of app", {"read orders", "write orders"})
+    stage.server.accounts["app_clone"].mark = FOREIGN
+    assert isinstance(play(stage), NotOurs)
+    assert "app_clone_clone" not in stage.server.accounts
+
+
+@pytest.mark.parametrize("username", ["app", "app_clone"])
+def test_one_user_of_what_was_the_secrets_pair_is_its_own(username: str) -> None:
+    """A secret that goes over to one user keeps its mark."""
+    stage = MemoryStage(admin=True)
+    stage.rotate()
+    if username == "app":
+        stage.rotate()
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+    assert document["username"] == username
+    stage.store.begin(json.dumps({**document, "rotation": ALONE}))
+    assert play(stage) is None

@@ -218,3 +218,16 @@ def test_a_rotation_that_ends_meanwhile_is_seen_under_the_lock(stage: MemoryStag
     with pytest.raises(RotationRefused, match="moved meanwhile"):
         revoke(stage)
     assert stage.current_logs_in()
+
+
+def test_a_password_goes_to_no_server_that_awscurrent_alone_names(stage: MemoryStage) -> None:
+    """An unmarked account is proven by AWSPREVIOUS's password, which may be another server's by then."""
+    for account in stage.server.accounts.values():
+        account.mark = None
+    value = json.loads(stage.store.value_at(Stage.CURRENT))
+    previous = stage.store.value_at(Stage.PREVIOUS)
+    stage.store.begin(previous)
+    stage.store.begin(json.dumps({**value, "dbname": "other"}))
+    error = refused(stage)
+    assert isinstance(error, GuardViolation)
+    assert "about another server than AWSCURRENT (dbname)" in str(error)
