@@ -74,10 +74,12 @@ COSTLY: Final = fault(
     "See that host and port are the database's own, and lower its iterations.",
     retryable=False,
 )
-_FAILED: Final = fault(
-    StatementFailed, "The server refused a command", "The server's log has its text, under this code."
+LOG: Final = (
+    "MongoDB's log has its text (mongod.log). DocumentDB has none: look the code up among MongoDB's error codes, and "
+    "see the audit log, where it is on (CloudWatch, /aws/docdb/CLUSTER/audit)."
 )
-_REFUSED: Final = fault(Refused, "The server refused a command", "The server's log has its text, under this code.")
+_FAILED: Final = fault(StatementFailed, "The server refused a command", LOG)
+_REFUSED: Final = fault(Refused, "The server refused a command", LOG)
 _MISUSED: Final = fault(StatementFailed, "The driver refused a command", "Report it, with the version of the driver.")
 _SLOW: Final = fault(StatementFailed, "The server did not finish a command in time", _AGAIN, retryable=True)
 _BUSY: Final = fault(StatementFailed, "Another command was in the way of this one", _AGAIN, retryable=True)
@@ -109,7 +111,7 @@ CODES: Final[Mapping[int, Fault]] = {
     7: ENDED,
     9: _UNSUPPORTED,
     11: fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
-    13: fault(PermissionDenied, "The login lacks a right", "The server's log names the command."),
+    13: fault(PermissionDenied, "The login lacks a right", LOG),
     18: LOST_LOGIN,
     24: _BUSY,
     31: fault(StatementFailed, "A role of the user does not exist (any more)", "Create it, or take it off the user."),

@@ -50,7 +50,10 @@ TLS: Final = fault(
 )
 """Retryable: where a second look shows nothing wrong with the server, the network may have broken off."""
 FAILED: Final = fault(
-    StatementFailed, "The server refused a statement", "The server's documentation names the cause, under this number."
+    StatementFailed,
+    "The server refused a statement",
+    "It logs no text of that. Look the number up: perror NUMBER, or the manual's page of server error messages "
+    "(MariaDB's own begin at 1900 and at 4000).",
 )
 EMPTY: Final = fault(
     StatementFailed,
@@ -65,7 +68,8 @@ UNKNOWN_GRANT: Final = fault(
 UNLISTED: Final = fault(
     AccountUnusable,
     "The server refused the login for a reason of its own",
-    "The server's documentation names it, under this number.",
+    "Look the number up: perror NUMBER, or the manual's page of server error messages. The server's error log may tell "
+    "more (RDS: Logs & events, error/mysql-error.log).",
 )
 METHOD: Final = fault(
     AccountUnusable,

@@ -28,9 +28,8 @@ fault: Final = partial(Fault, ENGINE)
 _AGAIN: Final = "The step can be tried again."
 _CONFLICT: Final = fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
 _ENDED: Final = fault(Unreachable, "The connection to the server ended", _AGAIN)
-_FAILED: Final = fault(
-    StatementFailed, "The server refused a statement", "The server's log has its text, under this code."
-)
+LOG: Final = "The server's log has its text (RDS: Logs & events, error/postgresql.log)."
+_FAILED: Final = fault(StatementFailed, "The server refused a statement", LOG)
 _SLOW: Final = fault(StatementFailed, "The server did not finish a statement in time", _AGAIN, retryable=True)
 
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
@@ -64,7 +63,7 @@ SQLSTATES: Final[Mapping[str, Fault]] = {
     "25P03": _ENDED,
     "25P04": _ENDED,
     "40": _CONFLICT,
-    "42501": fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
+    "42501": fault(PermissionDenied, "The login lacks a right", LOG),
     "42710": fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
     "42704": fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     "53": fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),

@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rotation.engines.postgresql.faults import fault
+from rotation.engines.postgresql.faults import LOG, fault
 from rotation.errors import AccountUnusable, AuthenticationFailed, NotTheServer, TlsFailed, Unreachable
 
 if TYPE_CHECKING:
@@ -71,9 +71,7 @@ _NO_CONNECT: Final = fault(
     "The user may not connect to the database",
     "GRANT CONNECT ON DATABASE … TO the user, or name another database in dbname.",
 )
-_UNLISTED: Final = fault(
-    AccountUnusable, "The server refused the login for a reason of its own", "The server's log has its text."
-)
+_UNLISTED: Final = fault(AccountUnusable, "The server refused the login for a reason of its own", LOG)
 
 
 class Refusal(NamedTuple):

@@ -36,7 +36,8 @@ fault: Final = partial(Fault, ENGINE)
 _AGAIN: Final = "The step can be tried again."
 _CONFLICT: Final = fault(StatementFailed, "Another session changed the same account", _AGAIN, retryable=True)
 _ENDED: Final = fault(Unreachable, "The connection to the server ended", _AGAIN)
-_FAILED: Final = fault(StatementFailed, "The server refused a statement", "Its log has the text, under this code.")
+LOG: Final = "SYS_QUERY_HISTORY has its text, in error_message (a superuser sees all rows, the user its own)."
+_FAILED: Final = fault(StatementFailed, "The server refused a statement", LOG)
 _STRANGE: Final = fault(Unreachable, "What answers does not speak Redshift's protocol", "Correct host and port.")
 
 LATE: Final = fault(Unreachable, "The server gave no answer in time", "Look at its load and at the network.")
@@ -59,7 +60,7 @@ SQLSTATES: Final[Mapping[str, Fault]] = {
     "08": _ENDED,
     "23505": _CONFLICT,
     "40": _CONFLICT,
-    "42501": fault(PermissionDenied, "The login lacks a right", "The server's log names the statement."),
+    "42501": fault(PermissionDenied, "The login lacks a right", LOG),
     "42704": fault(StatementFailed, "The account does not exist", "Create it, or correct the secret's username."),
     "42710": fault(StatementFailed, "The account came into being just now", _AGAIN, retryable=True),
     "53": fault(StatementFailed, "The server is out of a resource", _AGAIN, retryable=True),
@@ -117,7 +118,11 @@ LOGINS: Final[Mapping[str, Fault]] = {
     "53": _FULL,
     "57": fault(Unreachable, "The server accepts no logins just now", _AGAIN),
 }
-_OTHER: Final = fault(AccountUnusable, "The server refused the login for a reason of its own", "Its log has the text.")
+_OTHER: Final = fault(
+    AccountUnusable,
+    "The server refused the login for a reason of its own",
+    "A superuser sees it in SYS_CONNECTION_LOG, or in STL_CONNECTION_LOG on a provisioned cluster.",
+)
 _AFTERWARDS: Final = frozenset({"3D", "42501"})
 """What a server of this family looks at only once the password was accepted (PostgreSQL's InitPostgres)."""
 
