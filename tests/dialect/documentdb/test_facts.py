@@ -83,6 +83,30 @@ def test_a_mark_that_a_user_forged_gives_away_nobody_else(stage: Stage) -> None:
     stage.accepts(victim)
 
 
+def test_each_user_is_known_by_its_own_name(stage: Stage) -> None:
+    """The server shows the login, whatever roles it has."""
+    base, admin = stage.user(), stage.admin()
+    clone, _ = stage.level(admin, pair_of(base.username))
+    for who in (base, clone):
+        with stage.server.client(who.username, who.password.reveal()) as client:
+            (shown,) = client.admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
+            assert shown["user"] == who.username
+
+
+def test_each_user_sees_its_own_operations(stage: Stage) -> None:
+    """Not the other's, unless a role shows more."""
+    base, admin = stage.user(), stage.admin()
+    clone, _ = stage.level(admin, pair_of(base.username))
+    with stage.server.client(base.username, base.password.reveal()) as other:
+        other.shop.orders.find_one()
+        with stage.server.client(clone.username, clone.password.reveal()) as client:
+            own = client.admin.aggregate([{"$currentOp": {"allUsers": False, "idleConnections": True}}])
+            seen = {user["user"] for operation in own for user in operation.get("effectiveUsers", [])}
+            assert seen == {clone.username}
+            with pytest.raises(OperationFailure):
+                client.admin.aggregate([{"$currentOp": {"allUsers": True}}])
+
+
 def test_of_several_that_create_the_clone_one_wins_and_the_others_may_look_again(stage: Stage) -> None:
     """CreateUser is the lock that MongoDB has."""
     base, admin = stage.user(), stage.admin()
