@@ -158,6 +158,11 @@ class AccountUnusable(EngineError):
         self.password_accepted = password_accepted
         self.locked = locked
 
+    @property
+    def proves_password(self) -> bool:
+        """Whether nothing but a limit that passes, such as a pool's, came after the password was accepted."""
+        return self.password_accepted and self.retryable
+
 
 class Unreachable(EngineError):
     """No connection, or no answer in time; nothing is known of the credential."""

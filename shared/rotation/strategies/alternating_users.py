@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import (
+    AccountUnusable,
     InvalidSecret,
     NoWorkingCredential,
     PasswordRejected,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rotation.delivery import Delivery
+    from rotation.errors import RotationError
     from rotation.model import Password, Secret
     from rotation.ports import Session
 
@@ -67,6 +69,11 @@ class AlternatingUsers:
         candidates = [current] if violation else pairs.candidates(delivery, pair)
         try:
             entry = logins.first_accepted(delivery, candidates, admin)
+        except AccountUnusable as full:
+            if not full.proves_password:
+                raise
+            self._go_on(delivery, pair, admin, current, violation)
+            return
         except NoWorkingCredential as error:
             if violation or moved_meanwhile(delivery):
                 raise
@@ -79,11 +86,17 @@ class AlternatingUsers:
                 delivery.tell(session.check_access(pair))
                 promote(delivery, current.version)
                 return
-            if violation := violation or moved_meanwhile(delivery):
-                give_up(delivery, violation)
-        logins.require_way(delivery, entry.secret, admin)
+            self._go_on(delivery, pair, admin, entry.secret, violation)
+
+    def _go_on(
+        self, delivery: Delivery, pair: Pair, admin: Secret, proven: Secret, violation: RotationError | None
+    ) -> None:
+        """Let the admin prepare the idle user, once a version was proven and nothing has come in between."""
+        if violation := violation or moved_meanwhile(delivery):
+            give_up(delivery, violation)
+        logins.require_way(delivery, proven, admin)
         with admins.open_admin(delivery, admin) as session:
-            self._prepare(delivery, session, pair, admin, entry.secret)
+            self._prepare(delivery, session, pair, admin, proven)
 
     def _repair(self, delivery: Delivery, pair: Pair, admin: Secret) -> None:
         """Let the admin give the idle user, if it is marked as ours, the pending password without any other proof."""

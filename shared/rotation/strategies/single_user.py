@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from rotation.errors import GuardViolation, PasswordRejected, RotationError
+from rotation.errors import AccountUnusable, GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
 from rotation.strategies import admins, locks, logins, recovery, repair
 from rotation.strategies.cutover import cut_over
@@ -61,7 +61,13 @@ class SingleUser:
         current, pending = delivery.current, delivery.pending
         admin = self._admin(delivery, current)
         with ExitStack() as stack:
-            entry = repair.enter(delivery, self._candidates(delivery, admin), admin)
+            try:
+                entry = repair.enter(delivery, self._candidates(delivery, admin), admin)
+            except AccountUnusable as full:
+                if admin is None or not full.proves_password:
+                    raise
+                self._cut_over_by(admin, delivery, stack)
+                return
             if entry is None:
                 self.repair(delivery, stack, cast("Secret", admin))
                 return
@@ -78,6 +84,14 @@ class SingleUser:
                 self._require_target(delivery, session)
             cut_over(delivery, session, entry.secret, admin)
             self._end_retained(delivery, session)
+
+    def _cut_over_by(self, admin: Secret, delivery: Delivery, stack: ExitStack) -> None:
+        """Leave all to the admin, lock too, where the user's own connections leave no room for a login as it."""
+        session = stack.enter_context(admins.open_admin(delivery, admin))
+        locks.take(delivery, session, delivery.current.username, admin)
+        if still_pending(delivery):
+            self._require_target(delivery, session)
+            cut_over(delivery, session, delivery.current, admin)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to change the password, and change nothing."""

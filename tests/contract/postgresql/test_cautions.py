@@ -73,9 +73,9 @@ def test_a_reset_on_an_older_minor_is_told_of_and_mended(older: Stage) -> None:
         with connection.cursor() as cursor:
             cursor.execute("DISCARD ALL")
             cursor.execute(f"CREATE TABLE {clone.username}_made AS SELECT 1 AS x")
-    _, changes = older.level(admin, pair_of(base.username, promote="base"))
+    again, changes = older.level(admin, pair_of(base.username, promote="base"))
     assert f"table public.{clone.username}_made" in str(changes)
-    assert older.as_clients_see(base, f"SELECT x FROM {clone.username}_made") == [(1,)]
+    assert older.as_clients_see(again, f"SELECT x FROM {clone.username}_made") == [(1,)]
 
 
 def test_a_minor_that_ignores_the_setting_of_role_is_named(broken: Stage) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
@@ -18,6 +18,8 @@ from tests.lab.stages.postgresql import ARN, unique
 from tests.support.guides import pages
 
 if TYPE_CHECKING:
+    from psycopg2 import sql
+
     from tests.lab.stages.postgresql import Stage
 
 SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
@@ -140,6 +142,24 @@ def test_what_the_owner_of_a_database_sets_stops_nothing(stage: Stage, setting: 
         session.set_password(user.username, new.password)
         assert session._connection.opening.shortest == float("inf")  # noqa: SLF001
     stage.accepts(new, database)
+
+
+def test_a_commit_whose_answer_is_lost_before_the_time_is_up_is_a_lost_connection(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where all of the time went by is a standby named."""
+    user = stage.user()
+    with stage.login(user) as session:
+        bare = session._connection.bare  # noqa: SLF001
+
+        def lost(statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
+            if statement == "COMMIT":
+                raise Unreachable("gone", engine="postgresql")
+            return bare(statement, values)
+
+        monkeypatch.setattr(session._connection, "bare", lost)  # noqa: SLF001
+        with pytest.raises(Unreachable, match="gone"):
+            session.set_password(user.username, user.password)
 
 
 def key_of(name: str) -> int:

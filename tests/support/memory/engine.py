@@ -44,6 +44,8 @@ class Account:
     rights: set[str] = field(default_factory=set)
     may_change: bool = True
     usable: bool = True
+    full: bool = False
+    """Whether all connections that the account may have are in use."""
     mark: Mark | None = None
     second: str | None = None
     may_retain: bool = True
@@ -101,6 +103,10 @@ class MemoryServer:
                 raise AccountUnusable(
                     "The account is at its limit", engine="memory", where=where, password_accepted=True
                 )
+            if account.full:
+                full = AccountUnusable("All are in use", engine="memory", where=where, password_accepted=True)
+                full.retryable = True
+                raise full
             self.accepted.append(credential.username)
             session = MemorySession(self, credential.username, deadline)
             self.sessions.append(session)
