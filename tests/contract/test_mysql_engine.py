@@ -10,16 +10,12 @@ from rotation.errors import PermissionDenied
 from rotation.model import Mark
 from tests.contract.engine_contract import ARN, ClosingContract, EngineContract, NetworkContract
 from tests.contract.mysql_lab import MySQLLab, lab_on
-from tests.support.guides import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.contract.engine_contract import EngineLab
     from tests.lab.stages.mysql import Stage
-
-SHOWN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders/database-a1B2c3"
-"""The ARN that the guides show."""
 
 
 @pytest.fixture
@@ -44,13 +40,6 @@ class TestMySQL(EngineContract, ClosingContract, NetworkContract):
             assert session.prepared_version(pair) == "version-1"
             session.level(self.pair(lab, base, promote="base", version="version-2"), lab.password())
             assert session.prepared_version(pair) == "version-2"
-
-    def test_the_mark_that_the_runbook_puts_by_hand_is_read(self, lab: MySQLLab) -> None:
-        """The runbook's statement, with a user of the test's and a secret's ARN."""
-        user = lab.create_user(lab.unique()).username
-        lab.run(pages.line("ALTER USER 'shop'@").replace("shop", user).replace(SHOWN, ARN))
-        with self.login(lab, lab.admin) as session:
-            assert session.mark_of(user) == Mark(ARN, user, "")
 
     def test_a_user_cannot_tell_a_clones_mark_from_an_admins_word(self, lab: EngineLab) -> None:
         """What the mark of another user says is for admins."""

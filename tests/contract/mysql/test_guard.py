@@ -117,6 +117,13 @@ def test_who_may_proxy_an_admin_is_one(stage: Stage) -> None:
                 session.guard_target(each, allow_privileged=False)
 
 
+def test_a_user_may_look_at_itself(stage: Stage) -> None:
+    """Its own grants are shown to everybody, and no more is needed for a user without power."""
+    user = stage.user()
+    with stage.login(user) as session:
+        session.guard_target(user.username, allow_privileged=False)
+
+
 @pytest.mark.usefixtures("partial_revokes")
 def test_what_was_taken_back_for_the_servers_own_schema_is_not_held(mysql: Stage) -> None:
     """Writing everywhere but there is an application's."""

@@ -112,6 +112,8 @@ def test_a_user_cannot_mark_itself(rotated: Rotated) -> None:
     new = replace(idle, password=stage.password())
     stage.as_clients_see(idle, f"SET PASSWORD = '{native_hash(new.password)}'")
     assert rotated.told(rotated.first) == ("one", Ownership.OURS)
+    with stage.login(rotated.admin) as session:
+        assert session.mark_is_proof(clone)
     for statement in (f"GRANT {mark} TO CURRENT_USER()", "CREATE ROLE rotation_mine", f"DROP ROLE {mark}"):
         with pytest.raises(pymysql.err.OperationalError):
             stage.as_clients_see(new, statement)

@@ -204,6 +204,7 @@ def test_a_forged_mark_gives_nothing(mysql: Stage) -> None:
     )
     with mysql.login(admin) as session:
         assert session.ownership(pair_of(victim.username, promote="base")) is Ownership.UNMARKED
+        assert not session.mark_is_proof(clone.username)
 
 
 def test_another_secrets_mark_is_refused(mysql: Stage) -> None:

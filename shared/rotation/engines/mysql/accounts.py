@@ -115,15 +115,19 @@ def account_of(connection: Connection, username: str) -> Account:
     """
     if username == connection.user:
         return connection.account
-    found = accounts_of(connection, username)
+    if found := accounts_of(connection, username):
+        return only(connection, found)
+    raise GuardViolation(
+        f"The user {username} does not exist", where=connection.where, remedy="Create it, or correct the secret."
+    )
+
+
+def only(connection: Connection, found: Sequence[Account]) -> Account:
+    """Return the one account of a name. Raises GuardViolation where there are more."""
     if len(found) == 1:
         return found[0]
-    if not found:
-        raise GuardViolation(
-            f"The user {username} does not exist", where=connection.where, remedy="Create it, or correct the secret."
-        )
     raise GuardViolation(
-        f"There are {len(found)} accounts of the name {username}, for different hosts",
+        f"There are {len(found)} accounts of the name {found[0].user}, for different hosts",
         where=connection.where,
         remedy="An admin cannot tell which of them the secret is about: drop the others, or let the user change its "
         "own password (strategy single-user or retained-password without masterarn).",
@@ -132,8 +136,6 @@ def account_of(connection: Connection, username: str) -> Account:
 
 def read(connection: Connection, account: Account) -> State:
     """Read all that concerns the equality of two accounts."""
-    if "print_identified_with_as_hex" in connection.variables:
-        connection.run("SET SESSION print_identified_with_as_hex = ON")
     words = tokens.split(_readable(connection, str(connection.one(f"SHOW CREATE USER {account}"))))
     held = read_grants(connection, account)
     marks = {grant: found[1] for grant in held if grant.kind is Kind.ROLE and (found := _MARKING.fullmatch(grant.what))}

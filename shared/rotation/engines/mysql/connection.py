@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _TELLING: Final = (
     "strict_password_validation",
     "password_require_current",
-    "print_identified_with_as_hex",
     "read_only",
     "super_read_only",
     "innodb_read_only",
@@ -120,7 +119,13 @@ class Connection:
 
     @cached_property
     def keeps_two_passwords(self) -> bool:
-        """Whether RETAIN is known: the privilege for it came with it (8.0.14, "Password Management")."""
+        """
+        Whether RETAIN is known: the privilege for it came with it (8.0.14, "Password Management").
+
+        Servers whose accounts have an ATTRIBUTE are of later releases.
+        """
+        if self.keeps_attributes:
+            return True
         return any(str(row[0]).upper() == "APPLICATION_PASSWORD_ADMIN" for row in self.run("SHOW PRIVILEGES"))
 
     @cached_property

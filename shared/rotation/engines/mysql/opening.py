@@ -38,6 +38,7 @@ _FIRST: Final = (
     "autocommit = 1, sql_quote_show_create = 1, sql_select_limit = 18446744073709551615, sql_big_selects = 1, "
     "lock_wait_timeout = {seconds}, wait_timeout = {longest} "
     "/*!50720 , transaction_read_only = 0, max_execution_time = {longest}000 */ "
+    "/*!80017 , print_identified_with_as_hex = 1 */ "
     "/*M!100101 , tx_read_only = 0, max_statement_time = {longest} */"
 )
 """
@@ -46,8 +47,9 @@ password where a clone was dropped meanwhile; MySQL 8 has no such GRANT, nor the
 
 The rest is what the server's owner sets for everybody's sessions, and what would end ours too early, make it read-only,
 or show it a part of the accounts. A lock or an answer that is waited for in the server is given up about when this
-side gives up, so that its end is known. MySQL alone reads the first comment, MariaDB alone the second (MariaDB manual,
-"Comment Syntax": it skips those for 50700 to 99999).
+side gives up, so that its end is known. Hashes that are no text are shown in hexadecimal digits (MySQL manual,
+print_identified_with_as_hex). MySQL alone reads the first comments, MariaDB alone the last (MariaDB manual, "Comment
+Syntax": it skips those for 50700 to 99999).
 """
 
 

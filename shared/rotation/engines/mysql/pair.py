@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.engines.mysql import levelling, links, passwords
-from rotation.engines.mysql.accounts import MARK, account_of, accounts_of, attributes_of, mark_in, read
+from rotation.engines.mysql.accounts import MARK, account_of, accounts_of, attributes_of, mark_in, only, read
 from rotation.errors import AccessMismatch, NotOurs
 from rotation.model import Ownership
 
@@ -29,9 +29,10 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
 
     MariaDB's marks, which only an admin can write, do not say whose they are: they are the pair's, or another's.
     """
-    if not accounts_of(connection, pair.idle):
+    found = accounts_of(connection, pair.idle)
+    if not found:
         return Ownership.ABSENT
-    account = account_of(connection, pair.idle)
+    account = only(connection, found)
     if connection.is_mariadb:
         state = read(connection, account)
         ours = Ownership.OURS if links.is_ours(pair, state) else Ownership.UNMARKED

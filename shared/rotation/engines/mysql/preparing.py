@@ -77,7 +77,8 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
     if rehearse:
         return [*told, *_rehearsed(connection, base, clone)]
     base = _mark(connection, pair, base, clone, create=not existing)
-    clone = _levelled(connection, pair, base, clone, told)
+    if not existing or differences(connection, base, clone):
+        clone = _levelled(connection, pair, base, clone, told)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
     _open(connection, pair, clone, base, f"{passwords.opened(connection, base.plugin, password)}{opening}")
     return told
@@ -169,8 +170,9 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
     for change in made:
         carry_out(connection, change, told)
     clone = _mark(connection, pair, base, clone, create=False)
-    levelled = read(connection, base.account)
-    _open(connection, pair, levelled, clone, passwords.opened(connection, base.plugin, password))
+    if told:
+        base = read(connection, base.account)
+    _open(connection, pair, base, clone, passwords.opened(connection, base.plugin, password))
     return told
 
 
