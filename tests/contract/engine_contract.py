@@ -27,6 +27,7 @@ from rotation.errors import (
     Unreachable,
 )
 from rotation.model import Address, Credential, Deadline, Mark, Ownership, Pair, Password
+from rotation.topology.names import local_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -592,6 +593,13 @@ class NetworkContract(Acts):
         assert time.monotonic() - start < 3
         assert error.value.retryable
         assert user.password.reveal() not in shown(error.value)
+
+    def test_a_host_that_is_this_machine_is_not_logged_in_to(self, lab: NetworkLab) -> None:
+        """Where that is not allowed nothing is sent, however good the credential."""
+        user = lab.create_user(lab.unique())
+        with local_hosts(allowed=False), pytest.raises(GuardViolation, match="own machine"):
+            self.login(lab, user)
+        assert self.accepts(lab, user)
 
     @pytest.mark.parametrize("act", ["set_password", "lock", "level", "end_sessions", "guard_target"])
     def test_a_server_that_falls_silent_is_unreachable(self, lab: NetworkLab, act: str) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from rotation import VERSION
 from rotation.entrypoints.secrets_manager import REVOKE, Event, Handler, handler_for
-from rotation.errors import InvalidEvent, InvalidSettings, RotationError, RotationRefused
+from rotation.errors import GuardViolation, InvalidEvent, InvalidSettings, RotationError, RotationRefused
 from rotation.model import Limits
+from rotation.topology.names import resolve
 from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.secretsmanager.worlds import DryRunValue, PendingAfterFinish, World
@@ -24,6 +25,7 @@ from tests.support.memory.interruptions import fail
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rotation.model import Address, Credential, Deadline
     from rotation.ports import Engine
 
 CANARY = "canary-7f3a"
@@ -311,6 +313,25 @@ def test_an_admin_that_rds_manages_is_looked_up(scene: Scene, monkeypatch: pytes
     monkeypatch.setenv("AWS_ENDPOINT_URL_RDS", "http://127.0.0.1:9")
     result = scene.player.rotate("app")
     assert "RDS API could not be reached" in str(result.steps[-1].error)
+
+
+class LookingUp(MemoryEngine):
+    """An engine that looks its host up, as all others do."""
+
+    def connect(self, address: Address, credential: Credential, deadline: Deadline) -> MemorySession:
+        resolve("localhost", address.port, deadline)
+        return super().connect(address, credential, deadline)
+
+
+@pytest.mark.parametrize("allowed", ["", "false", "true"])
+def test_a_host_may_be_this_machine_only_where_a_setting_says_so(scene: Scene, allowed: str) -> None:
+    """The function's setting counts for whatever a step does."""
+    scene.environment["ALLOW_LOCAL_HOSTS"] = allowed
+    scene.engine = lambda _: LookingUp(scene.server)  # type: ignore[assignment,method-assign]
+    result = scene.player.rotate("app")
+    assert result.succeeded is (allowed == "true")
+    assert result.succeeded or isinstance(result.steps[-1].error, GuardViolation)
+    assert bool(scene.server.accepted) is result.succeeded
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_RDS"])
