@@ -206,6 +206,46 @@ def test_a_user_that_may_have_one_session(request: pytest.FixtureRequest, strate
         assert shop.is_accepted(kept) or strategy == "single-user"
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+class TestOtherPeoplesUsers:
+    """Whoever knows a user's password once, and has a secret of the same function, gets nothing of the admin."""
+
+    def test_a_marked_user_is_not_changed_for_another_secret(self, request: pytest.FixtureRequest, engine: str) -> None:
+        """Neither user of a pair, by whatever strategy; and its own secret goes on rotating."""
+        play = _play(request, engine, "alternating-users")
+        shop = play.application()
+        for _ in range(2):
+            assert shop.rotate().succeeded
+            known = shop.secret()
+            for strategy in ("single-user", "alternating-users"):
+                thief = _secret_of(play.theatre, known, strategy)
+                error = play.theatre.player.rotate(thief).steps[-1].error
+                assert type(error).__name__ == "NotOurs", error
+                assert shop.is_accepted(known)
+                assert not _as_root(play.theatre, "SELECT User FROM mysql.user WHERE User LIKE '%_clone_clone'")
+
+    def test_what_a_user_wrote_of_itself_gives_nothing_away(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, engine: str
+    ) -> None:
+        """The repair by the admin goes by what an admin alone can write; on MySQL a user writes its own ATTRIBUTE."""
+        play = _play(request, engine, "single-user-by-admin")
+        theatre, shop = play.theatre, play.application()
+        leaked = shop.secret()
+        thief = _secret_of(theatre, {**leaked, "password": "I do not know it"}, "single-user")
+        if engine == "mysql":
+            mark = json.dumps({"aws-rotation": {"secret": thief, "base": leaked["username"], "version": ""}})
+            same = f"BY '{leaked['password']}' REPLACE '{leaked['password']}'"
+            with closing(connected(leaked, str(theatre.scene.bundle))) as own, own.cursor() as cursor:
+                cursor.execute(f"ALTER USER CURRENT_USER() IDENTIFIED {same} ATTRIBUTE '{mark}'")
+        environment = {**theatre.environment(), "REPAIR_BY_ADMIN": "true"}
+        monkeypatch.setattr(theatre, "environment", lambda: environment)
+        monkeypatch.setattr(theatre, "handler", theatre._load())  # noqa: SLF001 settings are read at the start
+        error = theatre.player.rotate(thief).steps[-1].error
+        assert type(error).__name__ == "NoWorkingCredential", error
+        assert shop.is_accepted(leaked)
+        assert not shop.is_accepted(json.loads(str(theatre.emulator.value(thief))))
+
+
 class TestMovingOver:
     """Secrets of AWS's functions for alternating users: `user`@'%' and `user_clone`@'%', no marks."""
 
@@ -373,6 +413,19 @@ def _begun(shop: Application) -> str:
         shop.rotate()
     assert scissors.fired
     return scissors.trace[-1]
+
+
+def _secret_of(theatre: Theatre, known: dict[str, Any], strategy: str) -> str:
+    """Make another secret about a user whose password is known."""
+    kept = {key: known[key] for key in ("dbname",) if key in known}
+    return theatre.create_secret(
+        f"thief-{uuid.uuid4()}",
+        known["username"],
+        known["password"],
+        masterarn=theatre.admin_arn,
+        rotation={"strategy": strategy},
+        **kept,
+    )
 
 
 def _as_admin(theatre: Theatre, statement: str) -> None:

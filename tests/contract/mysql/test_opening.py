@@ -28,8 +28,8 @@ class Pooler:
     """
     Passes everything on, but greets with a number of its own, as poolers do, whose clients are not the server's.
 
-    ProxySQL's greeting names its own session (MySQL_Protocol.cpp, generate_pkt_initial_handshake), MaxScale's too
-    (mariadb_client.cc, the session's id), and their connections to the server have the server's numbers.
+    ProxySQL's greeting names its own session (its issue 1748), MaxScale's too (mariadb_client.cc,
+    send_mysql_client_handshake), and their connections to the server have the server's numbers.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -86,7 +86,7 @@ def test_a_pooler_is_known_before_anything_is_set(stage: Stage) -> None:
 
 
 def test_a_pooler_that_answers_for_the_server_is_asked_otherwise() -> None:
-    """ProxySQL answers one text itself, with its greeting's number (MySQL_Session.cpp, SELECT_CONNECTION_ID)."""
+    """ProxySQL answers one text itself, with its greeting's number (its issue 1797)."""
     assert not opening._WHO.upper().startswith("SELECT CONNECTION_ID()")  # noqa: SLF001 the very statement
 
 

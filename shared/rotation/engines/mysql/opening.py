@@ -1,11 +1,12 @@
 """
 What a session begins with, before it is used for anything else.
 
-First it asks who answers. A pooler (ProxySQL, MaxScale, RDS Proxy) names in its greeting a number of its own, and
-runs statements in connections of the server that have other numbers: it gives what a session sets to other clients
-(MySQL manual, "CONNECTION_ID()", which is the greeting's number; MaxScale's and ProxySQL's are their own sessions').
-ProxySQL answers "SELECT CONNECTION_ID()" by itself, with the greeting's number, and in that form alone. So nothing is
-set before it is known that the server itself answers.
+First it asks who answers. A pooler names in its greeting a number of its own, and runs statements in connections of
+the server that have other numbers: it gives what a session sets to other clients. The server's greeting has the number
+that CONNECTION_ID() returns (MySQL manual, "Information Functions"). ProxySQL's has its own session's (its issue 1748),
+and it answers "SELECT CONNECTION_ID()" by itself, in exactly that form (issue 1797). MaxScale's has its own session's,
+too (its mariadb_client.cc, send_mysql_client_handshake). So nothing is set before it is known that the server itself
+answers. What RDS Proxy sends is not published; it is known by its name.
 """
 
 from __future__ import annotations
