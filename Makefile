@@ -149,6 +149,7 @@ $(PARTS:%=test-%) test-others test-containers: test-%: environment
 	$(BILLED) $* env COVERAGE_FILE=.coverage.$* $(RUN) pytest -q $(OPTIONS) \
 		$(if $(filter $*,$(COVERED)),--cov --cov-report=) $(PART_$*) || [ $$? = 5 -a -n '$(OPTIONS)' ]
 test-e2e-functions: .tools-sam .tools-ministack
+test-others: .tools-clients
 
 .PHONY: containers
 containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
@@ -185,7 +186,8 @@ CRASH_wire := $(PART_crash-wire)
 CRASH_walks := $(filter-out tests/crash/test_load.py,$(PART_crash-walks))
 CRASH_engines := $(PART_crash-engines) tests/crash/test_load.py
 # Those with clients beside them, which rotate more often here.
-CRASH_clients := $(shell grep -l 'tests.lab.nightly' tests/e2e/test_*.py)
+CRASH_clients := $(shell grep -l 'tests.lab.nightly' tests/e2e/test_*.py) tests/clients
+crash-clients: .tools-clients
 PLAYED := .cache/crash
 
 .PHONY: crash
@@ -289,7 +291,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
 		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
 	}; \
-	for name in demo dev lambda sam ministack checkov attach; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	for name in demo dev lambda sam ministack checkov attach clients; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/app.py)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
@@ -319,7 +321,7 @@ help:
 
 # --- environments ---------------------------------------------------------------------------------------
 
-.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov .tools-attach
+.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov .tools-attach .tools-clients
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)
 
@@ -350,6 +352,9 @@ RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
 
 .tools-checkov:
 	$(call environment,.tools/checkov,checkov,checkov)
+
+.tools-clients:
+	$(call environment,.tools/clients,clients,the libraries of applications)
 
 .tools-attach:
 	$(call environment,.tools/attach,attach,CDK and Terraform)

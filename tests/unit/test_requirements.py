@@ -21,7 +21,7 @@ ENTRY = re.compile(
 SHIPPED = {"layer": ROOT / "shared/requirements.txt"} | {
     app.parent.name: app.parent / "requirements.txt" for app in ROOT.glob("functions/*/app.py")
 }
-TOOLS = ("sam", "ministack", "checkov", "attach")
+TOOLS = ("sam", "ministack", "checkov", "attach", "clients")
 ALL = [*(LISTS / f"{name}.txt" for name in ("demo", "dev", "lambda", *TOOLS)), *SHIPPED.values()]
 
 

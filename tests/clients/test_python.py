@@ -1,0 +1,49 @@
+"""The libraries of docs/clients.md, each beside rotations of a real server: what the guide shows rejects nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.clients.beside import EXAMPLES, Client
+from tests.lab.theatre import ROOT
+
+if TYPE_CHECKING:
+    from tests.lab.theatre import Theatre
+
+GUIDE = (ROOT / "docs/clients.md").read_text("utf-8")
+PYTHON = {
+    "with_psycopg": "postgresql",
+    "with_sqlalchemy": "postgresql",
+    "with_django": "postgresql",
+    "with_secret_cache": "postgresql",
+    "with_pymysql": "mysql",
+    "with_mysql_connector": "mysql",
+    "with_powertools": "mysql",
+    "with_pymongo": "documentdb",
+}
+TWO = {"postgresql": ("alternating-users",), "mysql": ("retained-password",), "documentdb": ("alternating-users",)}
+READ_WHEN_REFUSED = {"with_pymongo"}
+STATEMENT = {"documentdb": "ping"}
+
+
+@pytest.mark.parametrize("example", PYTHON)
+def test_no_login_is_rejected(example: str, request: pytest.FixtureRequest, rotations: int) -> None:
+    """With two users or two passwords, in every rotation."""
+    engine = PYTHON[example]
+    theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
+    for number, strategy in enumerate(TWO[engine]):
+        application = theatre.application(f"{example.removeprefix('with_')}{number}", strategy)
+        with Client(application, example, STATEMENT.get(engine, "SELECT 1")) as client:
+            client.rotate(rotations, reads=example not in READ_WHEN_REFUSED)
+        assert client.seen.errors == {}
+        assert client.seen.answers > rotations
+
+
+def test_the_guide_shows_what_is_tested() -> None:
+    """Each example is linked, and each one that is linked is run."""
+    assert {path.stem for path in EXAMPLES.glob("with_*.py")} == set(PYTHON)
+    for path in EXAMPLES.iterdir():
+        if path.is_file() and path.suffix in {".py", ".mjs"}:
+            assert f"examples/clients/{path.name}" in GUIDE
