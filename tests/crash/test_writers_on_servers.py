@@ -159,7 +159,8 @@ def _play(application: Application, engine: str, pen: Pen, number: int) -> None:
 def _put_right(application: Application) -> None:
     """Let an operator store again what the server accepts, and rotate."""
     first, *later = application.versions()
-    own = [{**first, **{key: it[key] for key in ("username", "password")}} for it in [first, *later]]
+    kept = ("username", "password", "rotationRecord")
+    own = [{**first, **{key: it[key] for key in kept if key in it}} for it in [first, *later]]
     accepted = [it for it in own if application.is_accepted(it)]
     assert accepted
     assert CHOSEN not in [it["password"] for it in accepted]
