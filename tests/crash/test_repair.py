@@ -30,6 +30,7 @@ PLAYS: Final = [
     for engine, strategy in (
         ("postgresql", "alternating-users"),
         ("postgresql", "single-user-by-admin"),
+        ("documentdb", "alternating-users"),
         ("redshift", "alternating-users"),
     )
     for rotations in (1, 2)
@@ -39,7 +40,6 @@ PLAYS: Final = [
 NO_PROOF: Final = [
     ("mysql", "alternating-users"),
     ("mysql", "retained-password-by-admin"),
-    ("documentdb", "alternating-users"),
 ]
 """Where users can write the marks of their own accounts."""
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from rotation.model import Secret
     from rotation.ports import Session
 
-_PLACE: Final = frozenset({"host", "port", "rotation.host", "rotation.port", "dbClusterIdentifier", "ssl"})
+_PLACE: Final = frozenset(
+    {"host", "port", "rotation.host", "rotation.port", "rotation.hosts", "dbClusterIdentifier", "ssl"}
+)
 """What has to be as in the admin's secret: where the new password will be sent, by clients too."""
 _HINT: Final = "the user itself can write the mark of its account on this server"
 _BY_HAND: Final = "Set the server's password to AWSCURRENT's, or store the right one as AWSCURRENT."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any, Final
 
 import pytest
 
-from rotation.credentials import secret_format
+from rotation.credentials import secret_format, vouching
 from rotation.credentials.vouching import differences, vouches_for
-from rotation.model import Secret, StoredVersion
+from rotation.model import Address, Overrides, PasswordRules, Secret, StoredVersion
 from tests.support.memory.engine import MemoryEngine, MemoryServer
 
 ADMIN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:admin-AbCdEf"
@@ -84,6 +85,18 @@ def test_what_decides_is_named(changed: dict[str, Any], key: str) -> None:
     """Where a password goes, how, by which admin and by what rules: each counts alone."""
     assert key in differences(secret(), secret(**changed))
     assert not vouches_for(secret(), secret(**changed))
+
+
+def test_every_key_was_thought_of() -> None:
+    """Whoever adds something that a secret may say of its way, or of its passwords, says here whether it decides."""
+    decides_nothing = {"strategy", "base", "made_from", "made_for"}
+    own = {field.name for field in fields(Overrides)} - decides_nothing - {"password"}
+    rules = {field.name for field in fields(PasswordRules)}
+    elsewhere = {"tls": "ssl", "database": "dbname", "auth_database": "authSource", "cluster": "dbClusterIdentifier"}
+    not_stored = {"users_database", "application_database", "dialect", "hosts"}  # the admin's; told by other keys
+    place = {elsewhere.get(field.name, field.name) for field in fields(Address)} - not_stored
+    looked_at = {*vouching._deciding(secret()), "ssl"}  # noqa: SLF001 what it looks at
+    assert looked_at == {f"rotation.{key}" for key in own | rules} | place | {"engine", "masterarn"}
 
 
 def test_tls_may_become_stronger() -> None:
