@@ -26,8 +26,8 @@ def check_account(state: State, operation: str, request: Request, caller: str) -
 
     Recorded: LocalStack, TestSecretsManagerMultiAccounts, test_cross_account_access (2024-06-12): GetSecretValue and
     PutSecretValue are refused, the other operations work; with a customer's key all do
-    (test_cross_account_access_non_default_key, 2024-03-21). User guide, Access secrets from a different account: "use
-    the ARN".
+    (test_cross_account_access_non_default_key, 2024-03-21). User guide, Access secrets from a different account: a name
+    means nothing there, the ARN is to be given.
     """
     secret_id = request.get("SecretId")
     if account_of(caller) == ACCOUNT or not isinstance(secret_id, str):

@@ -50,7 +50,7 @@ def put_version(
 
 
 def _is_repetition(secret: Secret, token: str, value: Value) -> bool:
-    """Tell whether a token comes again with the same data, which "succeeds but does nothing".
+    """Tell whether a token comes again with the same data, which is "ignored".
 
     API reference, PutSecretValue. With other data it fails. A version that RotateSecret staged has no
     value yet: the first put fills it. All three recorded: moto, test_put_secret_value_same_token,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.support.emulators.secretsmanager import errors
+from tests.support.emulators.secretsmanager import errors, replicate
 from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Request, Response, Secret
 from tests.support.emulators.secretsmanager.selection import page, select
@@ -30,7 +30,14 @@ def create_secret(state: State, request: Request) -> Response:
     state.secrets[secret.arn] = secret
     if value is not None:
         store(state, secret, request["ClientRequestToken"], value, None)
-    return _created(secret)
+    try:
+        force = request.get("ForceOverwriteReplicaSecret", False)
+        replicate.add_regions(state, secret, request.get("AddReplicaRegions", []), force=force)
+    except errors.ServiceError:
+        del state.secrets[secret.arn]
+        raise
+    statuses = replicate.statuses(state, secret)
+    return _created(secret) | ({"ReplicationStatus": statuses} if statuses else {})
 
 
 def _created(secret: Secret) -> Response:
@@ -61,10 +68,12 @@ def describe_secret(state: State, request: Request) -> Response:
 
     Recorded: what was never configured is absent, KmsKeyId for the default key too (LocalStack, all of describe_*).
     """
-    return _present(description(state.any(request["SecretId"]), "VersionIdsToStages"))
+    secret = state.any(request["SecretId"])
+    statuses = replicate.statuses(state, secret) or None
+    return _present(description(state, secret, "VersionIdsToStages") | {"ReplicationStatus": statuses})
 
 
-def description(secret: Secret, versions_key: str) -> Response:
+def description(state: State, secret: Secret, versions_key: str) -> Response:
     """Return all that is known about a secret except its values."""
     rotation = secret.rotation
     return {
@@ -83,6 +92,8 @@ def description(secret: Secret, versions_key: str) -> Response:
         "Tags": _tag_list(secret),
         versions_key: secret.version_ids_to_stages(),
         "CreatedDate": _stamp(secret.created),
+        "OwningService": secret.owning_service,
+        "PrimaryRegion": replicate.primary_region(state, secret),
     }
 
 
@@ -106,7 +117,7 @@ def list_secrets(state: State, request: Request) -> Response:
     secrets = select(state, request.get("Filters", []), with_deleted=with_deleted)
     if request.get("SortOrder", "desc") == "desc":
         secrets.reverse()
-    entries = [_present(description(secret, "SecretVersionsToStages")) for secret in secrets]
+    entries = [_present(description(state, secret, "SecretVersionsToStages")) for secret in secrets]
     return page("SecretList", entries, request)
 
 
@@ -130,6 +141,7 @@ def delete_secret(state: State, request: Request) -> Response:
     if force:
         return _delete_at_once(state, request["SecretId"])
     secret = state.live(request["SecretId"])
+    replicate.check_deletable(secret)
     secret.deleted_at = state.clock()
     secret.deletion = secret.deleted_at + timedelta(days=window or LONGEST_WINDOW)
     return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": epoch(secret.deletion)}
@@ -154,6 +166,7 @@ def _delete_at_once(state: State, secret_id: str) -> Response:
     secret = state.find(secret_id)
     if secret is None:
         return {"ARN": state.arn_for(secret_id), "Name": secret_id, "DeletionDate": epoch(now)}
+    replicate.check_deletable(secret)
     secret.deleted_at, secret.deletion = now, now + state.behaviour.deleted_after
     return {"ARN": secret.arn, "Name": secret.name, "DeletionDate": epoch(now)}
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
+
+    from tests.support.emulators.secretsmanager.replication import Reason
 
 Request = dict[str, Any]
 Response = dict[str, Any]
@@ -65,6 +67,51 @@ class RotationSettings:
 
 
 @dataclass
+class Content:
+    """What is copied of a secret at a moment: values by version, labels, and what is beside them."""
+
+    values: dict[str, tuple[datetime, Value]] = field(repr=False)
+    labels: dict[str, str]
+    beside: tuple[str, dict[str, str], str | None]
+    """Description, tags and resource policy, which are replicated too (user guide)."""
+
+
+@dataclass
+class Copy:
+    """One change under way to a replica: values and labels, each due at its own moment."""
+
+    content: Content
+    values_due: datetime
+    labels_due: datetime
+    made: datetime
+
+
+@dataclass
+class Replica:
+    """A Region of a primary's, as DescribeSecret lists it."""
+
+    region: str
+    kms_key: str = ""
+    copies: list[Copy] = field(default_factory=list)
+    failed: Reason | None = None
+    stuck: bool = False
+    stopped: bool = False
+    last: Content | None = None
+    """What was last put on the way."""
+    served: bool = False
+    """Whether anything usable has arrived there."""
+
+    def listed(self, now: datetime, late: timedelta) -> Response:
+        """Return its entry of ReplicationStatus; InSync has no version, and InProgress may begin late."""
+        entry: Response = {"Region": self.region}
+        entry |= {"KmsKeyId": self.kms_key} if self.kms_key else {}
+        if self.failed is not None:
+            return entry | {"Status": "Failed", "StatusMessage": str(self.failed)}
+        under_way = self.stuck or any(now >= copy.made + late for copy in self.copies)
+        return entry | {"Status": "InProgress" if under_way else "InSync"}
+
+
+@dataclass
 class Secret:
     """A secret. `labels` maps a label to its version, so that no label can sit on two.
 
@@ -87,6 +134,11 @@ class Secret:
     accessed: datetime | None = None
     rotation: RotationSettings = field(default_factory=RotationSettings)
     running: Rotation | None = None
+    replicas: dict[str, Replica] = field(default_factory=dict)
+    """Of a primary: its replicas by Region."""
+    primary_region: str = ""
+    """Of a replica: where its primary is."""
+    owning_service: str = ""
     started_tokens: set[str] = field(default_factory=set)
 
     def stages(self, version_id: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.emulators.secretsmanager import lifecycle, policies, rotate, values
+from tests.support.emulators.secretsmanager import lifecycle, policies, replicate, rotate, values
 from tests.support.emulators.secretsmanager.model import Request, Response
 from tests.support.emulators.secretsmanager.passwords import get_random_password
 from tests.support.emulators.secretsmanager.state import State
@@ -25,8 +25,11 @@ OPERATIONS: dict[str, Operation] = {
     "ListSecrets": lifecycle.list_secrets,
     "PutResourcePolicy": policies.put_resource_policy,
     "PutSecretValue": values.put_secret_value,
+    "RemoveRegionsFromReplication": replicate.remove_regions_from_replication,
+    "ReplicateSecretToRegions": replicate.replicate_secret_to_regions,
     "RestoreSecret": lifecycle.restore_secret,
     "RotateSecret": rotate.rotate_secret,
+    "StopReplicationToReplica": replicate.stop_replication_to_replica,
     "TagResource": lifecycle.tag_resource,
     "UntagResource": lifecycle.untag_resource,
     "UpdateSecret": lifecycle.update_secret,

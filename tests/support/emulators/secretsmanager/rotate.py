@@ -100,7 +100,7 @@ def cancel_rotate_secret(state: State, request: Request) -> Response:
     """CancelRotateSecret: "it can leave the VersionStage labels in an unexpected state": they stay."""
     secret = state.live(request["SecretId"])
     if secret.rotation.lambda_arn is None:
-        # API reference, InvalidRequestException: "You tried to enable rotation on a secret that […]"; not recorded.
+        # Neither documented nor recorded.
         message = "You can't cancel rotation for a secret that does not have rotation enabled."
         raise errors.invalid_request(message)
     running, secret.running = secret.running, None

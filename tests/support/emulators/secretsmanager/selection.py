@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors
+from tests.support.emulators.secretsmanager.replicate import primary_region
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.model import Request, Response, Secret
@@ -35,13 +36,13 @@ def select(state: State, filters: list[Request], *, with_deleted: bool = False) 
         if state.find(secret.arn) is not None
         and secret.created <= listed
         and (with_deleted or secret.deletion is None)
-        and all(_passes(secret, each) for each in filters)
+        and all(_passes(state, secret, each) for each in filters)
     ]
 
 
-def _passes(secret: Secret, condition: Request) -> bool:
+def _passes(state: State, secret: Secret, condition: Request) -> bool:
     """Apply one filter; an exclamation mark before a value excludes (API reference, Filter; recorded)."""
-    fields = _fields(secret, condition["Key"])
+    fields = _fields(state, secret, condition["Key"])
     wanted = [value for value in condition["Values"] if not value.startswith("!")]
     unwanted = [value[1:] for value in condition["Values"] if value.startswith("!")]
     matches = _has_words if condition["Key"] in {"description", "all"} else str.startswith
@@ -61,14 +62,14 @@ def _has_words(field: str, value: str) -> bool:
     return bool(asked) and all(any(word.startswith(each) for word in words) for each in asked)
 
 
-def _fields(secret: Secret, key: str) -> list[str]:
+def _fields(state: State, secret: Secret, key: str) -> list[str]:
     by_key = {
         "name": [secret.name],
         "description": [secret.description],
         "tag-key": list(secret.tags),
         "tag-value": list(secret.tags.values()),
-        "primary-region": [],
-        "owning-service": [],
+        "primary-region": [primary_region(state, secret)],
+        "owning-service": [secret.owning_service] if secret.owning_service else [],
     }
     if key != "all":
         return by_key[key]

@@ -116,11 +116,13 @@ class EmulatedSecretsManager:
     def labels(self, secret_id: str) -> dict[str, str]:
         """Return a secret's labels and the version of each, without leaving a trace in the journal."""
         with self.state.lock:
+            self.service.settle()
             return dict(self.state.any(secret_id).labels)
 
     def value(self, secret_id: str, stage: str = CURRENT) -> str | None:
         """Return the value under a label, or None, without leaving a trace in the journal."""
         with self.state.lock:
+            self.service.settle()
             version = self.state.any(secret_id).at(stage)
             return None if version is None or version.value is None else version.value.content()
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import functools
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager.accounts import check_account
 from tests.support.emulators.secretsmanager.errors import ConnectionCut, ServiceError, answer
 from tests.support.emulators.secretsmanager.faults import Faults, Hook
 from tests.support.emulators.secretsmanager.operations import OPERATIONS
+from tests.support.emulators.secretsmanager.replicate import check_replica
 from tests.support.emulators.secretsmanager.validation import validate
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State
 
 OPERATOR = "operator"
+LONGEST_WAIT = 60.0
 LOG = logging.getLogger(__name__)
 
 
@@ -37,6 +40,7 @@ class Service:
         with self.journal.timed(entry):
             try:
                 index, hook = self.faults.number(entry)
+                self._require_reachable()
                 check_account(self.state, operation, request, caller)
                 response = self._with_faults(entry, request, functools.partial(_run_hook, hook, index))
             except ServiceError as error:
@@ -87,8 +91,11 @@ class Service:
             raise answer(f"{operation} is not emulated.", code="UnknownOperationException")
         validate(operation, request)
         with self.state.lock:
+            self.settle()
+            check_replica(self.state, operation, request)
             before = {arn: dict(secret.labels) for arn, secret in self.state.secrets.items()}
             response = self._run(operation, request)
+            self.settle()
             self._note_labels(before)
             return copy.deepcopy(response)
 
@@ -101,6 +108,21 @@ class Service:
         except Exception as error:
             LOG.exception("defect in the emulated %s", operation)
             raise answer(f"defect of the emulator: {type(error).__name__}", code="InternalFailure") from error
+
+    def _require_reachable(self) -> None:
+        """Leave a caller without an answer where the Region is cut off."""
+        regions = self.state.regions
+        if regions is None or self.state.behaviour.region not in regions.cut_off:
+            return
+        give_up = time.monotonic() + LONGEST_WAIT
+        while regions.hangs and time.monotonic() < give_up:
+            time.sleep(0.02)
+        raise ConnectionCut
+
+    def settle(self) -> None:
+        """Let come into this Region what is due from others."""
+        if self.state.regions is not None:
+            self.state.regions.settle()
 
     def _note_labels(self, before: dict[str, dict[str, str]]) -> None:
         """Enter into the journal which labels differ from those before."""

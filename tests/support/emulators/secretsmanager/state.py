@@ -19,6 +19,8 @@ from tests.support.emulators.secretsmanager.worlds import RECORDED, World
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tests.support.emulators.secretsmanager.network import Network
+
 ACCOUNT = "123456789012"
 NOW = timedelta()
 # Recorded in 2022, and not since: a name that itself ends like a suffix is not found by its partial ARN.
@@ -43,6 +45,8 @@ class State:
 
     behaviour: Behaviour = field(default_factory=Behaviour)
     world: World = RECORDED
+    regions: Network | None = field(default=None, repr=False)
+    """The world of Regions that this one is in, if it is in one."""
     invocable: set[str] | None = None
     """The ARNs of the functions that the service may invoke; all of them if it is None."""
     clock: Clock = system_clock

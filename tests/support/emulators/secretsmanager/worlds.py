@@ -57,8 +57,8 @@ class RepeatedPut(enum.StrEnum):
     """
     What PutSecretValue with a token and a value that are there already does to the labels that it names.
 
-    NOTHING: API reference, PutSecretValue ("the operation succeeds but does nothing"). Not recorded for a version that
-    has lost its label meanwhile; LABELS is the other reading.
+    NOTHING: API reference, PutSecretValue, ClientRequestToken ("the request is ignored. The operation is idempotent").
+    Not recorded for a version that has lost its label meanwhile; LABELS is the other reading.
     """
 
     NOTHING = "nothing"
