@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from rotation import VERSION
 from tests.support.guides.pages import ROOT, column
 
 GITHUB: Final = ROOT / ".github"
@@ -50,3 +52,14 @@ def test_the_form_for_problems_knows_the_strategies() -> None:
     (strategy,) = (it for it in read("ISSUE_TEMPLATE/problem.yml")["body"] if it.get("id") == "strategy")
     assert "strategy" in column("| key | meaning |")
     assert strategy["attributes"]["options"][:3] == ["alternating-users", "retained-password", "single-user"]
+
+
+def test_the_changelog_begins_with_what_comes_and_then_has_this_version() -> None:
+    """The newest release is the version of the suite; the first one has no faults of an earlier one to tell of."""
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    releases = re.findall(r"^## \[([^\]]+)\](?: - \d{4}-\d{2}-\d{2})?$", text, re.MULTILINE)
+    assert releases[:2] == ["Unreleased", VERSION]
+    assert releases == re.findall(r"^## \[([^\]]+)\]", text, re.MULTILINE)
+    first = text.split(f"\n## [{releases[-1]}]")[1]
+    assert "### Added" in first
+    assert "### Fixed" not in first
