@@ -44,12 +44,17 @@ def is_whole(arn: str) -> bool:
     return _ARN.fullmatch(arn) is not None and re.search(f"{_SUFFIX}$", arn) is not None
 
 
-def goes_in_the_open(url: str) -> bool:
-    """Return whether what is sent to that URL can be read on the way: without TLS, and not to this machine itself."""
+def goes_in_the_open(url: str, *, beside: bool = False) -> bool:
+    """
+    Return whether what is sent to that URL can be read on the way: without TLS, and not to this machine itself.
+
+    ``beside`` is for tests in containers: an address of a private network, by its number, is as near as this machine.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:
-        here = ip_address(host).is_loopback
+        address = ip_address(host)
+        here = address.is_loopback or (beside and address.is_private)
     except ValueError:
         here = host == "localhost"
     return parts.scheme != "https" and not here
@@ -96,7 +101,7 @@ class Settings:
             allow_local_hosts=read.switch("ALLOW_LOCAL_HOSTS") or False,
             clear_text_passwords=read.switch("CLEAR_TEXT_PASSWORDS") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
-            endpoint=read.url("SECRETS_MANAGER_ENDPOINT"),
+            endpoint=read.url("SECRETS_MANAGER_ENDPOINT", beside=read.switch("ALLOW_LOCAL_HOSTS") or False),
         )
 
     def admits_admin(self, arn: str) -> bool:
@@ -152,11 +157,11 @@ class _Reader:
             raise _wrong(name, "names no strategy", f"Choose one of {', '.join(StrategyName)}, or leave it empty.")
         return StrategyName(text) if text else None
 
-    def url(self, name: str) -> str | None:
+    def url(self, name: str, *, beside: bool) -> str | None:
         text = self.text(name)
         if text is not None and not _URL.fullmatch(text):
             raise _wrong(name, "is not the URL of an endpoint", "Give one such as https://vpce-….amazonaws.com.")
-        if text is not None and goes_in_the_open(text):
+        if text is not None and goes_in_the_open(text, beside=beside):
             raise _wrong(name, "would send secrets over http, readable on the way", "Give one that begins with https.")
         return text
 

@@ -176,6 +176,18 @@ def test_an_entry_without_its_end_is_refused_at_start(entry: str) -> None:
     assert "??????" in refused.value.remedy
 
 
+@pytest.mark.parametrize(("host", "taken"), [("172.17.0.1", True), ("192.0.43.10", False), ("db.example", False)])
+def test_containers_of_a_test_may_speak_without_tls(host: str, *, taken: bool) -> None:
+    """Only by an address of a private network, and only where the setting for tests is on."""
+    url = f"http://{host}:4566"
+    beside = {"SECRETS_MANAGER_ENDPOINT": url, "ALLOW_LOCAL_HOSTS": "true"}
+    if taken:
+        assert Settings.from_environment(beside).endpoint == url
+        beside["ALLOW_LOCAL_HOSTS"] = "false"
+    with pytest.raises(InvalidSettings, match="readable on the way"):
+        Settings.from_environment(beside)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "[::1]"])
 def test_this_machine_itself_may_be_spoken_to_without_tls(host: str) -> None:
     """So do tests with an emulator."""

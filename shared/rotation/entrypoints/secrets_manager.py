@@ -150,10 +150,9 @@ class Handler:
         endpoint = self._settings.endpoint
         return self._closed(self._session.create_client("secretsmanager", endpoint_url=endpoint, config=_CONFIG))
 
-    @staticmethod
-    def _closed(client: Any) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
+    def _closed(self, client: Any) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
         """See that a client speaks TLS, whoever named its endpoint: the SDK also reads AWS_ENDPOINT_URL and files."""
-        if goes_in_the_open(client.meta.endpoint_url):
+        if goes_in_the_open(client.meta.endpoint_url, beside=self._settings.allow_local_hosts):
             raise InvalidSettings(
                 f"The endpoint of {client.meta.service_model.service_name} would be spoken to over http, "
                 "readable on the way",
