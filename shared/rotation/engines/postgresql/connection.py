@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg2
 from psycopg2 import sql
@@ -27,15 +27,6 @@ class Again(Protocol):
 
     def __call__(self, **parameters: str) -> Connection:
         """Log in."""
-
-
-_AS_LOGIN: Final = sql.SQL("SET LOCAL ROLE NONE; ")
-"""
-What stands before a statement outside of a transaction; they are one transaction together (manual, "Message Flow").
-
-A user whose login sets a role (the common owner-role pattern, and every clone of ours) would act as that role, and
-could not change its own password.
-"""
 
 
 class Connection:
@@ -118,7 +109,18 @@ class Connection:
         if self._in_transaction:
             return self.bare(statement, values)
         text = sql.SQL(statement) if isinstance(statement, str) else statement
-        return self.bare(_AS_LOGIN + text, values)
+        return self.bare(sql.SQL(f"{self._as_login()}; ") + text, values)
+
+    def _as_login(self) -> str:
+        """
+        Return what stands before a statement, or at the beginning of a transaction, and counts for it alone.
+
+        A user whose login sets a role (the common owner-role pattern, and every clone of ours) would act as that role,
+        and could not change its own password. The limit ends a statement in the server a little before this side stops
+        waiting, so that its end is known; it counts for each statement of a message apart (manual, statement_timeout).
+        """
+        left = max(1, int(self.deadline.remaining() * 900))
+        return f"SET LOCAL ROLE NONE; SET LOCAL statement_timeout = {left}"
 
     def bare(self, statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
         """Run a statement as clients do, acting as whatever role their login gives them."""
@@ -136,7 +138,7 @@ class Connection:
     @contextlib.contextmanager
     def transaction(self, *, keep: bool) -> Iterator[None]:
         """Do all of it, or nothing; without ``keep``, nothing in any case."""
-        self.bare(self.opening.begin)
+        self.bare(f"{self.opening.begin}; {self._as_login()}")
         self._in_transaction = True
         try:
             yield

@@ -47,15 +47,15 @@ class Opening(NamedTuple):
         """Return the statements with which a transaction begins that changes something."""
         mode = " READ WRITE" if self.lifts_read_only else ""
         durable = "; SET LOCAL synchronous_commit = on" if self.commits_late else ""
-        return f"BEGIN{mode}; SET LOCAL ROLE NONE{durable}"
+        return f"BEGIN{mode}{durable}"
 
 
 def options(deadline: Deadline, version: int) -> str:
     """
     Return the settings to log in with; those of newer versions only where the server's is known.
 
-    The time limits end a statement in the server a little before this side stops waiting, so that its end is known.
-    The search path: nothing that a user created stands before the catalogs.
+    No limit of the owner's ends the first statements, and none of them is without a limit. The search path: nothing
+    that a user created stands before the catalogs.
     """
     left = max(1, int(deadline.remaining() * 900))
     limits = dict.fromkeys(("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"), left)
@@ -68,7 +68,8 @@ def read(rows: Iterable[tuple[Any, ...]], told: int, where: str) -> Opening:
     """
     Read the answer to FIRST. Raises NotTheServer where another process answers than the one that logged us in.
 
-    Poolers tell a number of their own at the login (PgBouncer, Odyssey, pgcat), or none (RDS Proxy).
+    Poolers tell a number of their own at the login (PgBouncer; Odyssey, frontend.c; pgcat, client.rs), or none (RDS
+    Proxy, which cannot cancel: RDS user guide, "Quotas and limitations for RDS Proxy").
     """
     known = {name: (setting, source) for _, _, name, setting, source in rows}
     pid, standby = next((pid, standby) for pid, standby, *_ in rows)
