@@ -31,11 +31,12 @@ PLAYS: Final = [
         ("postgresql", "alternating-users"),
         ("postgresql", "single-user-by-admin"),
         ("documentdb", "alternating-users"),
+        ("mariadb", "alternating-users"),
         ("redshift", "alternating-users"),
     )
     for rotations in (1, 2)
 ]
-"""MariaDB's are not among them: a person's ALTER USER takes the mark away."""
+"""Where only an admin can write marks."""
 
 NO_PROOF: Final = [
     ("mysql", "alternating-users"),
