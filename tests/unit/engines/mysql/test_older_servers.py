@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
-from rotation.engines.mysql import applying, levelling, passwords, rights
+from rotation.engines.mysql import applying, levelling, passwords, preparing, rights
 from rotation.engines.mysql import changes as changing
 from rotation.engines.mysql.accounts import State, attributes_of, default_options, read_grants
-from rotation.engines.mysql.connection import Account
+from rotation.engines.mysql.connection import Account, Connection
 from rotation.engines.mysql.faults import FAILED, NO_SUCH_THREAD, STATEMENT
 from rotation.engines.mysql.grants import Grant, Kind
 from rotation.engines.mysql.session import MySQLSession
 from rotation.errors import PermissionDenied, ReadOnlyServer, StatementFailed
-from rotation.model import Mark, Password
-
-if TYPE_CHECKING:
-    from rotation.engines.mysql.connection import Connection
+from rotation.model import Credential, Deadline, Mark, Password
 
 APP = Account("app", "%")
 
@@ -195,3 +192,29 @@ def test_what_is_to_be_taken_may_have_gone_by_itself() -> None:
     [change] = changing.changes(frozenset(), frozenset({Grant(Kind.PRIVILEGE, "EXECUTE", "PROCEDURE `d`.`p`")}), APP)
     assert applying.carry_out(connection, change, told) == set()
     assert told == ["REVOKE EXECUTE ON PROCEDURE `d`.`p` FROM `app`@`%`"]
+
+
+def test_a_server_without_attributes_keeps_no_record_of_a_pair() -> None:
+    """Before 8.0.21 there is no place for it; nothing is said to the server."""
+    played, connection = play()
+    assert preparing._seal(connection, cast("Any", None), state(), state()) == []  # noqa: SLF001 the one place of it
+    assert played.said == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "keeps"), [([], False), ([("Alter",)], False), ([("Alter",), ("APPLICATION_PASSWORD_ADMIN",)], True)]
+)
+def test_a_server_without_attributes_tells_by_its_privileges_whether_it_keeps_two_passwords(
+    rows: list[tuple[str]],
+    keeps: bool,  # noqa: FBT001 a table's column
+) -> None:
+    """From 8.0.14 on there is the privilege, and RETAIN with it."""
+
+    class Old(Connection):
+        def run(self, statement: str) -> list[tuple[Any, ...]]:
+            return list(rows) if statement == "SHOW PRIVILEGES" else []
+
+    nobody = cast("Any", None)
+    old = Old(nobody, Deadline(1), "here", Credential("app", Password("old-password")), APP)
+    assert not old.keeps_attributes
+    assert old.keeps_two_passwords is keeps
