@@ -67,7 +67,7 @@ class Versions:
     rotation_enabled: bool = True
 
     def holding(self, stage: Stage) -> str | None:
-        """Give the id of the version that carries the label, if any does."""
+        """Return the id of the version that carries the label, if any does."""
         return next((version for version, stages in self.stages.items() if stage in stages), None)
 
     def state_of(self, token: str) -> VersionState:

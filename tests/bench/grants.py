@@ -31,13 +31,13 @@ OF_A_TABLE: Final = 500
 
 
 def on_schemas(count: int, user: str) -> Iterator[str]:
-    """Give the statements for so many grants on schemas."""
+    """Return the statements for so many grants on schemas."""
     for number in range(count // OF_A_SCHEMA):
         yield f"GRANT {PRIVILEGES} ON {user}_{number}.* TO {user}@'%'"
 
 
 def on_columns(count: int, user: str) -> Iterator[str]:
-    """Give the statements for so many grants on columns."""
+    """Return the statements for so many grants on columns."""
     for table in range(count // OF_A_TABLE):
         columns = [f"c{number}" for number in range(OF_A_TABLE)]
         yield f"CREATE TABLE shop.{user}_{table} ({', '.join(f'{column} int' for column in columns)})"

@@ -216,7 +216,7 @@ class Walk(RuleBasedStateMachine):
         self.stage.rotate()
 
     def _idle(self) -> bool:
-        """Say whether no rotation is under way; where one was rolled back, whoever begins the next takes its label."""
+        """Return whether no rotation is under way; where one was rolled back, who begins the next takes its label."""
         store = self.stage.store
         return store.holder(Stage.PENDING) in {None, store.holder(Stage.CURRENT), store.holder(Stage.PREVIOUS)}
 

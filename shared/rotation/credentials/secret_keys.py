@@ -72,7 +72,7 @@ class Keys:
     kind: type[InvalidSecret | InvalidSettings] = InvalidSecret
 
     def __contains__(self, key: str) -> bool:
-        """Say whether the key is there."""
+        """Return whether the key is there."""
         return key in self.document
 
     def wrong(self, key: str, what: str, remedy: str) -> InvalidSecret | InvalidSettings:

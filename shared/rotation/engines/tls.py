@@ -132,7 +132,7 @@ def diagnose(
 
 
 def _lacks_region(host: str) -> bool:
-    """Say whether the name is Amazon's, of a Region whose authorities for databases are not in the bundle."""
+    """Return whether the name is Amazon's, of a Region whose authorities for databases are not in the bundle."""
     named = endpoint(host)
     return named is not None and f"Amazon RDS {named.region} " not in SHIPPED.read_text("ascii")
 

@@ -51,7 +51,7 @@ def named(function: str, part: str) -> str:
 
 
 def fits(parameter: str, value: str) -> bool:
-    """Say whether CloudFormation takes the value, before it makes anything."""
+    """Return whether CloudFormation takes the value, before it makes anything."""
     declared = PARAMETERS[parameter]
     return bool(re.search(declared["AllowedPattern"], value)) and len(value) <= declared.get("MaxLength", 4096)
 

@@ -80,7 +80,7 @@ class MySQLSession(ConnectedSession[Connection]):
         return pairs.prepared_version(self._connection, pair)
 
     def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Give the idle user the access of the active one and, last, the password."""
+        """Return the idle user the access of the active one and, last, the password."""
         return preparing.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> Sequence[str]:

@@ -23,7 +23,7 @@ def name_of(version: int) -> str:
 
 
 def ignores_role(version: int) -> bool:
-    """Say whether the release is one of those that do not apply ALTER ROLE … SET role at a login."""
+    """Return whether the release is one of those that do not apply ALTER ROLE … SET role at a login."""
     major, minor = divmod(version, 10000)
     return KEEPS_ROLE.get(major) == minor + 1
 

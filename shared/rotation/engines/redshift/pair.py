@@ -192,7 +192,7 @@ def _lacking(wanted: Rights, held: Rights, name: str) -> Iterator[str]:
 
 def _level_base(connection: Connection, pair: Pair, policies: frozenset[str], *, all_of_it: bool) -> list[str]:
     """
-    Return the base what the clone alone was granted, and the clone back what it moved; nothing is revoked.
+    Give the base what the clone alone was granted, and the clone back what it moved; nothing is revoked.
 
     Raises AccessMismatch where the clone has an attribute that the base has not: only an admin gives those.
     """

@@ -14,7 +14,7 @@ D1 = "`d1`.*"
 
 
 def changes(wanted: frozenset[Grant], held: frozenset[Grant], account: Account) -> list[str]:
-    """Give the statements that level the two."""
+    """Return the statements that level the two."""
     return [str(change) for change in changing.changes(wanted, held, account)]
 
 
