@@ -38,7 +38,7 @@ from tests.support.emulators.secretsmanager.worlds import WORLDS
 from tests.support.memory import engine as memory_engine
 from tests.support.memory.engine import HOST
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
-from tests.support.memory.writer import FOUNDATIONS, THEIR_ADMIN, THEIR_HOST, THEIR_PORT, Writer
+from tests.support.memory.writer import FOUNDATIONS, LABELS, THEIR_ADMIN, THEIR_HOST, THEIR_PORT, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +147,11 @@ class Writing(RuleBasedStateMachine):
     def write(self, foundation: str, changed: dict[str, Any]) -> None:
         """Put a value between two steps."""
         self.writer.put(foundation, changed)
+
+    @rule(foundation=_foundations, changed=_values, label=st.sampled_from(LABELS))
+    def write_under_a_label(self, foundation: str, changed: dict[str, Any], label: str) -> None:
+        """Put a value that is not AWSCURRENT; what takes AWSPENDING ends the rotation, whose token is another."""
+        self.writer.put(foundation, changed, label)
 
     @rule(step=_steps, at=_moments, phase=_phases, foundation=_foundations, changed=_values)
     def write_within(self, step: Step, at: int, phase: str, foundation: str, changed: dict[str, Any]) -> None:

@@ -55,6 +55,17 @@ class MemoryStore:
         self._move(Stage.CURRENT, version, by_put=True)
         return version
 
+    def put(self, value: str, label: str) -> str:
+        """Store a value under any label (API reference, PutSecretValue, VersionStages), as whoever may write can."""
+        if label == Stage.CURRENT:
+            return self.begin(value)
+        version = str(uuid.uuid4())
+        self.values[version] = value
+        for held in self.stages.values():
+            held.discard(label)
+        self.stages[version] = {label}
+        return version
+
     def rotate(self) -> str:
         """Stage an empty version, as the service does, and give its token."""
         token = str(uuid.uuid4())

@@ -6,7 +6,7 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from rotation.model import Stage
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage
 from tests.support.memory.engine import HOST, Account, MemoryServer
 from tests.support.memory.stage import ADMIN_ARN
 
@@ -21,13 +21,16 @@ THEIR_PORT: Final = 15432
 THEIR_ADMIN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:their-admin-GhIjKl"
 """Another admin secret of the function's list: that of a team whose server the writer rules."""
 
+LABELS: Final = (*Stage, LATE_CUTOVER, LAST_REFUSED, SEARCHING)
+"""Under which a value may be stored; one under AWSPENDING takes it from the rotation that is under way."""
+
 FOUNDATIONS: Final = {"the live value": Stage.CURRENT, "AWSPREVIOUS": Stage.PREVIOUS, "nothing": None}
 """What a value may be built from."""
 
 
 class Writer:
     """
-    Puts values as AWSCURRENT, whatever they hold, at any moment; knows no password of the secret's.
+    Puts values under any label, whatever they hold, at any moment; knows no password and no token of the secret's.
 
     Their own servers believe every password, or refuse each.
     """
@@ -42,8 +45,8 @@ class Writer:
         place = {"engine": "memory", "host": THEIR_HOST, "port": 5432}
         stage.store.admins[THEIR_ADMIN] = json.dumps({**place, "username": "root", "password": "mine"})
 
-    def put(self, foundation: str, changed: Mapping[str, Any]) -> None:
-        """Store a value; None takes a key away."""
+    def put(self, foundation: str, changed: Mapping[str, Any], label: str = Stage.CURRENT) -> None:
+        """Store a value under a label; None takes a key away."""
         document = {
             **self._built_from(foundation),
             **changed,
@@ -51,7 +54,7 @@ class Writer:
         }
         value = json.dumps({key: value for key, value in document.items() if value is not None})
         self._proofs.stored(value)
-        self._stage.store.begin(value)
+        self._stage.store.put(value, label)
 
     def _built_from(self, foundation: str) -> dict[str, Any]:
         label = FOUNDATIONS[foundation]
