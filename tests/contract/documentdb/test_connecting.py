@@ -63,7 +63,8 @@ def test_a_wrong_password_and_an_unknown_user_are_refused(stage: Stage) -> None:
     for who in (replace(user, password=Password("wrong")), replace(user, username=unique("nobody"))):
         error = failure(stage, who)
         assert isinstance(error, AuthenticationFailed)
-        assert (error.code, error.where) == ("18", f"{stage.address()}, as {who.username}")
+        place = replace(stage.address(), database="admin")  # where the user was looked for
+        assert (error.code, error.where) == ("18", f"{place}, as {who.username}")
         assert "authSource" in error.remedy
 
 

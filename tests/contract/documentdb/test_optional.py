@@ -12,6 +12,7 @@ from pymongo.synchronous.database import Database
 
 from rotation.engines.documentdb.accounts import DISPENSABLE
 from rotation.errors import StatementFailed
+from rotation.model import Ownership
 from tests.lab.stages.documentdb import pair_of, unique
 
 if TYPE_CHECKING:
@@ -66,6 +67,16 @@ def test_what_the_server_does_not_know_is_done_without(stage: Stage, unknown: se
     for who in (clone, again):
         stage.accepts(who)
     assert stage.roles(clone.username) == stage.roles(base.username)
+
+
+def test_a_mark_is_no_proof_where_the_server_does_not_show_who_may_write_it(stage: Stage) -> None:
+    """For a pair it counts as before, since AWSCURRENT logs in there; nothing is repaired upon it."""
+    base, admin = stage.user(), stage.admin()
+    pair = pair_of(base.username)
+    stage.level(admin, pair)
+    with answering(refusing({*DETAILS}, 2)), stage.login(admin) as session:
+        assert session.ownership(pair) is Ownership.OURS
+        assert not session.mark_is_proof(pair.clone)
 
 
 def test_no_more_is_left_out_than_the_server_refuses(stage: Stage) -> None:

@@ -37,6 +37,7 @@ def test_a_role_proves_both_users(stage: Stage, kind: str) -> None:
             assert session.ownership(replace(one, secret_arn=pair.secret_arn + "x")) is Ownership.FOREIGN
         assert session.prepared_version(later) == pair.version
         assert session.mark_of(pair.base) is None
+        assert session.mark_is_proof(pair.base)
     stage.level(later, admin)
     with stage.login(admin) as session:
         assert session.prepared_version(pair) == later.version

@@ -280,6 +280,15 @@ def test_what_a_stranger_granted_to_the_clone_stops_no_rotation(stage: Stage, ki
     stage.accepts(fresh)
 
 
+def test_an_admin_takes_back_what_it_gave(stage: Stage) -> None:
+    """One that is no superuser ends the clone's hold of a role that it made itself."""
+    admin, role = stage.admin(*LEVELLING), unique("made")
+    pair = pair_of(stage.user().username)
+    stage.level(pair, admin)
+    stage.as_clients_see(admin, f"CREATE ROLE {role}", f"GRANT ROLE {role} TO {pair.clone}")
+    assert stage.level(pair, admin)[1] == [f'REVOKE ROLE "{role}" FROM "{pair.clone}"']
+
+
 def test_a_conflict_while_a_strangers_grant_is_ended_can_be_retried(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,7 +146,7 @@ def write(connection: Connection, command: str, username: str, **fields: Any) ->
     """
     fields["writeConcern"] = {"w": "majority"}
     optional = [name for name in DISPENSABLE if name in fields]
-    refused: Refused | None = None
+    refusals: list[Refused] = []
     for left_out in chain.from_iterable(combinations(optional, size) for size in range(len(optional) + 1)):
         kept = {name: value for name, value in fields.items() if name not in left_out}
         if kept.keys() <= {"writeConcern"}:
@@ -154,11 +154,10 @@ def write(connection: Connection, command: str, username: str, **fields: Any) ->
         try:
             connection.run(command, username, **kept)
         except Refused as error:
-            refused = error
+            refusals.append(error)
         else:
             return
-    if refused:
-        raise refused
+    raise refusals[-1]
 
 
 def in_shell(database: str, method: str, *arguments: object) -> str:
