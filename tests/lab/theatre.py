@@ -151,8 +151,7 @@ class Theatre:
     def _load(self) -> Callable[[Any, Any], None]:
         """Import app.py as the runtime does."""
         path = ROOT / "functions" / self.module.FUNCTION / "app.py"
-        if str(ROOT / "shared") not in sys.path:
-            sys.path.insert(0, str(ROOT / "shared"))
+        _find_the_library()
         spec = importlib.util.spec_from_file_location(f"functions.{self.module.FUNCTION}.app", path)
         if spec is None or spec.loader is None:
             raise FileNotFoundError(path)
@@ -343,6 +342,23 @@ class ClientProcess:
 
 @contextlib.contextmanager
 def emulated(world: World = RECORDED) -> Iterator[EmulatedSecretsManager]:
-    """Run Secrets Manager."""
-    with EmulatedSecretsManager(region=REGION, world=world) as emulator:
+    """Run Secrets Manager; the functions that are made meanwhile may log in to servers beside it, on this machine."""
+    _find_the_library()
+    module = importlib.import_module("rotation.entrypoints.secrets_manager")
+    settings = module.Settings
+
+    class Beside:
+        """The settings of an environment, where it says nothing else with those for tests."""
+
+        @staticmethod
+        def from_environment(environment: Mapping[str, str]) -> object:
+            return settings.from_environment({"ALLOW_LOCAL_HOSTS": "true", **environment})
+
+    with EmulatedSecretsManager(region=REGION, world=world) as emulator, mock.patch.object(module, "Settings", Beside):
         yield emulator
+
+
+def _find_the_library() -> None:
+    """Have the library found, as in a layer."""
+    if str(ROOT / "shared") not in sys.path:
+        sys.path.insert(0, str(ROOT / "shared"))
