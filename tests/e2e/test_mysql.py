@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import uuid
@@ -204,6 +205,29 @@ def test_a_user_that_may_have_one_session(request: pytest.FixtureRequest, strate
         result = shop.rotate()
         assert result.succeeded, [str(step.error) for step in result.steps]
         assert shop.is_accepted(kept) or strategy == "single-user"
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+@pytest.mark.parametrize("strategy", ["alternating-users", "single-user", "single-user-by-admin"])
+def test_a_lock_that_anybody_holds_stops_nothing(request: pytest.FixtureRequest, engine: str, strategy: str) -> None:
+    """Any login can take it: the rotation and the revocation go on, and the log names the holder where it is seen."""
+    play = _play(request, engine, strategy)
+    shop, mallory = play.application(), play.application().secret()
+    user, since = shop.secret()["username"], len(play.theatre.function_log.getvalue())
+    name = f"rotation-{hashlib.sha256(f'rotation of {user}'.encode()).hexdigest()[:48]}"
+    with closing(connected(mallory, str(play.theatre.scene.bundle))) as other, other.cursor() as cursor:
+        cursor.execute(f"SELECT GET_LOCK('{name}', 0)")
+        assert cursor.fetchone() == (1,)
+        for _ in range(2):
+            kept = shop.secret()
+            assert shop.rotate().succeeded
+            shop.work()
+        shop.revoke()
+        assert not shop.is_accepted(kept)
+        assert shop.is_accepted(shop.secret())
+    told = play.theatre.function_log.getvalue()[since:]
+    assert "Going on without the lock" in told
+    assert mallory["username"] in told or strategy != "alternating-users"
 
 
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
