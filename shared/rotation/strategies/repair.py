@@ -83,7 +83,7 @@ def require_allowed(
 
 
 def is_repairable(delivery: Delivery, admin: Secret, require: Callable[[Session], object]) -> bool:
-    """Return whether the admin could set the pending password, by a check of its session that raises what hinders."""
+    """Return whether the admin could set the pending password; the check of its session raises what hinders it."""
     if delivery.refusals >= logins.MOST_REFUSALS or _unproven(delivery.current, admin):
         return False
     try:
