@@ -14,7 +14,7 @@ RotationError
 ├── StoreError             VersionNotFound, StoreUnavailable, StoreDenied
 └── EngineError            AuthenticationFailed, AccountUnusable, Unreachable, TlsFailed,
                            PermissionDenied, PasswordRejected,
-                           StatementFailed (ReadOnlyServer: it is a replica, or has become one)
+                           StatementFailed (ReadOnlyServer: it is a replica, or has become one), LockWithheld
 """
 
 from __future__ import annotations

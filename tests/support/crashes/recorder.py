@@ -123,7 +123,7 @@ def watched(stage: MemoryStage) -> Chronicle:
     chronicle.proofs.server = f"{HOST}:{PORT}"
     for value in stage.store.values.values():
         chronicle.proofs.stored(value)
-    engine, deliver = WatchedEngine(stage.engine, chronicle), stage.delivery
+    engine, deliver, put = WatchedEngine(stage.engine, chronicle), stage.delivery, stage.store.begin
 
     def delivery(token: str) -> Any:  # noqa: ANN401 a Delivery
         chronicle.note(Kind.BEGAN, token)
@@ -132,7 +132,12 @@ def watched(stage: MemoryStage) -> Chronicle:
         made.store = WatchedStore(made.store, chronicle)
         return made
 
+    def begin(value: str) -> str:
+        chronicle.proofs.stored(value)
+        return put(value)
+
     stage.delivery = delivery  # type: ignore[method-assign]
+    stage.store.begin = begin  # type: ignore[method-assign]
     return chronicle
 
 
