@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import pytest
 
 from rotation.errors import AccountUnusable, GuardViolation, NotOurs, Unreachable
-from rotation.model import Mark, Stage, Step
+from rotation.model import Mark, Ownership, Stage, Step
 from rotation.settings import Settings
+from rotation.strategies.admins import require_unclaimed
 from tests.support.memory.engine import HOST, Account
 from tests.support.memory.interruptions import fail
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
@@ -292,3 +294,14 @@ def test_one_user_of_what_was_the_secrets_pair_is_its_own(username: str) -> None
     assert document["username"] == username
     stage.store.begin(json.dumps({**document, "rotation": ALONE}))
     assert play(stage) is None
+
+
+def test_a_mark_that_names_the_secret_outweighs_the_name_of_the_base() -> None:
+    """Where accounts bear their own marks, a user of what was the secret's pair is no base, and still its own."""
+    stage = MemoryStage(admin=True, rotation=ALONE)
+    bases = {"app_clone": Ownership.FOREIGN, "app": Ownership.OURS}
+    session = mock.Mock(ownership=lambda pair: bases[pair.base])
+    require_unclaimed(session, stage.delivery("token").current, "app_clone")
+    bases["app"] = Ownership.UNMARKED
+    with pytest.raises(NotOurs):
+        require_unclaimed(session, stage.delivery("token").current, "app_clone")
