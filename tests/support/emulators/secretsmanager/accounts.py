@@ -9,7 +9,7 @@ from tests.support.emulators.secretsmanager import errors
 from tests.support.emulators.secretsmanager.state import ACCOUNT
 
 if TYPE_CHECKING:
-    from tests.support.emulators.secretsmanager.model import Request
+    from tests.support.emulators.secretsmanager.model import Request, Secret
     from tests.support.emulators.secretsmanager.state import State
 
 NUMBER = re.compile(r"[0-9]{12}")
@@ -19,6 +19,17 @@ OWN_KEYS = frozenset({"", "alias/aws/secretsmanager"})
 def account_of(caller: str) -> str:
     """Return whose an access key id is: the account's that it spells, else the emulator's own."""
     return caller if NUMBER.fullmatch(caller) else ACCOUNT
+
+
+def check_owner(secret: Secret) -> None:
+    """Refuse a new value of a secret that a service manages.
+
+    API reference, InvalidRequestException: "The secret is managed by another service, and you must use that service to
+    update it." The text is not documented.
+    """
+    if secret.owning_service:
+        message = f"You can't update a secret that is managed by {secret.owning_service}."
+        raise errors.invalid_request(message)
 
 
 def check_account(state: State, operation: str, request: Request, caller: str) -> None:

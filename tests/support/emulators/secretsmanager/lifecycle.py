@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors, replicate
+from tests.support.emulators.secretsmanager.accounts import check_owner
 from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Request, Response, Secret
 from tests.support.emulators.secretsmanager.selection import page, select
@@ -124,6 +125,7 @@ def list_secrets(state: State, request: Request) -> Response:
 def update_secret(state: State, request: Request) -> Response:
     """UpdateSecret: metadata, and a new AWSCURRENT version when there is a value."""
     secret, value = state.live(request["SecretId"]), value_in(request)
+    check_owner(secret)
     response = {"ARN": secret.arn, "Name": secret.name}
     if value is not None:
         store(state, secret, request["ClientRequestToken"], value, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors
+from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Replica, Secret
 from tests.support.emulators.secretsmanager.replication import Reason
 from tests.support.memory.store import moved
@@ -137,11 +138,16 @@ def stop_replication_to_replica(state: State, request: Request) -> Response:
 
 
 def statuses(state: State, secret: Secret) -> list[Response]:
-    """Return ReplicationStatus, without LastAccessedDate."""
+    """Return ReplicationStatus; LastAccessedDate is the Region's own, in whole days (API reference)."""
     if state.regions is None:
         return []
     now, late = state.clock(), state.regions.replication.status_late
-    return [replica.listed(now, late) for replica in secret.replicas.values()]
+    listed = []
+    for region, replica in secret.replicas.items():
+        there = state.regions.find(secret.name, region)
+        read = there.accessed if there is not None and there.primary_region else None
+        listed.append(replica.listed(now, late) | ({"LastAccessedDate": epoch(read)} if read else {}))
+    return listed
 
 
 def primary_region(state: State, secret: Secret) -> str:

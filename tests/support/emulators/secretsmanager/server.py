@@ -8,6 +8,7 @@ import json
 import re
 import socket
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -20,7 +21,7 @@ from tests.support.emulators.secretsmanager.model import CURRENT, Request, Respo
 from tests.support.emulators.secretsmanager.service import Service
 from tests.support.emulators.secretsmanager.state import Behaviour, State
 from tests.support.emulators.secretsmanager.validation import service_model
-from tests.support.emulators.secretsmanager.worlds import RECORDED, World
+from tests.support.emulators.secretsmanager.worlds import RECORDED, DryRunValue, PendingAfterFinish, World
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,12 +46,22 @@ class EmulatedSecretsManager:
         *,
         region: str = "eu-west-1",
         world: World = RECORDED,
+        pending_after_finish: str | None = None,
+        dry_run_value: str | None = None,
         require_rotation_token: bool = False,
         clock: Clock = system_clock,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
-        """Choose the behaviour where neither recordings nor documentation settle it; nothing listens yet."""
+        """Choose the behaviour where neither recordings nor documentation settle it; nothing listens yet.
+
+        The two switches that people meet most may be given by themselves, by their values.
+        """
+        world = replace(
+            world,
+            pending_after_finish=PendingAfterFinish(pending_after_finish or world.pending_after_finish),
+            dry_run_value=DryRunValue(dry_run_value or world.dry_run_value),
+        )
         self.service = Service(State(Behaviour(region, require_rotation_token), world, clock=clock))
         self.state = self.service.state
         self.faults = self.service.faults

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors, labels
+from tests.support.emulators.secretsmanager.accounts import check_owner
 from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.model import CURRENT, Request, Response, Secret, Value, Version
@@ -70,6 +71,7 @@ def put_secret_value(state: State, request: Request) -> Response:
     if value is None:
         message = "You must provide either SecretString or SecretBinary."  # not recorded
         raise errors.invalid_request(message)
+    check_owner(secret)
     _check_rotation_token(state, secret, request.get("RotationToken"))
     token = request["ClientRequestToken"]
     store(state, secret, token, value, request.get("VersionStages"))

@@ -318,6 +318,15 @@ def test_force_over_a_secret_that_has_replicas(*, over: bool) -> None:
         assert client.get_secret_value(SecretId="app")["SecretString"] == ("one" if over else "other")
 
 
+def test_where_it_is_read(scene: Scene) -> None:
+    """The status tells of each Region on which day it was read there last."""
+    (before,) = scene.home.describe_secret(SecretId="app")["ReplicationStatus"]
+    assert "LastAccessedDate" not in before
+    scene.read()
+    (after,) = scene.home.describe_secret(SecretId="app")["ReplicationStatus"]
+    assert after["LastAccessedDate"].date() == scene.clock().date()
+
+
 def test_each_region_has_a_journal(scene: Scene) -> None:
     """Calls and label changes stand where they came to be."""
     scene.put(TWO, "two")

@@ -81,6 +81,16 @@ def test_a_caller_of_another_account(emulator: EmulatedSecretsManager, kms_key: 
         assert message.startswith("You can't access a secret from a different AWS account")
 
 
+def test_a_secret_of_another_service(emulator: EmulatedSecretsManager, client: SecretsManagerClient) -> None:
+    """It is read and described as any other, and updated by that service alone."""
+    emulator.state.any("app").owning_service = "rds"
+    assert client.get_secret_value(SecretId="app")["SecretString"] == "one"
+    assert client.describe_secret(SecretId="app")["OwningService"] == "rds"
+    assert client.list_secrets(Filters=[{"Key": "owning-service", "Values": ["rds"]}])["SecretList"]
+    for call in (client.put_secret_value, client.update_secret):
+        assert error_code(call, SecretId="app", SecretString="two") == "InvalidRequestException"
+
+
 @pytest.mark.parametrize("mode", RepeatedPut)
 def test_whether_a_repeated_put_labels_is_a_switch(mode: RepeatedPut) -> None:
     """The manual says that it does nothing; what it does to a version that lost its label is not recorded."""

@@ -10,7 +10,7 @@ from tests.support.emulators.secretsmanager.expectations import error_code, refu
 from tests.support.emulators.secretsmanager.minimal_function import MinimalFunction
 from tests.support.emulators.secretsmanager.rotation import NothingToRetry, RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
-from tests.support.emulators.secretsmanager.worlds import DryRunValue, World
+from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL, RECORDED, DryRunValue, World
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -153,6 +153,13 @@ def test_a_dry_run_is_one_test_step_on_a_temporary_version(mode: DryRunValue) ->
         assert list(emulator.state.any("app").versions) == [FIRST]
         assert events(emulator) == ["TestRotationStarted", "TestRotationSucceeded"]
     assert seen == [("testSecret", "one" if mode is DryRunValue.COPY else None)]
+
+
+def test_the_two_switches_that_people_meet_most() -> None:
+    """They may be given by themselves; what is not given is as it was recorded."""
+    by_hand = EmulatedSecretsManager(pending_after_finish="removed", dry_run_value="none").state.world
+    assert by_hand == BY_THE_MANUAL
+    assert EmulatedSecretsManager(pending_after_finish="kept", dry_run_value="copy").state.world == RECORDED
 
 
 def test_a_failed_dry_run_leaves_nothing_either(
