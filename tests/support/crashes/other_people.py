@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 from rotation.errors import GuardViolation, NotOurs, RotationRefused
 from rotation.model import CLONE_SUFFIX, Credential, Password, Stage, Step
 from rotation.settings import Settings
+from tests.support.arns import moved
 from tests.support.crashes.invariants import Violated
 from tests.support.memory.cuts import new_token
 from tests.support.memory.stage import ADMIN_ARN
-from tests.support.memory.store import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable

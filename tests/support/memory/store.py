@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rotation.errors import StoreError, VersionNotFound
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
+from tests.support.arns import moved
 from tests.support.emulators.secretsmanager.worlds import (
     RECORDED,
     DryRunValue,
@@ -207,12 +208,6 @@ class MemoryStore:
 
     def _call(self, name: str) -> _Call:
         return _Call(self, name)
-
-
-def moved(arn: str, region: str) -> str:
-    """Return the ARN of a secret's replica: another Region, and the same to the last of its six random characters."""
-    service, _, rest = arn.partition(":secretsmanager:")
-    return f"{service}:secretsmanager:{region}:{rest.partition(':')[2]}"
 
 
 @dataclass

@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
+from tests.support.arns import moved
 from tests.support.emulators.secretsmanager.model import RotationSettings
-from tests.support.memory.store import moved
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.model import Secret

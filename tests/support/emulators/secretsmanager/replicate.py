@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.support.arns import moved
 from tests.support.emulators.secretsmanager import errors
 from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Replica, Secret
 from tests.support.emulators.secretsmanager.replication import Reason
-from tests.support.memory.store import moved
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.model import Request, Response
