@@ -1,0 +1,21 @@
+"""What `make` starts of the lab runs in an interpreter that has nothing but the project's folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.guides.pages import ROOT
+
+
+@pytest.mark.parametrize("module", ["tests.lab", "tests.lab.invoke"])
+def test_a_command_of_the_lab_starts_without_the_library_on_its_path(module: str) -> None:
+    """The lab puts the library on the path itself, as Lambda does; nothing that it imports before may need it."""
+    bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(  # noqa: S603 the project's own
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, env=bare, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
