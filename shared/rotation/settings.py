@@ -81,6 +81,8 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check all settings; an empty variable counts as absent. Raises InvalidSettings."""
         read = _Reader(environment)
+        local = read.switch("ALLOW_LOCAL_HOSTS")
+        endpoint = read.url("SECRETS_MANAGER_ENDPOINT", beside=local or False)
         return cls(
             password=PasswordRules(
                 length=read.number("PASSWORD_LENGTH"),
@@ -98,10 +100,11 @@ class Settings:
             adopt_unmarked_clones=read.switch("ADOPT_UNMARKED_CLONES") or False,
             repair_by_admin=read.switch("REPAIR_BY_ADMIN") or False,
             proxy_knows_both_users=read.switch("PROXY_KNOWS_BOTH_USERS") or False,
-            allow_local_hosts=read.switch("ALLOW_LOCAL_HOSTS") or False,
+            # Secrets Manager without TLS is an emulator on this machine: then so may the databases be.
+            allow_local_hosts=(endpoint or "").startswith("http://") if local is None else local,
             clear_text_passwords=read.switch("CLEAR_TEXT_PASSWORDS") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
-            endpoint=read.url("SECRETS_MANAGER_ENDPOINT", beside=read.switch("ALLOW_LOCAL_HOSTS") or False),
+            endpoint=endpoint,
         )
 
     def admits_admin(self, arn: str) -> bool:

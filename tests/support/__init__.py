@@ -19,6 +19,7 @@ EARLIER: Final = {
     "authorities": "authorities",
     "cloudformation": "template.cloudformation",
     "iam": "template.iam",
+    "mariadb": "servers.mariadb",
     "mongodb": "servers.mongodb",
     "mysql": "servers.mysql",
     "npm": "servers.npm",

@@ -193,3 +193,18 @@ def test_this_machine_itself_may_be_spoken_to_without_tls(host: str) -> None:
     """So do tests with an emulator."""
     url = f"http://{host}:4566/path"
     assert Settings.from_environment({"SECRETS_MANAGER_ENDPOINT": url}).endpoint == url
+
+
+@pytest.mark.parametrize(
+    ("environment", "allowed"),
+    [
+        ({}, False),
+        ({"SECRETS_MANAGER_ENDPOINT": "https://vpce.example"}, False),
+        ({"SECRETS_MANAGER_ENDPOINT": "http://127.0.0.1:4566"}, True),
+        ({"SECRETS_MANAGER_ENDPOINT": "http://127.0.0.1:4566", "ALLOW_LOCAL_HOSTS": "false"}, False),
+        ({"ALLOW_LOCAL_HOSTS": "true"}, True),
+    ],
+)
+def test_when_a_host_may_be_this_machine(environment: dict[str, str], *, allowed: bool) -> None:
+    """Where somebody says so, or where Secrets Manager itself is an emulator here."""
+    assert Settings.from_environment(environment).allow_local_hosts is allowed
