@@ -18,6 +18,8 @@ from tests.lab.nightly import BESIDE_CLIENTS
 from tests.support.crashes.cuts import Cut, Scissors, cutting
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from tests.lab.theatre import Application, Theatre
     from tests.support.emulators.secretsmanager.rotation import StepResult
 
@@ -359,11 +361,11 @@ def test_a_late_delivery_of_an_abandoned_token_changes_nothing(
     lock = MySQLSession.lock
     rotated: list[bool] = []
 
-    def late(session: MySQLSession, name: str) -> bool:
+    def late(session: MySQLSession, name: str, holders: Collection[str]) -> bool:
         monkeypatch.setattr(MySQLSession, "lock", lock)
         shop.theatre.player.abandon(shop.arn)
         rotated.extend(shop.rotate().succeeded for _ in range(others))
-        return lock(session, name)
+        return lock(session, name, holders)
 
     monkeypatch.setattr(MySQLSession, "lock", late)
     result = shop.rotate()
