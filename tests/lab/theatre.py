@@ -314,7 +314,6 @@ class ClientProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "shared")},
         )
         self._tell(json.dumps(self._order) + "\n")
         if self._listen() != "ready":
