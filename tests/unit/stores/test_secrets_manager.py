@@ -14,9 +14,9 @@ from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavail
 from rotation.model import Stage
 from rotation.stores import secrets_manager
 from rotation.stores.secrets_manager import PROBE_LABEL, SecretsManagerStore
-from tests.support.emulators.secretsmanager.clock import ManualClock
 from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.wire.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,29 +2,9 @@
 
 from __future__ import annotations
 
-
-class ServiceError(Exception):
-    """An error answer: `code` is the exception's name in the API reference."""
-
-    def __init__(self, code: str, message: str) -> None:
-        """Keep code and message; the HTTP status follows from the code."""
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-
-    @property
-    def status(self) -> int:
-        """Every modelled error is HTTP 400, InternalServiceError is 500 (API reference, Common errors)."""
-        return 500 if self.code in {"InternalServiceError", "InternalFailure"} else 400
-
-
-class ConnectionCut(Exception):
-    """Raised to drop the connection without an answer."""
-
-
-def answer(message: str, *, code: str) -> ServiceError:
-    """Return an error of any other name."""
-    return ServiceError(code, message)
+from tests.support.emulators.wire.errors import ConnectionCut as ConnectionCut  # noqa: PLC0414 one of its answers
+from tests.support.emulators.wire.errors import ServiceError as ServiceError  # noqa: PLC0414 likewise
+from tests.support.emulators.wire.errors import answer as answer  # noqa: PLC0414 likewise
 
 
 def invalid_parameter(message: str) -> ServiceError:

@@ -35,6 +35,11 @@ class Call:
     outcome: str = "running"
     seconds: float = 0.0
 
+    def concerns(self, name: str) -> bool:
+        """Tell whether the call is about the secret of that name or ARN."""
+        secret = self.secret or ""
+        return name in {secret, secret.rpartition(":")[2][: -len("-XXXXXX")]}
+
 
 @dataclass(frozen=True)
 class LabelChange:

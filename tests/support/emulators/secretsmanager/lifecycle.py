@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors, replicate
 from tests.support.emulators.secretsmanager.accounts import check_owner
-from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Request, Response, Secret
 from tests.support.emulators.secretsmanager.selection import page, select
 from tests.support.emulators.secretsmanager.values import store, value_in
+from tests.support.emulators.wire.clock import epoch
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State

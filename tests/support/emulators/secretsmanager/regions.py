@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from tests.support.emulators.secretsmanager.clock import Clock, system_clock
 from tests.support.emulators.secretsmanager.model import PENDING, Content, Copy, Secret, Version
 from tests.support.emulators.secretsmanager.replication import AfterStop, Order, Reason, Replication
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.secretsmanager.worlds import RECORDED, World
+from tests.support.emulators.wire.clock import Clock, system_clock
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from tests.support.arns import moved
 from tests.support.emulators.secretsmanager import errors
-from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.model import Replica, Secret
 from tests.support.emulators.secretsmanager.replication import Reason
+from tests.support.emulators.wire.clock import epoch
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.model import Request, Response

@@ -13,7 +13,7 @@ from tests.support.emulators.secretsmanager.errors import ConnectionCut, Service
 from tests.support.emulators.secretsmanager.faults import Faults, Hook
 from tests.support.emulators.secretsmanager.operations import OPERATIONS
 from tests.support.emulators.secretsmanager.replicate import check_replica
-from tests.support.emulators.secretsmanager.validation import validate
+from tests.support.emulators.secretsmanager.validation import service_model, validate
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.journal import Call
@@ -27,6 +27,9 @@ LOG = logging.getLogger(__name__)
 
 class Service:
     """One Region of one account."""
+
+    target = "secretsmanager."
+    modelled = frozenset(service_model().shape_names)
 
     def __init__(self, state: State) -> None:
         """Serve this state."""

@@ -11,10 +11,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors
-from tests.support.emulators.secretsmanager.clock import Clock, system_clock
 from tests.support.emulators.secretsmanager.journal import Journal
 from tests.support.emulators.secretsmanager.model import CURRENT, PENDING, Rotation, Secret
 from tests.support.emulators.secretsmanager.worlds import RECORDED, World
+from tests.support.emulators.wire.clock import Clock, system_clock
 
 if TYPE_CHECKING:
     from datetime import datetime

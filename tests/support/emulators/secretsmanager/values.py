@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.support.emulators.secretsmanager import errors, labels
 from tests.support.emulators.secretsmanager.accounts import check_owner
-from tests.support.emulators.secretsmanager.clock import epoch
 from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.model import CURRENT, Request, Response, Secret, Value, Version
 from tests.support.emulators.secretsmanager.schedule import next_rotation
 from tests.support.emulators.secretsmanager.selection import page, select
+from tests.support.emulators.wire.clock import epoch
 
 if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State

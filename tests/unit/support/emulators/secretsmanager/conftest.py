@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.emulators.secretsmanager.clock import ManualClock
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.secretsmanager.worlds import PendingAfterFinish, World
+from tests.support.emulators.wire.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.emulators.secretsmanager.clock import ManualClock
 from tests.support.emulators.secretsmanager.expectations import error_code, refusal
 from tests.support.emulators.secretsmanager.schedule import next_rotation
+from tests.support.emulators.wire.clock import ManualClock
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

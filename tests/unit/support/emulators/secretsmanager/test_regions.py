@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-from tests.support.emulators.secretsmanager.clock import ManualClock
 from tests.support.emulators.secretsmanager.expectations import error_code, refusal
 from tests.support.emulators.secretsmanager.regions import Regions
 from tests.support.emulators.secretsmanager.replication import REPLICATIONS, AfterStop, Order, Reason, Replication
+from tests.support.emulators.wire.clock import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from tests.support.emulators.secretsmanager.worlds import RepeatedPut, World
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from tests.support.emulators.secretsmanager.clock import ManualClock
+    from tests.support.emulators.wire.clock import ManualClock
 
 FIRST, SECOND, THIRD = ("1" * 32, "2" * 32, "3" * 32)
 

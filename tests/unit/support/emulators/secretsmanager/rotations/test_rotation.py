@@ -15,7 +15,7 @@ from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL, RECORDE
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from tests.support.emulators.secretsmanager.clock import ManualClock
+    from tests.support.emulators.wire.clock import ManualClock
 
 FIRST, TOKEN, OTHER = ("1" * 32, "t" * 32, "o" * 32)
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
