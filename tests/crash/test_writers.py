@@ -329,11 +329,10 @@ FAULTS: Final[dict[str, tuple[str, object, str, object]]] = {
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_is_found(fault: str, record_property: Callable[[str, object], None]) -> None:
+def test_each_fault_is_found(fault: str) -> None:
     """With the fault put back a writer gets through, and the tenth invariant says so."""
     kind, *place = FAULTS[fault]
     walk: type[Writing] = type("Writing", (Writing,), {"kind": kind})
     with mock.patch.object(*place), pytest.raises(Violated):  # type: ignore[call-overload]
         _as_many_as(MOST_STEPS, walk, phases=[Phase.generate], report_multiple_bugs=False)
-    record_property("steps", walk.found)
     assert walk.found
