@@ -131,7 +131,7 @@ class TestClients:
                 mark = postgresql_theatre.scene.mark()
                 assert shop.rotate().succeeded
                 changed = postgresql_theatre.scene.log_text(mark).rpartition("ALTER ROLE")[2]
-                assert changed.count("application_name=rotation") == 1
+                assert changed.count("pg_catalog.pg_backend_pid()") == 1  # what a session of the function asks first
         assert len(cutover_windows(postgresql_theatre.function_log.getvalue())) - begun == BESIDE_CLIENTS
         assert client.seen.logins > client.seen.rejected
         assert shop.is_accepted(shop.secret())
