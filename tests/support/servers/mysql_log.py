@@ -1,4 +1,10 @@
-"""Logins as the general log of a MySQL or MariaDB server tells them."""
+"""
+Logins as the general log of a MySQL or MariaDB server tells them.
+
+An attempt has a line (``Connect  app@host on shop using SSL/TLS``), and most refusals have a second one (``Connect
+Access denied for …``). MySQL 9 writes none where an account is locked (3118) or at its limit (1226), nor where the
+server is killed between the attempt and the first statement: seen on the real thing.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +22,8 @@ class Login:
 
     user: str
     accepted: bool
+    denied: bool = False
+    """Whether the server wrote that it refused it."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +43,13 @@ class Logins:
 
     @property
     def refused(self) -> list[Login]:
-        """The logins that the server refused, for whatever reason."""
+        """The logins that were not let in, for whatever reason: of a server that lives."""
         return [login for login in self.all if not login.accepted]
+
+    @property
+    def denied(self) -> list[Login]:
+        """The logins of which the server wrote that it refused them: of a server that may have been killed."""
+        return [login for login in self.all if login.denied]
 
 
 def read(text: str) -> Logins:
@@ -46,8 +59,10 @@ def read(text: str) -> Logins:
         session = line["session"]
         if line["command"] == "Connect":
             attempt = ATTEMPT.fullmatch(line["said"])
-            if session not in sessions:
-                sessions[session] = Login(attempt["user"] if attempt else _refused_user(line["said"]), accepted=False)
+            known = sessions.get(session) or Login(
+                attempt["user"] if attempt else _refused_user(line["said"]), accepted=False
+            )
+            sessions[session] = replace(known, denied=known.denied or attempt is None)
         elif session in sessions and not sessions[session].accepted:
             sessions[session] = replace(sessions[session], accepted=True)
     return Logins(tuple(sessions.values()))
