@@ -42,6 +42,8 @@ class Delivery:
     """Logins that the server refused in this invocation."""
     refused: set[str] = field(default_factory=set)
     """The versions whose passwords were among them."""
+    passed_over: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Versions that might log in and were not tried, and the keys in which AWSCURRENT decides otherwise."""
     staged: StoredVersion | None = field(default=None, repr=False)
     """The pending version, once the machine has observed it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential, StoreError
@@ -58,10 +59,12 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
     first = refusals[0][1]
     if isinstance(first, AccountUnusable):
         raise first
-    raise _none_accepted(refusals)
+    raise _none_accepted(delivery, refusals)
 
 
-def _none_accepted(refusals: Sequence[tuple[Secret, AuthenticationFailed | AccountUnusable]]) -> NoWorkingCredential:
+def _none_accepted(
+    delivery: Delivery, refusals: Sequence[tuple[Secret, AuthenticationFailed | AccountUnusable]]
+) -> NoWorkingCredential:
     """Sum the refusals up: what the server said of which version, where and as whom it was tried, and what helps."""
     said: dict[str, list[str]] = {}
     for candidate, refusal in refusals:
@@ -71,10 +74,20 @@ def _none_accepted(refusals: Sequence[tuple[Secret, AuthenticationFailed | Accou
     tried = ". ".join(f"{what}: {'; '.join(versions)}" for what, versions in said.items())
     error = NoWorkingCredential(
         f"The server accepts none of the passwords that the secret holds. {tried}",
-        remedy=" ".join([*remedies, _OTHERWISE]),
+        remedy=" ".join([*remedies, *_passed_over(delivery), _OTHERWISE]),
     )
     error.for_passwords_alone = all(isinstance(refusal, AuthenticationFailed) for _, refusal in refusals)
     return error
+
+
+def _passed_over(delivery: Delivery) -> list[str]:
+    """Name the likeliest version that was not tried, since AWSCURRENT was changed in more than its password."""
+    return [
+        f"Version {version} was not tried, since AWSCURRENT differs from it in {', '.join(sorted(keys))}. If its "
+        "password is the right one: store it in AWSCURRENT where that change is yours, else move AWSCURRENT back to "
+        "that version."
+        for version, keys in islice(delivery.passed_over.items(), 1)
+    ]
 
 
 def prove(delivery: Delivery, secret: Secret, admin: Secret | None = None, patience: Deadline | None = None) -> None:

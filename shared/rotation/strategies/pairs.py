@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rotation.credentials.vouching import differences, vouches_for
 from rotation.errors import GuardViolation, InvalidSecret, InvalidSettings, VersionNotFound
 from rotation.model import CLONE_SUFFIX, Pair, Stage
-from rotation.strategies import admins, logins
+from rotation.strategies import admins, logins, recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ def candidates(delivery: Delivery, pair: Pair) -> Iterator[Secret]:
     yield delivery.current
     yield delivery.pending
     previous = _previous(delivery)
-    if previous is not None and previous.username == pair.idle and vouches_for(previous, delivery.current):
+    if previous is not None and previous.username == pair.idle and recovery.may_stand_in(delivery, previous):
         yield previous
 
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
-from rotation.credentials.vouching import vouches_for
+from rotation.credentials.vouching import differences
 from rotation.errors import InvalidSecret, InvalidSettings, VersionNotFound
 from rotation.model import LAST_REFUSED, SEARCHING, Stage
 
@@ -97,4 +97,12 @@ def _same_user(delivery: Delivery, stage: Stage | None = None, version: str | No
     except (VersionNotFound, InvalidSecret, InvalidSettings):
         return None
     current = delivery.current
-    return secret if secret.username == current.username and vouches_for(secret, current) else None
+    return secret if secret.username == current.username and may_stand_in(delivery, secret) else None
+
+
+def may_stand_in(delivery: Delivery, older: Secret) -> bool:
+    """Return whether the version vouches for AWSCURRENT; one that does not is remembered, for the error to name."""
+    keys = differences(older, delivery.current)
+    if keys and older.credential != delivery.current.credential:
+        delivery.passed_over[older.version] = keys
+    return not keys

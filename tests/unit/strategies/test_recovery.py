@@ -58,6 +58,32 @@ def test_the_previous_password_comes_before_unlabelled_ones() -> None:
     assert stage.current_logs_in()
 
 
+@pytest.mark.parametrize("admin", [False, True])
+def test_a_version_that_is_passed_over_is_named(admin: bool) -> None:
+    """A deployment that puts an old value back, with another database in it, hides the password that works."""
+    stage = MemoryStage(admin=admin)
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+    stage.rotate()
+    good = stage.store.holder(Stage.CURRENT)
+    stage.store.put(json.dumps({**document, "dbname": "shop"}), Stage.CURRENT)
+    if admin:
+        stage.server.accounts["app"].password = "known-to-nobody"
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, NoWorkingCredential)
+    assert f"Version {good} was not tried, since AWSCURRENT differs from it in dbname." in str(error)
+
+
+def test_a_version_of_the_same_password_is_not_named() -> None:
+    """What is refused in AWSCURRENT is refused in an older version, too."""
+    stage = MemoryStage()
+    document = json.loads(stage.store.value_at(Stage.CURRENT))
+    stage.store.put(json.dumps({**document, "dbname": "shop"}), Stage.CURRENT)
+    stage.server.accounts["app"].password = "known-to-nobody"
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, NoWorkingCredential)
+    assert "was not tried" not in str(error)
+
+
 def test_no_more_than_four_logins_are_refused() -> None:
     """Servers lock accounts: one delivery fails few logins, and says which versions it tried."""
     stage, _ = orphaned()
