@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import PasswordRejected
-from rotation.model import LATE_CUTOVER, Mark, Provenance, StrategyName
+from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Mark, Provenance, StrategyName
 from rotation.strategies import admins, locks, logins, recovery, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
@@ -152,7 +152,7 @@ class RetainedPassword:
             _fall_back(delivery, obstacle)
             return
         passwords = current.credential.password, pending.credential.password
-        mark = Mark(current.arn, current.username, delivery.token)
+        mark = Mark(current.arn, _base_of(current), delivery.token)
         try:
             if not retaining.retain_password(current.username, *passwords, mark, current.version):
                 self._take_first_place(delivery, session)
@@ -181,6 +181,12 @@ class RetainedPassword:
             "it is not accepted any more",
             username=pending.username,
         )
+
+
+def _base_of(current: Secret) -> str:
+    """Return the base that the mark is to name: that of the pair, where the secret was one of two users before."""
+    recorded = current.overrides.base
+    return recorded if recorded is not None and recorded + CLONE_SUFFIX == current.username else current.username
 
 
 def _is_late(delivery: Delivery) -> bool:

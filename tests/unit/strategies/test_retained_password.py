@@ -57,6 +57,17 @@ def test_it_is_the_default_where_servers_may_keep_two_passwords() -> None:
     assert strategy_for(MemoryStage().delivery("t").current, Settings()).name is StrategyName.SINGLE_USER
 
 
+def test_a_pair_may_rest_and_go_on() -> None:
+    """A secret whose clone is in use keeps two passwords for a while: the clone stays marked as the pair's."""
+    stage = MemoryStage(admin=True, engine="memory-of-two")
+    for strategy in ("alternating-users", "retained-password", "retained-password", "alternating-users"):
+        document = json.loads(stage.store.value_at(Stage.CURRENT))
+        stage.store.put(json.dumps({**document, "rotation": {"strategy": strategy}}), Stage.CURRENT)
+        stage.rotate()
+        assert stage.current_logs_in()
+    assert stage.credential().username == "app"
+
+
 def test_an_engine_without_it_refuses_the_name() -> None:
     """Where no server keeps two passwords the strategy is not possible."""
     current = MemoryStage(rotation=BY_ADMIN).delivery("t").current
