@@ -59,7 +59,7 @@ def test_the_previous_password_comes_before_unlabelled_ones() -> None:
 
 
 @pytest.mark.parametrize("admin", [False, True])
-def test_a_version_that_is_passed_over_is_named(admin: bool) -> None:
+def test_a_version_that_is_passed_over_is_named(*, admin: bool) -> None:
     """A deployment that puts an old value back, with another database in it, hides the password that works."""
     stage = MemoryStage(admin=admin)
     document = json.loads(stage.store.value_at(Stage.CURRENT))
