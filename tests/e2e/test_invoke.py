@@ -64,6 +64,7 @@ def test_the_commands_that_are_shown_are_read(words: list[str]) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
+        [],
         ["--function", "mysql"],
         ["--function", "mysql", "--step", "setSecret", "--engine", "postgresql"],
         ["--function", "postgresql", "--step", "setSecret", "--strategy", "retained-password"],
@@ -75,7 +76,7 @@ def test_what_cannot_be_is_refused(wrong: list[str], capsys: pytest.CaptureFixtu
     """A word says which variable is wrong."""
     with pytest.raises(SystemExit):
         invoke.arguments(wrong)
-    assert re.search(r"error: (STEP|ENGINE|STRATEGY|EVENT)", capsys.readouterr().err)
+    assert re.search(r"error: (FUNCTION|STEP|ENGINE|STRATEGY|EVENT)", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("words", SAM, ids=" ".join)

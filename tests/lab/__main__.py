@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -35,6 +36,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="make demo",
+        usage="make demo ENGINE=… STRATEGY=… ROTATIONS=… DATABASES=… FAILOVER=1 "
+        "OPTIONS='--dry-run --revoke --log --cache SECONDS'",
         description="Rotates the secret of a real database through the real Lambda handler, with an emulated "
         "Secrets Manager, while a client keeps logging in with AWSCURRENT.",
     )
@@ -65,10 +68,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number, 1 or more")
+    return int(text)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -129,7 +131,7 @@ def _rotated(application: Application, screen: Screen, *, failing: bool) -> Rota
         screen.step(taken)
         if failing and taken.step == "setSecret" and not scene.failovers:
             scene.fail_over()
-            screen.say("the writer is killed; the reader takes over")
+            screen.aside("the writer is killed; the reader takes over")
 
     result = application.rotate(step)
     return result if result.succeeded or not failing else application.theatre.player.retry(application.arn)
@@ -170,4 +172,6 @@ def _works(application: Application) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)  # Ctrl-C; whatever ran has been ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -30,15 +31,18 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; a file's own step counts where none is named."""
     parser = argparse.ArgumentParser(
         prog="make invoke",
+        usage="make invoke FUNCTION=… STEP=… EVENT=… STRATEGY=… ENGINE=…",
         description="Does what `sam local invoke` does, through the runtime emulator, with a database and a secret "
         "that it makes. The steps that a rotation sends before the named one are run first.",
     )
-    parser.add_argument("--function", required=True, choices=FUNCTIONS, help="FUNCTION=…")
+    parser.add_argument("--function", choices=FUNCTIONS, help="FUNCTION=…")
     parser.add_argument("--step", choices=EVENTS, help="STEP=…")
     parser.add_argument("--event", type=Path, help="EVENT=file (default: that of the step, in events/)")
     parser.add_argument("--strategy", help="STRATEGY=… (default: the first that the engine has)")
     parser.add_argument("--engine", help="ENGINE=…, where a function serves two")
     options = parser.parse_args(given)
+    if not options.function:
+        parser.error(f"FUNCTION is needed: {', '.join(FUNCTIONS)}")
     stages = dict(stages_of(options.function))
     options.engine = options.engine or next(iter(stages))
     if options.engine not in stages:
@@ -122,4 +126,6 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)  # Ctrl-C; whatever ran has been ended

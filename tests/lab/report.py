@@ -73,6 +73,12 @@ class Screen:
         sign = "[green]✓[/]" if step.error is None else "[red]✗[/]"
         self._console.print(f" {step.step} {sign} [dim]{step.seconds * 1000:.0f} ms[/]", end="")
 
+    def aside(self, text: str) -> None:
+        """Tell of something between two steps; the line goes on below it."""
+        self._console.print()
+        self.say(text)
+        self._console.print("   ", end="")
+
     def end_of_line(self, result: RotationResult) -> None:
         """End the line."""
         self._console.print()

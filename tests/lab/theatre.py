@@ -314,6 +314,7 @@ class ClientProcess:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            process_group=0,  # Ctrl-C is for the demo alone, which ends the client
         )
         self._tell(json.dumps(self._order) + "\n")
         if self._listen() != "ready":
