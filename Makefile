@@ -191,7 +191,7 @@ crash-clients: .tools-clients
 PLAYED := .cache/crash
 
 .PHONY: crash
-crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind: takes an hour and a half on two processors, prints a table
+crash: environment ## Every rotation, cut at every effect, once and twice, on every engine, and 10,000 bad inputs of each kind (an hour and a half)
 	@rm -rf $(PLAYED); mkdir -p $(PLAYED)
 	@echo "==> every rotation, cut at every effect: $(CRASH_PARTS), each shown when it ends; until then see $(PLAYED)/*.log"
 	@status=0; $(MAKE) --no-print-directory --keep-going -j3 $(CRASH_PARTS:%=crash-%) || status=$$?; \
@@ -269,11 +269,15 @@ before-deleting: .venv-demo ## Which secrets would be left without a function if
 	@$(RUN) tests.lab.status $(FLEET) --before-deleting $(OPTIONS)
 
 .PHONY: trust-layer
-trust-layer: environment .tools-sam ## Deploy a layer with your Region's authorities: BUNDLE=REGION-bundle.pem TRUST_STACK=rotation-trust
-	@[ -f "$(BUNDLE)" ] || { echo "make: name the file that you downloaded: make trust-layer BUNDLE=REGION-bundle.pem" >&2; exit 2; }
+trust-layer: .bundle environment .tools-sam ## Deploy a layer with your Region's authorities: BUNDLE=REGION-bundle.pem TRUST_STACK=rotation-trust
 	@$(RUN) tests.support.template.trust_layer "$(BUNDLE)" .aws-sam/trust-layer
 	@$(SAM) deploy --template-file .aws-sam/trust-layer/template.yaml --stack-name "$(TRUST_STACK)" --resolve-s3 \
 		--no-fail-on-empty-changeset
+
+# Asked before anything is installed for it.
+.PHONY: .bundle
+.bundle:
+	@[ -f "$(BUNDLE)" ] || { echo "make: name the file that you downloaded: make trust-layer BUNDLE=REGION-bundle.pem" >&2; exit 2; }
 
 ##@ Renew
 
@@ -317,7 +321,7 @@ clean: ## Remove environments, tools, builds and caches
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- environments ---------------------------------------------------------------------------------------
 
