@@ -11,13 +11,14 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rotation.endpoints import endpoint
 from rotation.errors import GuardViolation
 from rotation.topology.names import plain
 
 if TYPE_CHECKING:
     from rotation.model import Address
 
-_CLUSTERS: Final = re.compile(r"^cluster-(ro-)?(?=[a-z0-9]+\.[a-z0-9-]+\.docdb\.)")
+_CLUSTERS: Final = re.compile(r"^cluster-(ro-)?")
 """What a DocumentDB cluster's endpoint has before the domain of its instances (developer guide, "Endpoints")."""
 
 _SHOWN: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
@@ -53,6 +54,8 @@ def _domain(host: str) -> str:
     try:
         ip_address(host)
     except ValueError:
-        domain = _CLUSTERS.sub("", plain(host).partition(".")[2])
+        domain = plain(host).partition(".")[2]
+        if (named := endpoint(host)) is not None and named.service == "docdb":
+            domain = _CLUSTERS.sub("", domain)
         return domain if "." in domain else ""
     return ""

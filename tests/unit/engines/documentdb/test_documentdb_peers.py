@@ -9,6 +9,7 @@ from rotation.errors import GuardViolation
 from rotation.model import Address
 
 CLUSTER = "orders.cluster-abc123.eu-west-1.docdb.amazonaws.com"
+IN_CHINA = "abc123.docdb.cn-north-1.amazonaws.com.cn"
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,8 @@ CLUSTER = "orders.cluster-abc123.eu-west-1.docdb.amazonaws.com"
         ("a-00.abcde.mongodb.net", "a-01.abcde.mongodb.net"),
         (CLUSTER, "orders-1.abc123.eu-west-1.docdb.amazonaws.com"),
         ("orders.cluster-ro-abc123.eu-west-1.docdb.amazonaws.com", CLUSTER),
+        (f"orders.cluster-{IN_CHINA}", f"orders-1.{IN_CHINA}"),
+        (f"orders.cluster-ro-{IN_CHINA}", f"orders.cluster-{IN_CHINA}"),
         ("mongo-0.mongo.shop.svc", "listed.example.com"),
         ("mongo-0.mongo.shop.svc", "2001:db8::1"),
     ],
@@ -41,6 +44,7 @@ def test_a_primary_that_the_secret_names_is_followed(host: str, primary: str) ->
         ("10.0.0.1", "10.0.0.2"),
         ("2001:db8::1", "2001:db8::2"),
         (CLUSTER, "orders-1.other.eu-west-1.docdb.amazonaws.com"),
+        (f"orders.cluster-{IN_CHINA}", "orders-1.other.docdb.cn-north-1.amazonaws.com.cn"),
         ("cluster-x.mongo.shop.svc", "x.shop.svc"),
     ],
 )
