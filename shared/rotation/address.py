@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+
+def plain(name: str) -> str:
+    """Return a host's name in the form in which two of them can be compared."""
+    return name.lower().removesuffix(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,10 @@ class Address:
     """Further hosts of the same replica set, to which a node of it may lead."""
     dialect: str = field(default="", compare=False)
     """The secret's word for its engine, for a function that speaks with several."""
+
+    def is_place_of(self, other: Address) -> bool:
+        """Return whether the two lead to the same place in the same way, however its host is spelt."""
+        return replace(self, host=plain(self.host)) == replace(other, host=plain(other.host))
 
     def __str__(self) -> str:
         """Name the place as messages do."""

@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from rotation.address import plain
+
 SUFFIXES: Final = (
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -49,12 +51,12 @@ class Endpoint(NamedTuple):
 
 def is_amazons(host: str) -> bool:
     """Return whether Amazon gave the host its name, for whatever service."""
-    return host.lower().removesuffix(".").endswith(tuple(f".{suffix}" for suffix in SUFFIXES))
+    return plain(host).endswith(tuple(f".{suffix}" for suffix in SUFFIXES))
 
 
 def endpoint(host: str) -> Endpoint | None:
     """Read a host's name as Amazon writes it; None for a name that Amazon did not give."""
-    name = host.lower().removesuffix(".")
+    name = plain(host)
     found = next(filter(None, (order.fullmatch(name) for order in _ORDERS)), None)
     if found is None:
         return None

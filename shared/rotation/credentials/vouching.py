@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rotation.address import plain
 from rotation.credentials.secret_keys import present
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def _deciding(secret: Secret) -> dict[str, object]:
     address, own, stored = secret.address, secret.overrides, present(secret.document)
     return {
         "engine": secret.engine,
-        "host": stored.get("host"),
+        "host": plain(str(stored.get("host"))),
         "port": str(stored.get("port")) if own.port else address.port,
-        "rotation.host": own.host,
+        "rotation.host": plain(own.host or ""),
         "rotation.port": own.port,
         "rotation.hosts": own.hosts,
         "dbClusterIdentifier": address.cluster,

@@ -121,7 +121,7 @@ def accepts(delivery: Delivery, secret: Secret, admin: Secret | None = None) -> 
 
 def is_elsewhere(secret: Secret, admin: Secret | None) -> bool:
     """Return whether clients log in elsewhere than where the admin acts."""
-    return place_of(secret, admin) != secret.address
+    return not place_of(secret, admin).is_place_of(secret.address)
 
 
 def see_way(delivery: Delivery, secret: Secret, admin: Secret | None) -> None:

@@ -11,10 +11,11 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from rotation.address import plain
 from rotation.answers import text
 from rotation.errors import GuardViolation
 from rotation.topology.control_plane import Listing
-from rotation.topology.names import names_of, plain
+from rotation.topology.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

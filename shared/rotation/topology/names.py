@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
+from rotation.address import plain
 from rotation.errors import GuardViolation
 
 if TYPE_CHECKING:
@@ -84,11 +85,6 @@ def names_of(host: str, deadline: Deadline) -> frozenset[str]:
 
     found = _asked(look_up, deadline.within(NAMES_SECONDS))
     return frozenset(plain(name) for name in (host, *found)) - {""}
-
-
-def plain(name: str) -> str:
-    """Return a host's name in the form in which two of them can be compared."""
-    return name.lower().removesuffix(".")
 
 
 def _asked(look_up: Callable[[], list[str]], deadline: Deadline) -> list[str]:

@@ -47,6 +47,8 @@ def rotation(**changed: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
         {"username": "app_clone", "password": "another-one"},
         {"note": "another"},
         {"port": "5432"},
+        {"host": "DB.example."},
+        {"rotation": rotation(host="OWN.example.")},
         {"ssl": True},
         {"rotation": rotation(strategy="single-user")},
         {"rotationRecord": '{"base": "app", "from": "a", "to": "b"}'},

@@ -329,6 +329,14 @@ class TestTheWayOfClients:
         assert stage.server.refused == []
         assert len(stage.server.accepted) == 4 + 3
 
+    def test_that_is_the_same_name_spelt_otherwise_costs_none(self) -> None:
+        """The DNS knows no case, and a dot at the end is no other name."""
+        spelt = "MEMORY.Example."
+        stage = MemoryStage(admin=True, **BY_ADMIN, host=spelt)
+        stage.server.others[f"{spelt}:5432"] = stage.server
+        stage.rotate()
+        assert len(stage.server.accepted) == 4
+
     def test_is_not_asked_of_a_password_that_was_refused(self) -> None:
         """AWSCURRENT is out already: nothing is lost by a proof that fails."""
         stage = MemoryStage(admin=True, **BY_ADMIN, port=15432)

@@ -11,9 +11,9 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rotation.address import plain
 from rotation.endpoints import endpoint
 from rotation.errors import GuardViolation
-from rotation.topology.names import plain
 
 if TYPE_CHECKING:
     from rotation.model import Address
