@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.lab.command import run
 from tests.lab.report import Findings, Screen, cutover_windows
 from tests.lab.theatre import Application, Theatre, emulated
 from tests.support.servers import choice
@@ -172,6 +171,4 @@ def _works(application: Application) -> bool:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())
-    sys.exit(130)  # Ctrl-C; whatever ran has been ended
+    run(main)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import sys
 import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.lab.command import run
 from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
@@ -126,6 +125,4 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(main())
-    sys.exit(130)  # Ctrl-C; whatever ran has been ended
+    run(main)
