@@ -15,7 +15,8 @@ ARCH ?= arm64
 LAMBDA_PYTHON ?= 3.13
 export PYTHON ARCH LAMBDA_PYTHON
 # How the tools below reach an account.
-FLEET = $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)') --prefix '$(FUNCTION_PREFIX)'
+ACCOUNT = $(if $(PROFILE),--profile '$(PROFILE)') $(if $(REGION),--region '$(REGION)')
+FLEET = $(ACCOUNT) --prefix '$(FUNCTION_PREFIX)'
 # The layer of `make trust-layer`.
 BUNDLE ?=
 TRUST_STACK ?= rotation-trust
@@ -269,10 +270,10 @@ before-deleting: .venv-demo ## Which secrets would be left without a function if
 	@$(RUN) tests.lab.status $(FLEET) --before-deleting $(OPTIONS)
 
 .PHONY: trust-layer
-trust-layer: .bundle environment .tools-sam ## Deploy a layer with your Region's authorities: BUNDLE=REGION-bundle.pem TRUST_STACK=rotation-trust
+trust-layer: .bundle environment .tools-sam ## Deploy a layer with your Region's authorities: BUNDLE=REGION-bundle.pem PROFILE=… REGION=…
 	@$(RUN) tests.support.template.trust_layer "$(BUNDLE)" .aws-sam/trust-layer
 	@$(SAM) deploy --template-file .aws-sam/trust-layer/template.yaml --stack-name "$(TRUST_STACK)" --resolve-s3 \
-		--no-fail-on-empty-changeset
+		--no-fail-on-empty-changeset $(ACCOUNT)
 
 # Asked before anything is installed for it.
 .PHONY: .bundle
