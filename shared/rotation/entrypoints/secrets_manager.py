@@ -14,7 +14,6 @@ from botocore.config import Config
 from rotation import VERSION, steps
 from rotation.credentials.password_policy import policy_for
 from rotation.delivery import Delivery
-from rotation.engines.aurora.following import Following
 from rotation.engines.session import clear_text
 from rotation.entrypoints.telemetry import Telemetry
 from rotation.errors import InvalidEvent, InvalidSettings
@@ -130,6 +129,8 @@ class Handler:
             names_of=names_of,
         )
         if self._engine.traits.clustered:
+            from rotation.engines.aurora.following import Following  # noqa: PLC0415 other functions start without it
+
             following = Following(self._engine, self._clusters, observer, names_of)
             delivery.engine, delivery.for_changes = following, following.for_changes
         return delivery
