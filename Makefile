@@ -109,9 +109,13 @@ endef
 
 ##@ See it work
 
+# The names on the command line, for a command that says which of them it does not know; with one goal alone.
+GIVEN = $(if $(filter 1,$(words $(MAKECMDGOALS))),--given '$(strip $(foreach name,$(.VARIABLES),$(if $(filter \
+	command,$(firstword $(origin $(name)))),$(name))))')
+
 .PHONY: demo
 demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 OPTIONS='…'
-	@$(RUN) tests.lab $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
+	@exec $(RUN) tests.lab $(GIVEN) $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
 		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') $(OPTIONS)
 
 .PHONY: pictures
@@ -121,7 +125,7 @@ pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen,
 
 .PHONY: invoke
 invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: FUNCTION=mysql STEP=setSecret EVENT=… STRATEGY=… ENGINE=…
-	@$(RUN) tests.lab.invoke $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
+	@exec $(RUN) tests.lab.invoke $(GIVEN) $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
 		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)')
 
 .PHONY: debug-session

@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Self
 from unittest import mock
 
-from tests.lab.__main__ import ENGINES
 from tests.lab.runtime import ROOT, LambdaRuntime
 from tests.lab.theatre import Theatre
+from tests.lab.words import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

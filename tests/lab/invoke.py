@@ -2,60 +2,66 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import tempfile
+import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.lab.command import run
+from tests.lab import leftovers
 from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
 from tests.lab.theatre import REGION, emulated
+from tests.lab.words import Words, stage_of, told
 from tests.support.emulators.secretsmanager.invocation import InvocationFailed
 from tests.support.emulators.secretsmanager.rotation import STEPS
 from tests.support.emulators.secretsmanager.state import ACCOUNT
 from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
 
+VARIABLES: Final = ("FUNCTION", "STEP", "EVENT", "STRATEGY", "ENGINE")
 EVENTS: Final = {step: ROOT / f"events/{step}.json" for step in STEPS} | {"revokePrevious": ROOT / "events/revoke.json"}
 """The files that show how to write each event."""
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line; a file's own step counts where none is named."""
-    parser = argparse.ArgumentParser(
-        prog="make invoke",
-        usage="make invoke FUNCTION=… STEP=… EVENT=… STRATEGY=… ENGINE=…",
-        description="Does what `sam local invoke` does, through the runtime emulator, with a database and a secret "
+    parser = Words(
+        "make invoke",
+        "Does what `sam local invoke` does, through the runtime emulator, with a database and a secret "
         "that it makes. The steps that a rotation sends before the named one are run first.",
+        VARIABLES,
     )
-    parser.add_argument("--function", choices=FUNCTIONS, help="FUNCTION=…")
-    parser.add_argument("--step", choices=EVENTS, help="STEP=…")
+    parser.add_argument("--function", help=f"FUNCTION=… ({', '.join(FUNCTIONS)})")
+    parser.add_argument("--step", help=f"STEP=… ({', '.join(EVENTS)})")
     parser.add_argument("--event", type=Path, help="EVENT=file (default: that of the step, in events/)")
     parser.add_argument("--strategy", help="STRATEGY=… (default: the first that the engine has)")
-    parser.add_argument("--engine", help="ENGINE=…, where a function serves two")
-    options = parser.parse_args(given)
+    parser.add_argument("--engine", type=stage_of, help="ENGINE=…, where a function serves two")
+    options: argparse.Namespace = parser.parse_args(given)
     if not options.function:
-        parser.error(f"FUNCTION is needed: {', '.join(FUNCTIONS)}")
+        parser.error(f"FUNCTION is needed: {', '.join(FUNCTIONS)}.")
+    options.function = parser.one_of("FUNCTION", options.function, FUNCTIONS)
+    options.step = options.step and parser.one_of("STEP", options.step, EVENTS)
     stages = dict(stages_of(options.function))
     options.engine = options.engine or next(iter(stages))
     if options.engine not in stages:
-        parser.error(f"ENGINE: the function {options.function} serves {', '.join(stages)}")
+        parser.error(
+            f"ENGINE={options.engine} is not what the function {options.function} serves: {', '.join(stages)}."
+        )
     options.module = stages[options.engine]
-    options.strategy = options.strategy or options.module.STRATEGIES[0]
-    if options.strategy not in options.module.STRATEGIES:
-        parser.error(f"STRATEGY: {options.engine} has {', '.join(options.module.STRATEGIES)}")
+    strategies = options.module.STRATEGIES
+    options.strategy = parser.one_of("STRATEGY", options.strategy or strategies[0], strategies)
     if not (options.step or options.event):
-        parser.error("STEP or EVENT is needed")
+        parser.error(f"STEP or EVENT is needed: STEP={'|'.join(EVENTS)}, or EVENT=file.")
     try:
         options.event = json.loads((options.event or EVENTS[options.step]).read_text("utf-8"))
     except (OSError, ValueError) as error:
-        parser.error(f"EVENT: {error}")
+        why = "is no JSON" if isinstance(error, ValueError) else "cannot be read"
+        parser.error(f"EVENT={options.event} {why}. Take a file like those in events/.")
     options.step = options.step or options.event.get("Step")
     return options
 
@@ -118,11 +124,13 @@ def play(options: argparse.Namespace, authority: Authority, screen: Screen) -> b
 
 def main(given: Sequence[str] | None = None) -> int:
     """Play, and give the command's exit code."""
-    options = arguments(given)
-    screen = Screen()
-    with tempfile.TemporaryDirectory(prefix="rotation-invoke-") as folder:
-        return 0 if play(options, Authority.create(Path(folder), "Local authority"), screen) else 1
+    return told("make invoke", lambda: _perform(arguments(given)))
+
+
+def _perform(options: argparse.Namespace) -> int:
+    leftovers.clear()
+    return 0 if play(options, Authority.create(leftovers.claim(), "Local authority"), Screen()) else 1
 
 
 if __name__ == "__main__":
-    run(main)
+    sys.exit(main())

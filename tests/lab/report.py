@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.terminal_theme import DIMMED_MONOKAI
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.lab.client import Seen
@@ -22,6 +26,43 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = 110
 """Of the screen in a picture."""
+ROOMY: Final = 100
+"""From how many columns on the table takes what it needs."""
+LONGEST_CALL: Final = len("UpdateSecretVersionStage")
+WOULD_DO: Final = "Dry run: a rotation would do this: "
+
+_STORES: Final = "stores a new password as AWSPENDING"
+_MOVES: Final = "moves AWSCURRENT to it"
+DOES: Final = {
+    "alternating-users": {
+        "createSecret": _STORES,
+        "setSecret": "gives it to the other user, with equal rights",
+        "testSecret": "logs in with it",
+        "finishSecret": _MOVES,
+    },
+    "retained-password": {
+        "createSecret": _STORES,
+        "setSecret": "sets it beside the old one, which keeps working",
+        "testSecret": "logs in with it",
+        "finishSecret": _MOVES,
+    },
+    "single-user": {
+        "createSecret": _STORES,
+        "setSecret": "changes nothing yet",
+        "testSecret": "proves that it may change the password",
+        "finishSecret": "changes the password, logs in with it, moves AWSCURRENT to it",
+    },
+}
+"""What each step does under a strategy."""
+EXPECTED: Final = (
+    " (expected with one password: the old one is refused from the change until AWSCURRENT moves, one login and one "
+    "call later)"
+)
+ONE_PASSWORD: Final = ("make demo STRATEGY=single-user", "one password: how long clients are rejected")
+TWO_USERS: Final = ("make demo", "two users that take turns: no client is rejected")
+OTHER_ENGINE: Final = ("make demo ENGINE=mysql", "another engine")
+DEPLOY: Final = ("docs/deploy.md", "how to deploy it")
+LOOK: Final = (("make demo OPTIONS=--log", "with the same variables as now"),)
 
 
 @dataclass
@@ -49,7 +90,7 @@ class Screen:
 
     def __init__(self, picture: Path | None = None) -> None:
         """Take the real standard output, before anything redirects it; ``picture`` is for what will be shown."""
-        self._picture = picture
+        self._picture, self._column = picture, 0
         self._console = Console(
             highlight=False, emoji=False, record=picture is not None, width=COLUMNS if picture else None
         )
@@ -62,60 +103,113 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Tell of the next stage of the set-up."""
-        self._console.print(f"[dim]·[/] {text}")
+        self._hanging("[dim]·[/] ", text)
 
     def rotation(self, number: int, of: int, users: str) -> None:
         """Begin a line for a rotation."""
-        self._console.print(f"  rotation {number}/{of} {users} ", end="")
+        self._end()
+        self._add(f"  rotation {number}/{of} {users}")
 
     def step(self, step: StepResult) -> None:
-        """Add a step to the line."""
+        """Add a step to the line, or to the next one where it has no room."""
         sign = "[green]✓[/]" if step.error is None else "[red]✗[/]"
-        self._console.print(f" {step.step} {sign} [dim]{step.seconds * 1000:.0f} ms[/]", end="")
+        self._add(f"  {step.step} {sign} [dim]{step.seconds * 1000:.0f} ms[/]")
 
     def aside(self, text: str) -> None:
-        """Tell of something between two steps; the line goes on below it."""
-        self._console.print()
+        """Tell of what happens in the middle of a rotation, on a line of its own; what follows goes below it."""
+        self._end()
         self.say(text)
-        self._console.print("   ", end="")
 
     def end_of_line(self, result: RotationResult) -> None:
         """End the line."""
-        self._console.print()
+        self._end()
         for step in result.steps:
             if step.error is not None:
-                self._console.print(f"    [red]{type(step.error).__name__}[/]: {step.error}", markup=True)
+                self._console.print(f"    [red]{type(step.error).__name__}[/]: {escape(str(step.error))}")
+
+    def _add(self, part: str) -> None:
+        width = Text.from_markup(part).cell_len
+        if self._column and self._column + width > self._console.width:
+            self._end()
+        if not self._column and not part.startswith("  rotation"):
+            part, width = f"    {part}", width + 4
+        self._console.print(part, end="", soft_wrap=True)
+        self._column += width
+
+    def _end(self) -> None:
+        if self._column:
+            self._console.print()
+        self._column = 0
+
+    def dry_run(self, text: str) -> None:
+        """Show what a dry run says that a rotation would do, a line each."""
+        for record in _records(text):
+            message = str(record.get("message", ""))
+            if message.startswith(WOULD_DO):
+                self._hanging("    would ", message.removeprefix(WOULD_DO))
+
+    def _hanging(self, lead: str, text: str) -> None:
+        """Print a text behind its lead, and what is too long for the line below itself."""
+        begin = Text.from_markup(lead)
+        lines = Text(text).wrap(self._console, max(20, self._console.width - begin.cell_len))
+        for number, line in enumerate(lines):
+            line.rstrip()
+            self._console.print((begin if number == 0 else Text(" " * begin.cell_len)) + line, soft_wrap=True)
 
     def log(self, text: str) -> None:
         """Show the function's log as it is."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def findings(self, findings: Findings) -> None:
-        """Say in one screen what happened."""
+        """Say in one screen what happened, and what to do next."""
         console = self._console
         console.print()
-        table = Table(title=f"{findings.title}: {findings.strategy}, {len(findings.rotations)} rotations")
-        for column, justify in (("step", "left"), ("median", "right"), ("slowest", "right"), ("calls", "left")):
-            table.add_column(column, justify=justify)  # type: ignore[arg-type]  # rich's own literal
-        for row in _rows(findings.rotations):
-            table.add_row(*row)
-        console.print(table)
+        count = len(findings.rotations)
+        title = f"{findings.title}: {findings.strategy}, {count} rotation{'s' * (count != 1)}"
+        console.print(_table(title, _rows(findings), narrow=console.width < ROOMY))
+        console.print()
         for name, text in _facts(findings):
-            console.print(f"  [bold]{name:<22}[/] {text}")
+            self._hanging(f"  [bold]{name:<22}[/] ", text)
         console.print()
         for claim, true in findings.verdicts:
-            console.print(f"  {'[green]✓[/]' if true else '[red]✗[/]'} {claim}")
+            self._hanging(f"  {'[green]✓[/]' if true else '[red]✗[/]'} ", claim)
+        console.print()
+        self.say("next" if findings.holds else "a claim does not hold: look into the function's log")
+        for command, shows in _next(findings) if findings.holds else LOOK:
+            self._hanging(f"    [bold]{command:<31}[/] ", shows)
 
 
-def _rows(rotations: list[RotationResult]) -> Iterator[tuple[str, str, str, str]]:
+def _next(findings: Findings) -> Iterator[tuple[str, str]]:
+    yield TWO_USERS if findings.strategy.startswith("single-user") else ONE_PASSWORD
+    if "MySQL" not in findings.title:
+        yield OTHER_ENGINE
+    yield DEPLOY
+
+
+def _table(title: str, rows: Iterable[tuple[str, ...]], *, narrow: bool) -> Table:
+    """Return the table of the steps, in which no word is broken at 80 columns."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=narrow is False)
+    table.add_column("step", no_wrap=True)
+    table.add_column("what it does", width=18 if narrow else None)
+    table.add_column("median", justify="right", no_wrap=True)
+    table.add_column("slowest", justify="right", no_wrap=True)
+    table.add_column("calls", width=LONGEST_CALL if narrow else None)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _rows(findings: Findings) -> Iterator[tuple[str, str, str, str, str]]:
     by_step: dict[str, list[StepResult]] = {}
-    for rotation in rotations:
+    for rotation in findings.rotations:
         for step in rotation.steps:
             by_step.setdefault(step.step, []).append(step)
+    does = next(does for strategy, does in DOES.items() if findings.strategy.startswith(strategy))
     for name, steps in by_step.items():
         times = [step.seconds * 1000 for step in steps]
-        calls = ", ".join(call.operation for call in steps[-1].calls)
-        yield name, f"{statistics.median(times):.0f} ms", f"{max(times):.0f} ms", calls or "none"
+        calls = Counter(call.operation for call in steps[-1].calls)
+        named = ", ".join(f"{number}x {call}" if number > 1 else call for call, number in calls.items())
+        yield name, does[name], f"{statistics.median(times):.0f} ms", f"{max(times):.0f} ms", named or "none"
 
 
 def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
@@ -126,7 +220,8 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "logins of the function", f"{logins} (AWS's functions: 1 refused)"
     if findings.seen:
         seen = findings.seen
-        yield "the client's logins", f"{seen.logins}, of them {seen.rejected} rejected"
+        expected = EXPECTED if seen.rejected and findings.strategy.startswith("single-user") else ""
+        yield "the client's logins", f"{seen.logins}, of them {seen.rejected} rejected{expected}"
         if seen.windows:
             yield "rejected for", f"{statistics.median(seen.windows):.0f} ms (median), {seen.longest:.0f} ms at most"
     if findings.cutover:

@@ -321,14 +321,18 @@ class ClientProcess:
             raise RuntimeError("The client could not log in at the start")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End its input, and take what it saw."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End its input, and take what it saw; where nobody will ask for it any more, end it at once."""
         assert self._process.stdin
+        if kind:
+            self._process.kill()
         self._process.stdin.close()
         told = self._listen()
         self._process.wait(10)
         assert self._process.stdout
         self._process.stdout.close()
+        if kind:
+            return
         self.seen = Seen(**json.loads(told))
 
     def _tell(self, line: str) -> None:

@@ -12,8 +12,8 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from tests.lab.__main__ import ENGINES as LAB
 from tests.lab.__main__ import arguments
+from tests.lab.words import ENGINES as LAB
 from tests.support.guides.pages import PROSE, ROOT, TEXT, commands, rows
 from tests.support.template.cloudformation import load
 

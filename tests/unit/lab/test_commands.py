@@ -32,5 +32,5 @@ def test_a_place_where_no_server_can_run_is_told_in_a_line() -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "make: DATABASES is one of auto, containers, local; it says 'lokal'\n"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "make demo: error: DATABASES is one of auto, containers, local; it says 'lokal'.\n"
