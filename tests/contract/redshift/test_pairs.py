@@ -422,6 +422,29 @@ def test_a_clone_that_differs_is_no_equal_to_itself(stage: Stage) -> None:
         session.check_access(pair)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [("ALTER USER {base} SET search_path TO public", 1), ("CREATE GROUP {base}_more WITH USER {base}", 0)],
+)
+def test_a_base_that_was_given_more_meanwhile_is_promoted(stage: Stage, change: str, told: int) -> None:
+    """An owner changes the base while the clone is in use; the base is the source, so its own word counts."""
+    base, _, pair = stage.pair()
+    stage.run(change.format(base=base.username))
+    promoted, _ = stage.level(promoting_base(pair))
+    with stage.login(promoted) as session:
+        assert len(session.check_access(promoting_base(pair))) == told
+
+
+@pytest.mark.parametrize("change", ["ALTER USER {clone} CREATEDB", "CREATE GROUP {clone}_more WITH USER {clone}"])
+def test_a_base_that_lacks_what_the_clone_was_given_meanwhile_is_not_promoted(stage: Stage, change: str) -> None:
+    """The application may use it by now; setSecret gives it to the base, or names the statement."""
+    _, _, pair = stage.pair()
+    promoted, _ = stage.level(promoting_base(pair))
+    stage.run(change.format(clone=pair.clone))
+    with stage.login(promoted) as session, pytest.raises(AccessMismatch, match="same attributes"):
+        session.check_access(promoting_base(pair))
+
+
 def test_names_are_quoted(stage: Stage) -> None:
     """Whatever is odd in a name stays."""
     name = unique('Odd "Name" é')

@@ -31,6 +31,10 @@ class Flags:
     valid_until: str
     settings: Mapping[str, str]
 
+    def is_within(self, other: Flags) -> bool:
+        """Return whether the other may do all that this one may."""
+        return self.superuser <= other.superuser and self.createdb <= other.createdb
+
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -230,10 +230,19 @@ def _mismatch(connection: Connection, pair: Pair, statements: Sequence[str]) -> 
     return AccessMismatch(what, where=connection.where, remedy=f"Run: {'; '.join(statements)}")
 
 
-def check_access(connection: Connection, pair: Pair) -> None:
-    """As the idle user: see that the two have the same attributes, settings and groups, which every user may see."""
-    seen = {name: (read_flags(connection, name), read_groups(connection, name)) for name in (pair.active, pair.idle)}
-    active, idle = seen.values()
-    if idle[0] is None or active != idle:
+def check_access(connection: Connection, pair: Pair) -> Sequence[str]:
+    """
+    As the idle user: see that it has the attributes, settings and groups of the other, which every user may see.
+
+    The base is the source: it may have been given more while the clone was in use, and its own settings count.
+    """
+    active, idle = (read_flags(connection, name) for name in (pair.active, pair.idle))
+    were, groups = (read_groups(connection, name) for name in (pair.active, pair.idle))
+    alike = (active, were) == (idle, groups)
+    more = active is not None and idle is not None and active.is_within(idle) and were <= groups
+    if idle is None or not (alike or (more and not pair.promotes_clone)):
         what = f"The users {pair.active} and {pair.idle} have not the same attributes, settings or groups"
-        raise AccessMismatch(what, where=connection.where, remedy="Rotate again, so that they are made level.")
+        raise AccessMismatch(what, where=connection.where, remedy="The service's retry makes them level again.")
+    if active == idle:
+        return []
+    return [Caution(f"{pair.base} has other settings or attributes than {pair.clone}; those of {pair.base} count now")]

@@ -76,8 +76,7 @@ class RedshiftSession(ConnectedSession[Connection]):
 
     def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that it is the other's equal, as far as a user may see."""
-        pairs.check_access(self._connection, pair)
-        return ()
+        return pairs.check_access(self._connection, pair)
 
     def disable_password(self, username: str) -> None:
         """Give the user a hash that no password has."""
