@@ -39,9 +39,11 @@ UNAVAILABLE: Final = (
 )
 """What says that something cannot be had on this machine."""
 REMEDY: Final = (
-    "Connect this machine to the network for this once, or start Docker (DATABASES=containers), or try another "
-    "ENGINE; see docs/development.md, Where the test servers run."
+    "Connect this machine to the network this once, start Docker (DATABASES=containers), or try another ENGINE. See "
+    "docs/development.md, Where the test servers run."
 )
+PROGRAM: Final = re.compile(r"/(?:[^\s:]*/)?([\w.-]+) \S.* (ended with \d+)")
+"""A program that was tried, with all of its options."""
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
@@ -154,7 +156,7 @@ def told(command: str, play: Callable[[], int]) -> int:
 
 def in_one_line(error: BaseException) -> str:
     """Return what an error says, without the lines of the program that it ran."""
-    said, _, rest = str(error).partition("\n")
+    said, _, rest = PROGRAM.sub(r"\1 \2", str(error)).partition("\n")
     last = rest.strip().rpartition("\n")[2].strip()
     return " ".join(f"{said} {last}".split())[:LONGEST].rstrip(".")
 

@@ -124,13 +124,13 @@ def test_a_server_that_cannot_be_had_is_told_in_a_sentence(capsys: pytest.Captur
     """With what helps, and without the lines of the program that was tried."""
 
     def play() -> NoReturn:
-        raise ServerUnavailableError(
-            "no MySQL here, and none from Debian: apt-get ended with 100:\nErr:1\nE: no network"
-        )
+        tried = "/usr/bin/apt-get -qq -oDir=/a/b update ended with 100:\nErr:1\nE: no network"
+        raise ServerUnavailableError(f"no MySQL here, and none from Debian: {tried}")
 
     assert told("make demo", play) == WRONG
     shown = capsys.readouterr().err
-    assert shown.startswith("make demo: error: no MySQL here, and none from Debian: apt-get ended with 100: E: no net")
+    said = "no MySQL here, and none from Debian: apt-get ended with 100: E: no network. Connect"
+    assert shown.startswith(f"make demo: error: {said}")
     assert "Connect this machine to the network" in shown
     assert shown.count("\n") == 1
 
