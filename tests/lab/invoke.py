@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.lab import leftovers
 from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
+from tests.lab.play import PLAYED
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
 from tests.lab.theatre import REGION, emulated
@@ -109,7 +110,8 @@ class Invocations:
 
 def play(options: argparse.Namespace, authority: Authority, screen: Screen) -> bool:
     """Set the stage and send the events; say whether all succeeded."""
-    screen.say(f"starting {options.engine} with TLS, an emulated Secrets Manager, and the function as it was built")
+    server = PLAYED[options.engine.removeprefix("aurora-")]  # a cluster's engine plays before one server
+    screen.say(f"starting {server} with TLS, an emulated Secrets Manager, and the function as it was built")
     with (
         options.module.provide(authority) as scene,
         emulated() as emulator,

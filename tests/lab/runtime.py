@@ -46,6 +46,10 @@ exec "$@"
 """
 
 
+class BuildFailed(RuntimeError):
+    """What a function needs could not be built here; the message says what was tried."""
+
+
 def architecture() -> str:
     """Return this machine's processor by Lambda's name."""
     return ARCHITECTURES[platform.machine()]
@@ -95,7 +99,7 @@ def _make(*arguments: str) -> None:
     )
     if done.returncode:
         message = f"make {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
-        raise RuntimeError(message)
+        raise BuildFailed(message)
 
 
 @functools.cache

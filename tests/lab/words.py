@@ -36,6 +36,7 @@ UNAVAILABLE: Final = (
     ("tests.support.servers.choice", "ServerUnavailableError"),
     ("tests.support.debian", "DebianUnavailableError"),
     ("tests.support.servers.npm", "NpmUnavailableError"),
+    ("tests.lab.runtime", "BuildFailed"),
 )
 """What says that something cannot be had on this machine."""
 REMEDY: Final = (
@@ -157,7 +158,7 @@ def told(command: str, play: Callable[[], int]) -> int:
 def in_one_line(error: BaseException) -> str:
     """Return what an error says, without the lines of the program that it ran."""
     said, _, rest = PROGRAM.sub(r"\1 \2", str(error)).partition("\n")
-    last = rest.strip().rpartition("\n")[2].strip()
+    last = next((line for line in reversed(rest.split("\n")) if line.strip() and not line.startswith("make")), "")
     return " ".join(f"{said} {last}".split())[:LONGEST].rstrip(".")
 
 

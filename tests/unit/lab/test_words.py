@@ -13,6 +13,7 @@ import pytest
 from rotation.engines import ENGINES
 from tests.lab import __main__ as demo
 from tests.lab import invoke
+from tests.lab.runtime import BuildFailed
 from tests.lab.words import ALSO, STOPPED, WRONG, stage_of, told
 from tests.lab.words import ENGINES as STAGES
 from tests.support.guides.pages import ROOT
@@ -133,6 +134,17 @@ def test_a_server_that_cannot_be_had_is_told_in_a_sentence(capsys: pytest.Captur
     assert shown.startswith(f"make demo: error: {said}")
     assert "Connect this machine to the network" in shown
     assert shown.count("\n") == 1
+
+
+def test_a_build_that_fails_is_told_by_its_last_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not by make's, which only names a line."""
+
+    def play() -> NoReturn:
+        raise BuildFailed("make build ARCH=x86_64 ended with 2:\n==> wheels\nERROR: no network\nmake: *** Error 1\n")
+
+    assert told("make invoke", play) == WRONG
+    shown = capsys.readouterr().err
+    assert shown.startswith("make invoke: error: make build ARCH=x86_64 ended with 2: ERROR: no network. Connect")
 
 
 def test_a_wrong_choice_of_servers_is_told_in_makes_words(capsys: pytest.CaptureFixture[str]) -> None:
