@@ -32,16 +32,20 @@ def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
 
 
 def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
-    """Return the admin secret's ARN. Raises GuardViolation unless the function's settings list it."""
+    """
+    Return the admin secret's ARN. Raises GuardViolation unless the function's settings list it.
+
+    A name can end as an ARN does (prod-master): where the list leaves the end open, what is read then decides.
+    """
     arn = secret.admin_arn or ""
-    whole = is_whole(arn)
-    if not whole and not delivery.settings.admits_admin(f"{arn}{_ANY_SUFFIX}"):
+    left_open = arn != secret.arn and delivery.settings.admits_admin(f"{arn}{_ANY_SUFFIX}")
+    if not left_open and not is_whole(arn):
         raise GuardViolation(
             'The secret\'s "masterarn" is not the whole ARN of a secret, which ends in a hyphen and six characters',
             where=secret.arn,
             remedy="Copy the ARN from the admin secret, with its end. It must be on the list ADMIN_SECRET_ARNS, too.",
         )
-    if whole:
+    if not left_open:
         _require_listed(delivery, secret, arn)
     return arn
 

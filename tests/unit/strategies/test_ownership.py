@@ -238,11 +238,14 @@ def test_an_arn_without_its_end_is_called_so(named: str) -> None:
     assert "read_admin" not in stage.store.calls
 
 
-def test_an_end_that_the_list_leaves_open_may_be_left_off() -> None:
-    """Then the secret of that name is read, and its whole ARN is on the list."""
-    stem = ADMIN_ARN.removesuffix("-AbCdEf")
+@pytest.mark.parametrize("name", ["admin", "prod-master"])
+def test_an_end_that_the_list_leaves_open_may_be_left_off(name: str) -> None:
+    """Then the secret of that name is read, and its whole ARN is on the list; a name can end as an ARN does."""
+    whole = ADMIN_ARN.replace("admin-", f"{name}-")
+    stem = whole.removesuffix("-AbCdEf")
     stage = MemoryStage(admin=True, settings=Settings(admin_secret_arns=(f"{stem}-??????",)), masterarn=stem)
-    stage.store.resolves[stem] = ADMIN_ARN
+    stage.store.admins[whole] = stage.store.admins[ADMIN_ARN]
+    stage.store.resolves[stem] = whole
     stage.rotate()
     assert stage.current_logs_in()
 
