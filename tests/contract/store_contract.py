@@ -6,6 +6,7 @@ A subclass supplies the fixture ``lab``: one secret with the value FIRST, and wh
 
 from __future__ import annotations
 
+import enum
 import uuid
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 FIRST: Final = '{"password": "canary-first"}'
 SECOND: Final = '{"password": "canary-second"}'
 TAGS: Final = {"aws:rds:primarydbinstancearn": "arn:aws:rds:eu-west-1:123456789012:db:orders"}
+
+
+class Swap(enum.Enum):
+    """What becomes of a promotion when a person writes between its look and its write."""
+
+    EXACT = "it is refused"
+    DETECTED = "it is done, and a warning tells of the person's value"
 
 
 class StoreLab(Protocol):
@@ -45,6 +53,17 @@ class StoreLab(Protocol):
     def world(self) -> World:
         """What the service does where that is not known."""
 
+    @property
+    def swap(self) -> Swap:
+        """What the service can do."""
+
+    @property
+    def warnings(self) -> int:
+        """How often the store warned somebody."""
+
+    def interject(self, value: str) -> None:
+        """Let a person store a new AWSCURRENT in the instant before the next promotion is written."""
+
     def begin_rotation(self) -> str:
         """Stage an empty pending version, as the service does, and give its token."""
 
@@ -54,8 +73,8 @@ class StoreLab(Protocol):
     def abandon(self) -> None:
         """Take AWSPENDING off, as an operator does."""
 
-    def roll_back(self) -> None:
-        """Move AWSCURRENT back to where it was, as an operator does, and nothing else."""
+    def roll_back(self) -> str:
+        """Make what was AWSCURRENT before so again, as an operator does, and give the version that is so then."""
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
         """Create another secret and give its ARN."""
@@ -92,10 +111,10 @@ class StoreContract:
         token = lab.begin_rotation()
         lab.store.stage_pending(token, SECOND)
         lab.store.promote(token, lab.first)
-        lab.roll_back()
+        current = lab.roll_back()
         stays = lab.world.pending_left_behind is PendingLeftBehind.PUT
         stays &= lab.world.pending_after_finish is PendingAfterFinish.KEPT
-        expected = {"AWSCURRENT": lab.first, "AWSPREVIOUS": token}
+        expected = {"AWSCURRENT": current, "AWSPREVIOUS": token}
         assert lab.labels() == expected | ({"AWSPENDING": token} if stays else {})
         state = lab.store.describe().state_of(token)
         assert state is (VersionState.ROLLED_BACK if stays else VersionState.STRAY)
@@ -227,6 +246,23 @@ class StoreContract:
         with pytest.raises(StoreError):
             lab.store.promote(token, lab.first)
         assert lab.labels()["AWSCURRENT"] == theirs
+
+    def test_a_person_writes_in_the_instant_before(self, lab: StoreLab) -> None:
+        """No value is lost: either theirs stays, or ours is current, somebody is warned, and theirs can be read."""
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        theirs = '{"by": "a person"}'
+        lab.interject(theirs)
+        if lab.swap is Swap.EXACT:
+            with pytest.raises(StoreError):
+                lab.store.promote(token, lab.first)
+            assert lab.store.read(Stage.CURRENT).value == theirs
+            assert lab.warnings == 0
+        else:
+            lab.store.promote(token, lab.first)
+            assert lab.store.read(Stage.CURRENT).id == token
+            assert lab.store.read(Stage.PREVIOUS).value == theirs
+            assert lab.warnings == 1
 
     def test_promotion_twice(self, lab: StoreLab) -> None:
         """The second swap finds AWSCURRENT moved, and says so."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.store_contract import FIRST, StoreContract
+from tests.contract.store_contract import FIRST, StoreContract, Swap
 from tests.support.emulators.secretsmanager.worlds import WORLDS
 from tests.support.memory.store import MemoryStore
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class MemoryLab:
     """A MemoryStore from behind."""
 
+    swap = Swap.EXACT
+    warnings = 0
+
     def __init__(self, world: World) -> None:
         self.store = MemoryStore(world=world)
         self.world = world
@@ -27,8 +30,19 @@ class MemoryLab:
         self.arn = self.store.arn
         self.begin_rotation = self.store.rotate
         self.store_current = self.store.begin
-        self.roll_back = self.store.roll_back
         self.abandon = self.store.abandon
+
+    def interject(self, value: str) -> None:
+        def effect(name: str, phase: str) -> None:
+            if (name, phase) == ("promote", "before"):
+                self.store.effect = lambda _name, _phase: None
+                self.store.begin(value)
+
+        self.store.effect = effect
+
+    def roll_back(self) -> str:
+        self.store.roll_back()
+        return self.labels()["AWSCURRENT"]
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
         arn = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{uuid.uuid4()}"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotation.stores.secrets_manager import SecretsManagerStore
-from tests.contract.store_contract import FIRST, StoreContract
+from tests.contract.store_contract import FIRST, StoreContract, Swap
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.secretsmanager.worlds import WORLDS
+from tests.support.emulators.wire.clock import Ticking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,19 +22,11 @@ NAME = "app"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
 
 
-class Ticking:
-    """A clock that goes on by a second whenever it is asked."""
-
-    def __init__(self) -> None:
-        self._now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self._now += timedelta(seconds=1)
-        return self._now
-
-
 class ServiceLab:
     """A secret of the emulated service."""
+
+    swap = Swap.EXACT
+    warnings = 0
 
     def __init__(self, emulator: EmulatedSecretsManager, world: World) -> None:
         self._emulator = emulator
@@ -61,10 +53,19 @@ class ServiceLab:
         holder = self._emulator.labels(NAME)["AWSPENDING"]
         self._emulator.execute("UpdateSecretVersionStage", request | {"RemoveFromVersionId": holder})
 
-    def roll_back(self) -> None:
+    def interject(self, value: str) -> None:
+        def hook(_number: int, operation: str, phase: str) -> None:
+            if (operation, phase) == ("UpdateSecretVersionStage", "before"):
+                self._emulator.faults.revive()
+                self.store_current(value)
+
+        self._emulator.faults.watch(hook)
+
+    def roll_back(self) -> str:
         labels = self._emulator.labels(NAME)
         versions = {"RemoveFromVersionId": labels["AWSCURRENT"], "MoveToVersionId": labels["AWSPREVIOUS"]}
         self._emulator.execute("UpdateSecretVersionStage", {"SecretId": NAME, "VersionStage": "AWSCURRENT", **versions})
+        return labels["AWSPREVIOUS"]
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
         name = f"admin-{_id()}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.template.unwired import UNWIRED
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -252,6 +254,13 @@ def test_a_function_is_wiring() -> None:
     for path in FUNCTIONS:
         assert all(within(name, WIRING | {"rotation.engines"}) for name in imports(path)), path
         assert len(path.read_text().splitlines()) < 15, path
+
+
+def test_what_is_in_no_function_yet_is_imported_by_nothing() -> None:
+    """Once it is, people meet its messages and roles grant its calls: then tests/support/template/unwired.py goes."""
+    unwired = frozenset({UNWIRED})
+    for path in LIBRARY:
+        assert within(module_of(path), unwired) or not any(within(name, unwired) for name in imports(path)), path
 
 
 def test_types_for_the_checker_are_not_imported_at_run_time() -> None:

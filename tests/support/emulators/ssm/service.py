@@ -120,10 +120,13 @@ class Service:
         self.faults.strike(call, "before")
         failure: ServiceError | None = None
         response: Response = {}
+        written = len(self.state.writes)
         try:
             response = self._effect(call, request)
         except ServiceError as error:
             failure = error
+        if len(self.state.writes) > written:
+            self.state.stale = self.state.stale_after
         _run(hook, index, call.operation, "after")
         if failure is not None:
             raise failure

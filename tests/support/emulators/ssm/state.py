@@ -38,6 +38,8 @@ class State:
     """How long a write stays unseen by reads; PutParameter and the other writes always see it."""
     stale: int = 0
     """How many of the next reads see nothing of the last write."""
+    stale_after: int = 0
+    """What ``stale`` becomes with each write of a client's."""
     journal: Journal = field(default_factory=Journal)
     writes: list[datetime] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -32,3 +32,16 @@ class ManualClock:
     def advance(self, **units: float) -> None:
         """Move on by a timedelta given by its parts, as in `advance(days=1, hours=2)`."""
         self._now += timedelta(**units)
+
+
+class Ticking:
+    """A clock that goes on by a second whenever it is asked."""
+
+    def __init__(self) -> None:
+        """Begin at a date of its own."""
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the next moment."""
+        self._now += timedelta(seconds=1)
+        return self._now

@@ -1,0 +1,164 @@
+"""The calls of Parameter Store that the store is made of, each answer read with care."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from rotation.answers import error_code
+from rotation.errors import InvalidSecret, StoreUnavailable
+from rotation.stores.parameter_store import refusals
+from rotation.stores.parameter_store.journal import Journal, Live
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_ssm.client import SSMClient
+
+_NAME: Final = re.compile(r"[!-~]{1,2048}")
+_KEPT: Final = ("KeyId", "Tier", "AllowedPattern", "DataType", "Description")
+"""What is sent again with each value: nothing promises that an overwrite keeps it (API reference, PutParameter)."""
+
+
+class Busy(Exception):
+    """Another update of the parameter is under way (API reference, TooManyUpdates); this one was not made."""
+
+
+class Unanswered(Exception):
+    """No answer came: whether the put took effect is not known, and it may still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the history."""
+
+    number: int
+    settings: Mapping[str, str]
+    labels: tuple[str, ...]
+    by: str
+
+
+class Parameters:
+    """A botocore client, and one that tries once, for the writes that nothing makes idempotent."""
+
+    def __init__(self, client: SSMClient, single_try: SSMClient) -> None:
+        """Keep both. Raises ValueError where the second one repeats requests by itself."""
+        retries: Any = getattr(single_try.meta.config, "retries", None)
+        if (retries or {}).get("total_max_attempts") != 1:
+            raise ValueError("the client that writes the live parameter must not repeat a put by itself")
+        self._client = client
+        self._single_try = single_try
+
+    def live(self, name: str) -> Live:
+        """Read the newest version. Raises InvalidSecret where it is no SecureString."""
+        with refusals.translated("GetParameter", name):
+            found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+            if found["Type"] != "SecureString":
+                raise InvalidSecret(
+                    "The parameter is no SecureString: whoever may read the account's parameters reads its password",
+                    where=name,
+                    remedy="Make one of the type SecureString under another name, and point its readers there.",
+                )
+            stamp = round(found["LastModifiedDate"].timestamp() * 1000)
+            return Live(_name(found["ARN"]), int(found["Version"]), stamp, _text(found["Value"]))
+
+    def value(self, name: str) -> tuple[str, int, str]:
+        """Read any parameter, or version ``name:number``: its ARN, number and value."""
+        with refusals.translated("GetParameter", name):
+            found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+            return _name(found["ARN"]), int(found["Version"]), _text(found["Value"])
+
+    def journal(self, folder: str, home: str) -> Journal:
+        """Read what stands under a folder: one GetParametersByPath for each ten entries, or fewer."""
+        journal = Journal()
+        with refusals.translated("GetParametersByPath", folder):
+            pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=folder, WithDecryption=True)
+            for found in (found for page in pages for found in page["Parameters"]):
+                journal.add(home, _name(found["Name"]).removeprefix(f"{folder}/"), _text(found["Value"]))
+        return journal
+
+    def history(self, name: str) -> list[Version]:
+        """Read all versions without their values, oldest first: one GetParameterHistory for each fifty."""
+        with refusals.translated("GetParameterHistory", name):
+            pages = self._client.get_paginator("get_parameter_history").paginate(
+                Name=name, PaginationConfig={"PageSize": 50}
+            )
+            return [_version(found) for page in pages for found in page["Parameters"]]
+
+    def create(self, name: str, value: str, settings: Mapping[str, str]) -> bool:
+        """Write what is not there yet; False where it is."""
+        return self._create(name, value, {"Type": "SecureString", **settings})
+
+    def note(self, name: str, value: str) -> bool:
+        """Write what is no secret and not there yet; False where it is."""
+        return self._create(name, value, {"Type": "String", "Tier": "Standard"})
+
+    def _create(self, name: str, value: str, settings: Mapping[str, Any]) -> bool:
+        with refusals.translated("PutParameter", name):
+            try:
+                self._client.put_parameter(Name=name, Value=value, Overwrite=False, **settings)
+            except self._client.exceptions.ParameterAlreadyExists:
+                return False
+        return True
+
+    def overwrite(self, name: str, value: str, settings: Mapping[str, Any]) -> int:
+        """Write a new version, in one try, and return its number. Raises Busy, Unanswered."""
+        with refusals.translated("PutParameter", name):
+            try:
+                answer = self._single_try.put_parameter(
+                    Name=name, Value=value, Type="SecureString", Overwrite=True, **settings
+                )
+                return int(answer["Version"])
+            except ClientError as error:
+                if error_code(error) == "TooManyUpdates":
+                    raise Busy from None
+                if refusals.failed_inside(error):
+                    raise Unanswered from None
+                raise
+            except BotoCoreError:
+                raise Unanswered from None
+
+    def delete(self, names: list[str]) -> None:
+        """Delete up to ten; what is not there is no error."""
+        with refusals.translated("DeleteParameters", names[0]):
+            self._client.delete_parameters(Names=names)
+
+    def tags(self, name: str) -> Mapping[str, str]:
+        """Read a parameter's tags."""
+        with refusals.translated("ListTagsForResource", name):
+            found = self._client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+            return {_text(tag["Key"]): _text(tag["Value"]) for tag in found}
+
+
+def settings_of(history: list[Version], live: Live, name: str) -> Version:
+    """Return the live version's own. Raises StoreUnavailable where the history does not show it yet."""
+    for version in history:
+        if version.number == live.number:
+            return version
+    raise StoreUnavailable(
+        f"GetParameterHistory does not show version {live.number} yet", where=name, remedy="Retry later."
+    )
+
+
+def _version(found: Mapping[str, Any]) -> Version:
+    settings = {key: _text(found[key]) for key in _KEPT if found.get(key)}
+    labels = tuple(_text(label) for label in found.get("Labels", ()))
+    return Version(int(found["Version"]), settings, labels, _name(found["LastModifiedUser"]))
+
+
+def _text(answered: object) -> str:
+    """Take a string for one: the SDK does not look. Raises TypeError."""
+    if not isinstance(answered, str):
+        raise TypeError
+    return answered
+
+
+def _name(answered: object) -> str:
+    """Take a name or an ARN, which may be shown, for one. Raises TypeError."""
+    name = _text(answered)
+    if not _NAME.fullmatch(name):
+        raise TypeError
+    return name

@@ -1,0 +1,96 @@
+"""Parameter Store keeps the promises of a store, against the emulated service in every world, and with stale reads."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotation.stores.parameter_store import ParameterStore
+from tests.contract.store_contract import FIRST, StoreContract, Swap
+from tests.support.emulators.secretsmanager.worlds import PendingAfterFinish, World
+from tests.support.emulators.ssm.model import arn_of
+from tests.support.emulators.ssm.server import EmulatedParameterStore
+from tests.support.emulators.ssm.worlds import STRICT, WORLDS
+from tests.support.emulators.wire.clock import Ticking
+from tests.support.memory.observer import Warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+NAME = "/app/db"
+
+
+class ServiceLab:
+    """A parameter of the emulated service."""
+
+    swap = Swap.DETECTED
+    world = World(pending_after_finish=PendingAfterFinish.REMOVED)
+    """The store's own: there are no labels that a service could leave behind."""
+
+    def __init__(self, emulator: EmulatedParameterStore) -> None:
+        self._emulator = emulator
+        self._observer = Warnings()
+        self.arn = arn_of(NAME)
+        self.first = self.store_current(FIRST)
+        self.store = self._new_store()
+        self._token = ""
+
+    @property
+    def warnings(self) -> int:
+        return len(self._observer.warned)
+
+    def _new_store(self) -> ParameterStore:
+        return ParameterStore(
+            self._emulator.client(), self._emulator.client(), NAME, self._observer, sleep=lambda _seconds: None
+        )
+
+    def begin_rotation(self) -> str:
+        self._token = self.store.open_rotation()
+        return self._token
+
+    def store_current(self, value: str) -> str:
+        self._emulator.state.stale = 0
+        return f"v{self._emulator.put(NAME, value)}"
+
+    def abandon(self) -> None:
+        self._emulator.state.stale = 0
+        home, _, rest = self._token.partition("-")
+        flag = {"Name": f"/rotation/{home}/{rest}.over", "Value": "over", "Type": "String"}
+        self._emulator.execute("PutParameter", flag)
+
+    def interject(self, value: str) -> None:
+        def hook(_number: int, operation: str, phase: str) -> None:
+            if (operation, phase) == ("PutParameter", "before"):
+                self._emulator.faults.revive()
+                self.store_current(value)
+
+        self._emulator.faults.watch(hook)
+
+    def roll_back(self) -> str:
+        return self.store_current(self._emulator.state.own(NAME).versions[-2].value)
+
+    def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
+        name = f"/admins/{uuid.uuid4()}"
+        self._emulator.put(name, value)
+        self._emulator.state.own(name).tags.update(tags)
+        return arn_of(name)
+
+    def labels(self) -> Mapping[str, str]:
+        """Look as another process does, which knows only what is stored."""
+        self._emulator.state.stale = 0
+        stages = self._new_store().describe().stages
+        return {label: version for version, held in stages.items() for label in held}
+
+
+@pytest.fixture(params=[*WORLDS, "reads are stale"])
+def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:
+    """Set the lab up, in every world of the service, and with reads that see nothing of the store's last write."""
+    with EmulatedParameterStore(world=WORLDS.get(request.param, STRICT), clock=Ticking()) as emulator:
+        emulator.state.stale_after = 0 if request.param in WORLDS else 2
+        yield ServiceLab(emulator)
+
+
+class TestParameterStore(StoreContract):
+    """Run the specification."""
