@@ -31,7 +31,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--cache", type=seconds, default=0.0, metavar="SECONDS", help="how long the client keeps what it read"
     )
-    parser.add_argument("--log", action="store_true", help="show the function's log")
+    parser.add_argument("--log", action="store_true", help="show the function's log, a line for each message")
+    parser.add_argument("--json", action="store_true", help="show the function's log as it is written")
     parser.add_argument("--dry-run", action="store_true", help="first do what RotateImmediately=false does")
     parser.add_argument("--revoke", action="store_true", help="in the end, revoke AWSPREVIOUS (events/revoke.json)")
     parser.add_argument("--databases", help="DATABASES=…: auto, containers or local")

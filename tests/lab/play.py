@@ -80,8 +80,8 @@ def play(application: Application, options: argparse.Namespace, screen: Screen) 
     findings.accepted = accepted - len(findings.rotations) - (client.seen.logins - client.seen.rejected)
     findings.refused = refused - client.seen.rejected
     findings.cutover = cutover_windows(theatre.function_log.getvalue())
-    if options.log:
-        screen.log(theatre.function_log.getvalue()[told:])
+    if options.log or options.json:
+        (screen.log if options.json else screen.log_in_words)(theatre.function_log.getvalue()[told:])
     findings.verdicts = verdicts(application, findings, revoke=options.revoke)
     return findings
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
 
 
-COLUMNS: Final = 110
+COLUMNS: Final = 120
 """Of the screen in a picture."""
 ROOMY: Final = 100
 """From how many columns on the table takes what it needs."""
@@ -155,6 +155,13 @@ class Screen:
         for number, line in enumerate(lines):
             line.rstrip()
             self._console.print((begin if number == 0 else Text(" " * begin.cell_len)) + line, soft_wrap=True)
+
+    def log_in_words(self, text: str) -> None:
+        """Show what the function's log says to people: a line each, with its level and its step."""
+        for record in _records(text):
+            if "message" in record:
+                where = f"{record.get('level', ''):<7} {record.get('step', '')!s:<12}"
+                self._hanging(f"  [dim]{where}[/] ", str(record["message"]))
 
     def log(self, text: str) -> None:
         """Show the function's log as it is."""

@@ -91,6 +91,13 @@ def test_a_dry_run_says_each_thing_once(shown: Callable[[], list[str]]) -> None:
     assert shown() == ["    would create the user shop_clone"]
 
 
+def test_the_log_is_told_in_words(shown: Callable[[], list[str]]) -> None:
+    """A line for each message; the metrics are for machines."""
+    lines = [{"level": "INFO", "step": "setSecret", "message": "The clone is made"}, {"StepDuration": [1.0]}]
+    Screen().log_in_words("\n".join(map(json.dumps, lines)))
+    assert shown() == ["  INFO    setSecret    The clone is made"]
+
+
 @pytest.mark.parametrize("strategy", ["alternating-users", "retained-password-by-admin", "single-user-by-admin"])
 def test_the_findings(strategy: str, shown: Callable[[], list[str]]) -> None:
     """Each step says what it does, no word is broken, and the last lines say what to do next."""
