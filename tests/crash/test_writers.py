@@ -284,8 +284,12 @@ def test_a_writer_neither_learns_nor_chooses_a_password(kind: str) -> None:
 CUT_OVER, SET = cutover.cut_over, cutover._set  # noqa: SLF001 what the faults are made of
 
 
-def by_the_account_alone(proven: Secret, other: Secret) -> bool:
-    """Compare the user and its server, and nothing else."""
+def by_the_account_alone(delivery: Delivery, older: Secret) -> bool:
+    """Compare the user and its server with AWSCURRENT's, and nothing else."""
+    return _same_account(older, delivery.current)
+
+
+def _same_account(proven: Secret, other: Secret) -> bool:
     places = [replace(it.address, database="", tls=True, users_database=None) for it in (proven, other)]
     return proven.username == other.username and places[0] == places[1]
 
@@ -299,7 +303,7 @@ def follow_awscurrent(delivery: Delivery, changer: Any, error: RotationError, *_
     """Make the server agree with whatever AWSCURRENT is now."""
     fresh = delivery.parse(delivery.store.read(Stage.CURRENT))
     if fresh.version != delivery.token:
-        SET(delivery, changer, fresh if by_the_account_alone(fresh, delivery.current) else delivery.current)
+        SET(delivery, changer, fresh if _same_account(fresh, delivery.current) else delivery.current)
         raise error
 
 
@@ -316,9 +320,9 @@ def always(*_: object) -> bool:
 
 
 FAULTS: Final[dict[str, tuple[str, object, str, object]]] = {
-    "AWSPREVIOUS proves a pair by its user alone": ("alternating-users", pairs, "vouches_for", always),
-    "an older version stands in by its account alone": ("single-user", recovery, "vouches_for", by_the_account_alone),
-    "the same, by admin": ("single-user by admin", recovery, "vouches_for", by_the_account_alone),
+    "AWSPREVIOUS proves a pair by its user alone": ("alternating-users", recovery, "may_stand_in", always),
+    "an older version stands in by its account alone": ("single-user", recovery, "may_stand_in", by_the_account_alone),
+    "the same, by admin": ("single-user by admin", recovery, "may_stand_in", by_the_account_alone),
     "AWSCURRENT is put back": ("single-user by admin", single_user, "cut_over", put_back_awscurrent),
     "AWSCURRENT is followed": ("single-user", cutover, "_follow_current", follow_awscurrent),
     "the same, by the admin": ("single-user by admin", cutover, "_follow_current", follow_awscurrent),

@@ -146,7 +146,7 @@ class Screen:
         for record in _records(text):
             message = str(record.get("message", ""))
             if message.startswith(WOULD_DO):
-                self._hanging("    would ", message.removeprefix(WOULD_DO))
+                self._hanging("    - ", message.removeprefix(WOULD_DO))
 
     def _hanging(self, lead: str, text: str) -> None:
         """Print a text behind its lead, and what is too long for the line below itself."""

@@ -88,7 +88,7 @@ def test_a_dry_run_says_each_thing_once(shown: Callable[[], list[str]]) -> None:
     """In words, not in JSON."""
     said = ["Rotation functions", f"{report.WOULD_DO}create the user shop_clone", "Dry run: nothing stands in the way"]
     Screen().dry_run("\n".join(json.dumps({"message": it}) for it in said))
-    assert shown() == ["    would create the user shop_clone"]
+    assert shown() == ["    - create the user shop_clone"]
 
 
 def test_the_log_is_told_in_words(shown: Callable[[], list[str]]) -> None:
