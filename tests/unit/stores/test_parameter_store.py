@@ -81,6 +81,13 @@ def test_the_service_judges_the_value_first(parameters: EmulatedParameterStore, 
     assert entries(parameters) == []
 
 
+def test_braces_that_the_service_takes_for_a_reference(kept: ParameterStore) -> None:
+    """A password may hold them by chance: the retry makes another one."""
+    with pytest.raises(StoreError, match="two opening braces") as error:
+        kept.stage_pending(kept.open_rotation(), "canary-{{")
+    assert error.value.retryable
+
+
 def test_two_runs_are_twins(parameters: EmulatedParameterStore, new_store: Callable[[], ParameterStore]) -> None:
     """Both derive the same token; the first value counts for both."""
     one, other = new_store(), new_store()

@@ -83,6 +83,13 @@ class ParameterStore:
         seen, entry = self._look(), self._token(token)
         if entry in seen.journal.entries:
             return seen.journal.entries[entry] == value
+        if "{{" in value:
+            raise StoreError(
+                "The new value holds two opening braces in a row, which Parameter Store takes for a reference",
+                where=self._name,
+                remedy="Nothing was changed, and a retry makes another password. Exclude { from passwords.",
+                retryable=True,
+            )
         if entry[:3] != seen.live.token(1)[:3]:
             raise StoreError(
                 f"The token was made from version {entry.number}, and the parameter has version {seen.live.number} now",
