@@ -46,7 +46,7 @@ SOURCES := shared functions tests
 
 # What `make test` does, in parts that run side by side: most wait for servers, disks or the network, and one alone
 # leaves both processors idle half of the time. A part is named after its suite. The longest first.
-JOBS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
+JOBS ?= $(shell echo $$((1 + $$(nproc 2>/dev/null || echo 2))))
 PARTS := crash-wire e2e-functions contract-mysql crash-engines unit contract-others crash-walks e2e-rotations \
 	crash-aurora crash-memory dialect
 PART_unit := tests/unit
