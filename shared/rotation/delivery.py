@@ -14,7 +14,7 @@ from rotation.ports import Caution
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rotation.model import Address, Deadline, Secret, StoredVersion
+    from rotation.model import Address, Deadline, Secret, StoredVersion, Versions
     from rotation.ports import Engine, Observer, SecretStore, Topology
     from rotation.settings import Settings
 
@@ -46,6 +46,8 @@ class Delivery:
     """Versions that might log in and were not tried, and the keys in which AWSCURRENT decides otherwise."""
     staged: StoredVersion | None = field(default=None, repr=False)
     """The pending version, once the machine has observed it."""
+    versions: Versions | None = None
+    """The labels, where the machine has observed those."""
 
     @cached_property
     def pending(self) -> Secret:

@@ -34,6 +34,7 @@ from rotation import steps
 from rotation.delivery import AlreadyCurrent
 from rotation.errors import RotationRefused, VersionNotFound
 from rotation.model import Stage, Step, VersionState
+from rotation.strategies import replicas
 from rotation.strategies.pending_version import require_rotation
 
 if TYPE_CHECKING:
@@ -97,13 +98,17 @@ def _observe(delivery: Delivery, step: Step) -> VersionState:
     """See the state at the lowest cost: createSecret needs the labels, the others the pending value anyway."""
     if step is Step.CREATE:
         versions = delivery.store.describe()
+        replicas.require_primary(versions)
         require_rotation(versions)
+        delivery.versions = versions
         return versions.state_of(delivery.token)
     for pause in (*REREAD_PAUSES, None):
         try:
             delivery.staged = delivery.store.read(Stage.PENDING, delivery.token)
         except VersionNotFound:
-            state = delivery.store.describe().state_of(delivery.token)
+            versions = delivery.store.describe()
+            replicas.require_primary(versions)
+            state = versions.state_of(delivery.token)
             if state is not VersionState.PENDING:
                 return state
         else:

@@ -12,10 +12,12 @@ from rotation.deadline import Deadline as Deadline  # noqa: PLC0414 likewise
 from rotation.versions import LAST_REFUSED as LAST_REFUSED  # noqa: PLC0414 likewise
 from rotation.versions import LATE_CUTOVER as LATE_CUTOVER  # noqa: PLC0414 likewise
 from rotation.versions import SEARCHING as SEARCHING  # noqa: PLC0414 likewise
+from rotation.versions import Replica as Replica  # noqa: PLC0414 likewise
 from rotation.versions import Stage as Stage  # noqa: PLC0414 likewise
 from rotation.versions import StoredVersion as StoredVersion  # noqa: PLC0414 likewise
 from rotation.versions import Versions as Versions  # noqa: PLC0414 likewise
 from rotation.versions import VersionState as VersionState  # noqa: PLC0414 likewise
+from rotation.versions import region_of as region_of  # noqa: PLC0414 likewise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +41,13 @@ class StrategyName(StrEnum):
     SINGLE_USER = "single-user"
     ALTERNATING_USERS = "alternating-users"
     RETAINED_PASSWORD = "retained-password"  # noqa: S105 a strategy's name
+
+
+class ReplicaGate(StrEnum):
+    """What becomes of a rotation while a replica does not serve the current version."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
 
 
 class Ownership(Enum):
@@ -166,6 +175,7 @@ class Overrides:
     base: str | None = None
     made_from: str | None = None
     made_for: str | None = None
+    made_at: str | None = None  # the Region, where the secret has replicas
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,10 @@ class SecretStore(Protocol):
     """
 
     def describe(self) -> Versions:
-        """Read the labels of all versions."""
+        """Read the labels of all versions, and what is known of replicas."""
+
+    def describe_replica(self, region: str) -> Versions:
+        """Read the labels of the replica in a Region; StoreError where that Region cannot be asked."""
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version; with both given they must name the same one, else VersionNotFound. Bytes: InvalidSecret."""

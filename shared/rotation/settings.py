@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from rotation.credentials.password_policy import LEAST_BITS
 from rotation.errors import InvalidSettings
-from rotation.model import PasswordRules, StrategyName
+from rotation.model import PasswordRules, ReplicaGate, StrategyName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,7 @@ class Settings:
     proxy_knows_both_users: bool = False
     allow_local_hosts: bool = False
     clear_text_passwords: bool = False
+    replica_gate: ReplicaGate = ReplicaGate.REFUSE
     ca_bundle: Path | None = None
     endpoint: str | None = None
 
@@ -103,6 +104,7 @@ class Settings:
             # Secrets Manager without TLS is an emulator on this machine: then so may the databases be.
             allow_local_hosts=(endpoint or "").startswith("http://") if local is None else local,
             clear_text_passwords=read.switch("CLEAR_TEXT_PASSWORDS") or False,
+            replica_gate=read.gate("REPLICA_GATE"),
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=endpoint,
         )
@@ -159,6 +161,12 @@ class _Reader:
         if text is not None and text not in set(StrategyName):
             raise _wrong(name, "names no strategy", f"Choose one of {', '.join(StrategyName)}, or leave it empty.")
         return StrategyName(text) if text else None
+
+    def gate(self, name: str) -> ReplicaGate:
+        text = self.text(name) or ReplicaGate.REFUSE
+        if text not in set(ReplicaGate):
+            raise _wrong(name, "is neither refuse nor warn", "Set it to refuse or warn.")
+        return ReplicaGate(text)
 
     def url(self, name: str, *, beside: bool) -> str | None:
         text = self.text(name)

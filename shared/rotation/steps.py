@@ -8,7 +8,7 @@ from rotation.credentials import secret_format
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
-from rotation.strategies import strategy_for
+from rotation.strategies import replicas, strategy_for
 from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken
 from rotation.strategies.proxies import require_own_name
 
@@ -32,10 +32,12 @@ def create(delivery: Delivery) -> None:
             where=error.where,
             remedy="Store the user's present credential as AWSCURRENT, then rotate again.",
         ) from None
+    replicas.require_in_step_or_begun(delivery)
     strategy = strategy_for(current, delivery.settings)
     require_own_name(delivery, current)
     username, provenance = strategy.propose(delivery, current)
-    value = secret_format.render(current, Credential(username, _new_password(delivery, current)), provenance)
+    credential = Credential(username, _new_password(delivery, current))
+    value = secret_format.render(current, credential, provenance, replicas.region_to_record(delivery))
     stored = delivery.store.stage_pending(delivery.token, value)
     if stored:
         require_not_overtaken(delivery)
@@ -48,6 +50,7 @@ def create(delivery: Delivery) -> None:
 
 def set_pending(delivery: Delivery) -> None:
     """Let the strategy prepare the server for the pending credential."""
+    replicas.require_made_here(delivery.pending)
     strategy_for(delivery.pending, delivery.settings).set(delivery)
 
 
@@ -61,6 +64,7 @@ def test_pending(delivery: Delivery) -> None:
 
 def finish(delivery: Delivery) -> None:
     """Let the strategy make the pending version the current one."""
+    replicas.require_made_here(delivery.pending)
     strategy = strategy_for(delivery.pending, delivery.settings)
     strategy.finish(delivery)
     delivery.observer.note("AWSCURRENT is the new credential", strategy=strategy.name)
@@ -92,6 +96,7 @@ def revoke_previous(delivery: Delivery, *, end_sessions: bool) -> None:
     AWSPREVIOUS names is the one that it prepares.
     """
     versions = delivery.store.describe()
+    replicas.require_primary(versions)
     require_no_rotation(versions)
     if versions.holding(Stage.PREVIOUS) is None:
         delivery.observer.note("Nothing to revoke: no version is labelled AWSPREVIOUS")

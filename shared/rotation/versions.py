@@ -23,6 +23,11 @@ LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was ref
 SEARCHING: Final = "rotation-searching"  # on the pending version for which that one was tried
 
 
+def region_of(arn: str) -> str:
+    """Return the Region of an ARN; empty where the text is none."""
+    return (arn.split(":") + [""] * 4)[3]
+
+
 class VersionState(Enum):
     """
     What is observed of the version that an event's token names.
@@ -59,12 +64,29 @@ class StoredVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """What the primary Region says of the secret's copy in another Region; no version is named there."""
+
+    region: str
+    status: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Versions:
     """The labels of a secret's versions, by version id."""
 
     arn: str
     stages: Mapping[str, frozenset[str]]
     rotation_enabled: bool = True
+    primary_region: str = ""
+    """Where it is written to; empty where the secret has no replicas and is none."""
+    replicas: tuple[Replica, ...] = ()
+
+    @property
+    def region(self) -> str:
+        """Return the Region that was asked."""
+        return region_of(self.arn)
 
     def holding(self, stage: Stage) -> str | None:
         """Return the id of the version that carries the label, if any does."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation.errors import InvalidSettings
-from rotation.model import PasswordRules, StrategyName
+from rotation.model import PasswordRules, ReplicaGate, StrategyName
 from rotation.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ NAMES = [
     *OWN_SWITCHES,
     "PASSWORD_LENGTH",
     "PASSWORD_MINIMUM_BITS",
+    "REPLICA_GATE",
     "EXCLUDE_CHARACTERS",
     "ROTATION_STRATEGY",
     "ADMIN_SECRET_ARNS",
@@ -90,6 +91,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
             "PASSWORD_MINIMUM_BITS": "50",
             "EXCLUDE_CHARACTERS": " /@\"'\\",
             "ROTATION_STRATEGY": "alternating-users",
+            "REPLICA_GATE": "warn",
             "ADMIN_SECRET_ARNS": f" {ARN}-AbCdEf ,, {ARN}2-??????,",
             "DATABASE_CA_BUNDLE": str(bundle),
             "SECRETS_MANAGER_ENDPOINT": "https://vpce.example:8443",
@@ -100,6 +102,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         password=PasswordRules(length=40, exclude_characters=" /@\"'\\"),
         password_bits=50,
         strategy=StrategyName.ALTERNATING_USERS,
+        replica_gate=ReplicaGate.WARN,
         admin_secret_arns=(f"{ARN}-AbCdEf", f"{ARN}2-??????"),
         ca_bundle=bundle,
         endpoint="https://vpce.example:8443",
@@ -116,6 +119,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         ("PASSWORD_LENGTH", "²"),
         ("PASSWORD_LENGTH", "9" * 5000),
         ("ROTATION_STRATEGY", "two-users"),
+        ("REPLICA_GATE", "secret-canary"),
         ("DATABASE_CA_BUNDLE", "/nowhere/secret-canary.pem"),
         ("DATABASE_CA_BUNDLE", "/"),
         ("DATABASE_CA_BUNDLE", "secret-canary" * 1000),

@@ -26,9 +26,9 @@ SETTINGS: Final = "rotation"
 RECORD: Final = "rotationRecord"
 """The keys of a secret's JSON under which the two stand."""
 
-_BASE, _FROM, _FOR = "base", "from", "to"
-RECORDED: Final = frozenset({_BASE, _FROM, _FOR})
-"""What the record tells: a pair's first user, and the versions from which and for which the value was made."""
+_BASE, _FROM, _FOR, _AT = "base", "from", "to", "at"
+RECORDED: Final = frozenset({_BASE, _FROM, _FOR, _AT})
+"""What the record tells: a pair's first user, the versions from which and for which the value was made, and where."""
 _EXCLUDED: Final = "excludeCharacters"
 SETTABLE: Final = frozenset(
     {
@@ -65,6 +65,7 @@ def read(document: Mapping[str, Any], where: str) -> Overrides:
         base=recorded.optional_text(_BASE),
         made_from=recorded.optional_text(_FROM),
         made_for=recorded.optional_text(_FOR),
+        made_at=recorded.optional_text(_AT),
     )
 
 
@@ -73,26 +74,28 @@ def settings_of(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in _object(document, SETTINGS, "").items() if key not in RECORDED}
 
 
-def recorded(document: Mapping[str, Any], overrides: Overrides, provenance: Provenance | None) -> dict[str, Any]:
+def recorded(
+    document: Mapping[str, Any], overrides: Overrides, provenance: Provenance | None, region: str | None = None
+) -> dict[str, Any]:
     """
-    Return the document with its record as one text.
+    Return the document with its record as one text; the Region stands there where the secret has replicas.
 
     What older versions wrote into the object ``rotation`` is taken out of there, and the object too if nothing is left.
     """
     settings = document.get(SETTINGS)
     older = isinstance(settings, dict) and not settings.keys().isdisjoint(RECORDED)
-    if not older and provenance is None:
+    if not older and provenance is None and region == overrides.made_at:
         return dict(document)
     written = dict(document)
     if older and not (left := settings_of(document)):
         del written[SETTINGS]
     elif older:
         written[SETTINGS] = left
-    return {**written, RECORD: json.dumps(_record(overrides, provenance))}
+    return {**written, RECORD: json.dumps(_record(overrides, provenance, region))}
 
 
-def _record(overrides: Overrides, provenance: Provenance | None) -> dict[str, str]:
-    record = {_BASE: overrides.base, _FROM: overrides.made_from, _FOR: overrides.made_for}
+def _record(overrides: Overrides, provenance: Provenance | None, region: str | None) -> dict[str, str]:
+    record = {_BASE: overrides.base, _FROM: overrides.made_from, _FOR: overrides.made_for, _AT: region}
     if provenance is not None:
         made = {_FROM: provenance.made_from, _FOR: provenance.made_for}
         record |= {_BASE: provenance.base or overrides.base, **made}

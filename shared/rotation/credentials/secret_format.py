@@ -86,13 +86,15 @@ def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address
     )
 
 
-def render(secret: Secret, credential: Credential, provenance: Provenance | None) -> str:
+def render(secret: Secret, credential: Credential, provenance: Provenance | None, region: str | None = None) -> str:
     """
     Write the value of a new version: all as it was, but the credential, and what later steps have to remember.
 
+    The Region is given where the secret has replicas.
+
     Raises InvalidSecret where that is longer than Secrets Manager takes.
     """
-    document = overrides.recorded(secret.document, secret.overrides, provenance)
+    document = overrides.recorded(secret.document, secret.overrides, provenance, region)
     changed = {"username": credential.username, "password": credential.password.reveal()}
     text = json.dumps({**document, **changed}, ensure_ascii=False)  # as short as it was
     value = SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)

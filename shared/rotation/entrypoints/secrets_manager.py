@@ -45,6 +45,10 @@ _CONFIG: Final = Config(connect_timeout=2, read_timeout=4, retries={"mode": "sta
 """Bounds each call to the AWS API to about 20 seconds in total."""
 
 
+_BRIEF: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
+"""Bounds a call to another Region, to which a VPC may have no way, to some 3 seconds."""
+
+
 class LambdaContext(Protocol):
     """What is used of the context that Lambda passes to a handler."""
 
@@ -121,7 +125,9 @@ class Handler:
         delivery = Delivery(
             token=request.token,
             engine=self._engine,
-            store=SecretsManagerStore(self._secrets_manager, request.secret_id, request.rotation_token),
+            store=SecretsManagerStore(
+                self._secrets_manager, request.secret_id, request.rotation_token, self._secrets_manager_in
+            ),
             topology=FirstOf(RdsTopology(lambda: self._client("rds")), RedshiftTopology(self._client)),
             settings=self._settings,
             observer=observer,
@@ -150,6 +156,9 @@ class Handler:
     def _secrets_manager(self) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
         endpoint = self._settings.endpoint
         return self._closed(self._session.create_client("secretsmanager", endpoint_url=endpoint, config=_CONFIG))
+
+    def _secrets_manager_in(self, region: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
+        return self._closed(self._session.create_client("secretsmanager", region_name=region, config=_BRIEF))
 
     def _closed(self, client: Any) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
         """See that a client speaks TLS, whoever named its endpoint: the SDK also reads AWS_ENDPOINT_URL and files."""

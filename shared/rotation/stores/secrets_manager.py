@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Replica, Stage, StoredVersion, Versions, region_of
 from rotation.stores import refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_secretsmanager.client import SecretsManagerClient
-    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef, SecretVersionsListEntryTypeDef
+    from mypy_boto3_secretsmanager.type_defs import (
+        DescribeSecretResponseTypeDef,
+        GetSecretValueResponseTypeDef,
+        ReplicationStatusTypeTypeDef,
+        SecretVersionsListEntryTypeDef,
+    )
 
 PROBE_LABEL: Final = "rotation-dry-run"
 """The label that a dry run adds and takes off, to see that labels may be moved."""
@@ -25,6 +30,9 @@ _OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, SEARCHING, PROBE_LABEL})
 
 _PAGES: Final = 20
 """Of 100 versions each that are looked through: more puts in a day than the service advises in two weeks."""
+
+_MESSAGE: Final = 300
+"""Characters of a replication's status message that are shown; the API reference names no limit."""
 
 _NAME: Final = re.compile(r"[!-~]{1,2048}")
 
@@ -37,8 +45,15 @@ class SecretsManagerStore:
     (API reference, PutSecretValue); it is sent and never shown.
     """
 
-    def __init__(self, client: SecretsManagerClient, secret_id: str, rotation_token: str | None = None) -> None:
-        """Bind the store to the secret of an event."""
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        secret_id: str,
+        rotation_token: str | None = None,
+        elsewhere: Callable[[str], SecretsManagerClient] | None = None,
+    ) -> None:
+        """Bind the store to the secret of an event; ``elsewhere`` makes the client of another Region."""
+        self._elsewhere = elsewhere or (lambda _: client)
         self._client = client
         self._id = secret_id
         self._rotation_token = rotation_token
@@ -46,10 +61,18 @@ class SecretsManagerStore:
     def describe(self) -> Versions:
         """Read the labels of all versions: one DescribeSecret."""
         with refusals.translated("DescribeSecret", self._id):
-            answer = self._client.describe_secret(SecretId=self._id)
-            held = answer.get("VersionIdsToStages", {})
-            stages = {_name(version): frozenset(labels) for version, labels in held.items()}
-            return Versions(_name(answer["ARN"]), stages, bool(answer.get("RotationEnabled", True)))
+            return _versions(self._client.describe_secret(SecretId=self._id))
+
+    def describe_replica(self, region: str) -> Versions:
+        """Read a replica's labels: one DescribeSecret in its Region, whose ARN differs in the Region alone."""
+        own = region_of(self._id)
+        there = self._id.replace(f":{own}:", f":{region}:", 1) if own else self._id
+        where = f"{there} in {region}"
+        with refusals.translated("DescribeSecret", where):
+            versions = _versions(self._elsewhere(region).describe_secret(SecretId=there))
+            if versions.region != region:  # an endpoint of another Region has answered
+                raise TypeError
+            return versions
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version: one GetSecretValue, which itself checks that label and version belong together."""
@@ -170,6 +193,24 @@ class SecretsManagerStore:
     def _remove(self, label: str, version: str) -> None:
         with refusals.translated("UpdateSecretVersionStage", self._id):
             self._client.update_secret_version_stage(SecretId=self._id, VersionStage=label, RemoveFromVersionId=version)
+
+
+def _versions(answer: DescribeSecretResponseTypeDef) -> Versions:
+    held = answer.get("VersionIdsToStages", {})
+    return Versions(
+        _name(answer["ARN"]),
+        {_name(version): frozenset(labels) for version, labels in held.items()},
+        bool(answer.get("RotationEnabled", True)),
+        _text(answer.get("PrimaryRegion", "")),
+        tuple(_replica(entry) for entry in answer.get("ReplicationStatus", [])),
+    )
+
+
+def _replica(entry: ReplicationStatusTypeTypeDef) -> Replica:
+    """Read an entry of ReplicationStatus. The message is the service's own, about keys and Regions."""
+    said = _text(entry.get("StatusMessage", ""))
+    message = "".join(it if it.isprintable() else " " for it in said[:_MESSAGE])
+    return Replica(_name(entry["Region"]), _name(entry["Status"]), message.strip().rstrip("."))
 
 
 def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:

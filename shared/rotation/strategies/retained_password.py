@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import PasswordRejected
 from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Mark, Provenance, StrategyName
-from rotation.strategies import admins, locks, logins, recovery, repair
+from rotation.strategies import admins, locks, logins, recovery, repair, replicas
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -71,6 +71,7 @@ class RetainedPassword:
                 return
             if hindered:
                 give_up(delivery, hindered)
+            replicas.require_in_step(delivery, entry.secret)
             if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:

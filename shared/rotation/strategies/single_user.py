@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import AccountUnusable, GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
-from rotation.strategies import admins, locks, logins, recovery, repair
+from rotation.strategies import admins, locks, logins, recovery, repair, replicas
 from rotation.strategies.cutover import cut_over
 from rotation.strategies.pending_version import UNSEEN, changed_meanwhile, give_up, promote, still_pending
 
@@ -75,6 +75,7 @@ class SingleUser:
             if entry.secret is pending:
                 promote(delivery, current.version)
                 return
+            replicas.require_in_step(delivery, entry.secret)
             waited = locks.take(delivery, session, current.username, admin)
             if (waited or delivery.deadline.elapsed() > UNSEEN) and not still_pending(delivery):
                 return
@@ -87,6 +88,7 @@ class SingleUser:
 
     def _cut_over_by(self, admin: Secret, delivery: Delivery, stack: ExitStack) -> None:
         """Leave all to the admin, lock too, where the user's own connections leave no room for a login as it."""
+        replicas.require_in_step(delivery, delivery.current)
         session = stack.enter_context(admins.open_admin(delivery, admin))
         locks.take(delivery, session, delivery.current.username, admin)
         if still_pending(delivery):

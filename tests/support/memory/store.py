@@ -7,8 +7,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rotation.errors import StoreError, VersionNotFound
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage, StoredVersion, Versions
+from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Replica, Stage, StoredVersion, Versions, region_of
 from tests.support.arns import moved
 from tests.support.emulators.secretsmanager.worlds import (
     RECORDED,
@@ -45,6 +45,11 @@ class MemoryStore:
     It ends what the service knows of. A rotation that was cancelled keeps AWSPENDING (API reference,
     CancelRotateSecret), and its steps may still arrive: the harder case, and so the usual one here.
     """
+    primary_region: str = ""
+    replicas: dict[str, Replica] = field(default_factory=dict)
+    """By Region, what the primary says of each."""
+    served: dict[str, str | None] = field(default_factory=dict)
+    """By Region, the version that a replica has AWSCURRENT on; a Region that is not here cannot be asked."""
     mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def begin(self, value: str) -> str:
@@ -122,7 +127,17 @@ class MemoryStore:
         """Read the labels."""
         with self._call("describe"):
             labelled = {version: frozenset(held) for version, held in self.stages.items() if held}
-            return Versions(self.arn, labelled)
+            home = self.primary_region or (region_of(self.arn) if self.replicas else "")
+            return Versions(self.arn, labelled, primary_region=home, replicas=tuple(self.replicas.values()))
+
+    def describe_replica(self, region: str) -> Versions:
+        """Read a replica's labels."""
+        with self._call("describe_replica"):
+            if region not in self.served:
+                raise StoreUnavailable("There is no way to that Region", where=region)
+            version = self.served[region]
+            stages = {version: frozenset({Stage.CURRENT})} if version else {}
+            return Versions(moved(self.arn, region), stages, primary_region=region_of(self.arn))
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read a version."""

@@ -55,6 +55,8 @@ SECRET: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/databa
 ADMIN: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:orders/admin-d4E5f6"
 OTHER_ADMIN: Final = f"arn:aws:secretsmanager:{REGION}:{ELSEWHERE}:secret:shared/admin-g7H8i9"
 """An admin secret that another account shares, with its key."""
+OTHER_REGION: Final = "eu-central-1"
+REPLICA: Final = SECRET.replace(REGION, OTHER_REGION)
 STRANGER: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:payroll/database-j1K2l3"
 KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c"
 OTHER_KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/4b5a6978"
@@ -95,6 +97,12 @@ def on_secret(action: str, arn: str, attached: str = "", group: str = "") -> Req
     return Request(f"secretsmanager:{action}", arn, {key: value for key, value in context.items() if value})
 
 
+def on_replica(arn: str, region: str, primary: str, group: str = "orders") -> Request:
+    """Return a look at a secret's labels in a Region; a primary's own Region is its primary Region too."""
+    context = {"aws:RequestedRegion": region, "secretsmanager:SecretPrimaryRegion": primary, TAG: group}
+    return Request("secretsmanager:DescribeSecret", arn, {key: value for key, value in context.items() if value})
+
+
 def with_key(action: str, secret: str, via: str = VIA, key: str = KEY) -> Request:
     """Return a call on a key, as Secrets Manager makes it for the caller."""
     context = {"kms:ViaService": via, "kms:EncryptionContext:SecretARN": secret}
@@ -117,6 +125,7 @@ def _by_its_code(function: str) -> Iterator[Request]:
     # Secret and admin secret as they are in every mode: attached, and with the tag.
     yield from (on_secret(action, SECRET, arn_of(function), "orders") for action in READING | WRITING)
     yield from (on_secret(action, arn) for action in READING for arn in (ADMIN, OTHER_ADMIN))
+    yield on_replica(REPLICA, OTHER_REGION, REGION)
     for action, kind in lookups(function).items():
         service, _, what = kind.partition(":")
         region = "" if what.startswith("global") else REGION
@@ -125,6 +134,22 @@ def _by_its_code(function: str) -> Iterator[Request]:
     yield from (with_key(action, SECRET) for action in ("Decrypt", "GenerateDataKey"))
     yield Request("kms:DescribeKey", KEY, {"kms:ViaService": VIA})
     yield from (with_key("Decrypt", arn) for arn in (ADMIN, OTHER_ADMIN))
+
+
+def _of_other_regions(parameters: Mapping[str, str]) -> Iterator[Request]:
+    """Return looks at secrets of other Regions that are no replicas of ours, and all else that is done to replicas."""
+    yield on_replica(REPLICA, OTHER_REGION, OTHER_REGION)
+    yield on_replica(REPLICA, OTHER_REGION, "")
+    yield on_replica(REPLICA.replace(ACCOUNT, ELSEWHERE), OTHER_REGION, REGION)
+    if parameters.get("SecretsLimitedBy") != "name-or-tag":
+        yield on_replica(SECRET, REGION, REGION)
+    if "RotationGroup" in parameters:
+        yield on_replica(REPLICA, OTHER_REGION, REGION, group="")
+    if "SecretNames" in parameters:
+        yield on_replica(STRANGER.replace(REGION, OTHER_REGION), OTHER_REGION, REGION)
+    look = on_replica(REPLICA, OTHER_REGION, REGION)
+    others = WRITING | {"GetSecretValue"}
+    yield from (replace(look, action=f"secretsmanager:{action}") for action in others)
 
 
 def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]:
@@ -140,6 +165,7 @@ def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]
         if "SecretNames" in parameters:
             yield on_secret(action, STRANGER, ours, "orders")
         yield on_secret(action, SECRET.replace(ACCOUNT, ELSEWHERE), ours, "orders")
+    yield from _of_other_regions(parameters)
     # An admin secret is not attached to the function: neither its name nor its tag makes it one to rotate.
     yield from (on_secret(action, arn, group="orders") for action in WRITING for arn in (ADMIN, OTHER_ADMIN))
     yield from (on_secret(action, ADMIN, arn_of("another"), "orders") for action in WRITING)

@@ -91,7 +91,7 @@ def test_what_decides_is_named(changed: dict[str, Any], key: str) -> None:
 
 def test_every_key_was_thought_of() -> None:
     """Whoever adds something that a secret may say of its way, or of its passwords, says here whether it decides."""
-    decides_nothing = {"strategy", "base", "made_from", "made_for"}
+    decides_nothing = {"strategy", "base", "made_from", "made_for", "made_at"}
     own = {field.name for field in fields(Overrides)} - decides_nothing - {"password"}
     rules = {field.name for field in fields(PasswordRules)}
     elsewhere = {"tls": "ssl", "database": "dbname", "auth_database": "authSource", "cluster": "dbClusterIdentifier"}

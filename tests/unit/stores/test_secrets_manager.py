@@ -11,10 +11,12 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.model import Stage
+from rotation.model import Replica, Stage
 from rotation.stores import secrets_manager
 from rotation.stores.secrets_manager import PROBE_LABEL, SecretsManagerStore
 from tests.support.emulators.secretsmanager.errors import ServiceError
+from tests.support.emulators.secretsmanager.regions import Regions
+from tests.support.emulators.secretsmanager.replication import Reason
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.wire.clock import ManualClock
 
@@ -333,3 +335,44 @@ def test_a_foreign_rotation_token_is_refused() -> None:
         assert isinstance(failure(CALLS["PutSecretValue"], store), StoreDenied)
         right = SecretsManagerStore(emulator.client(), "app", emulator.journal.rotation_tokens[0])
         assert right.stage_pending(TWO, "y")
+
+
+@pytest.fixture
+def regions() -> Iterator[Regions]:
+    """Start two Regions, with one secret at home and its replica away."""
+    with Regions("eu-west-1", "eu-central-1") as running:
+        request = {"Name": "app", "SecretString": CANARY, "ClientRequestToken": ONE}
+        running["eu-west-1"].execute("CreateSecret", request | {"AddReplicaRegions": [{"Region": "eu-central-1"}]})
+        yield running
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_replica_is_asked_in_its_region(regions: Regions, *, whole: bool) -> None:
+    """By the same name, or the ARN that differs in the Region alone; the primary lists it."""
+    home = regions["eu-west-1"].client()
+    arn = home.describe_secret(SecretId="app")["ARN"]
+    store = SecretsManagerStore(home, arn if whole else "app", elsewhere=lambda region: regions[region].client())
+    there = store.describe_replica("eu-central-1")
+    assert there.holding(Stage.CURRENT) == ONE
+    assert (there.primary_region, there.region) == ("eu-west-1", "eu-central-1")
+    assert store.describe().replicas == (Replica("eu-central-1", "InSync"),)
+    assert store.describe().primary_region == "eu-west-1"
+
+
+def test_another_regions_word_is_none_of_a_replicas(regions: Regions) -> None:
+    """An endpoint that leads home would let the primary speak for the replica."""
+    store = SecretsManagerStore(regions["eu-west-1"].client(), "app")
+    with pytest.raises(StoreUnavailable, match="not Secrets Manager"):
+        store.describe_replica("eu-central-1")
+
+
+def test_the_message_of_a_replication_is_shown_on_one_line(regions: Regions) -> None:
+    """It is the service's, and nothing in it breaks a line of the log."""
+    regions.fail("app", "eu-central-1", Reason.NO_KEY)
+    store = SecretsManagerStore(regions["eu-west-1"].client(), "app")
+    (replica,) = store.describe().replicas
+    assert replica == Replica("eu-central-1", "Failed", str(Reason.NO_KEY).rstrip("."))
+    odd = {"Region": "eu-central-1", "Status": "Failed", "StatusMessage": "a\nb\x1b." + "c" * 500}
+    message = secrets_manager._replica(odd).message  # type: ignore[arg-type]  # noqa: SLF001 the service says no such thing
+    assert message.startswith("a b .c")
+    assert len(message) == 300
