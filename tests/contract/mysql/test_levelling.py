@@ -13,7 +13,7 @@ from rotation.errors import AccessMismatch, StatementFailed
 from tests.lab.stages.mysql import DATABASE, pair_of, unique
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rotation.engines.mysql.changes import Change
     from rotation.engines.mysql.grants import Grant
@@ -72,7 +72,7 @@ def test_a_role_that_loses_the_right_to_be_passed_on_stays_a_default_role(stage:
 
 
 def test_a_partial_revoke_hides_no_loss(restricting: Stage) -> None:
-    """What the clone may read in a schema that the base is shut out of is lost with the base, and named."""
+    """What the clone may read in a schema that the base is shut out of would be lost, so the base gets that alone."""
     base, admin, schema = restricting.user(), restricting.superuser(), unique("hidden")
     user = base.username
     restricting.run(
@@ -85,9 +85,8 @@ def test_a_partial_revoke_hides_no_loss(restricting: Stage) -> None:
     restricting.run(
         f"GRANT SELECT ON {schema}.t TO {clone.username}", f"GRANT SELECT ON {DATABASE}.t TO {clone.username}"
     )
-    with pytest.raises(AccessMismatch, match=f"GRANT SELECT ON `{schema}`.`t` TO `{user}`@`%`") as told:
-        restricting.level(admin, pair_of(user, promote="base", version="version-2"))
-    assert f"`{DATABASE}`" not in told.value.remedy
+    _, changes = restricting.level(admin, pair_of(user, promote="base", version="version-2"))
+    assert changes == [f"GRANT SELECT ON `{schema}`.`t` TO `{user}`@`%`"]
     restricting.run(f"DROP USER {user}, {clone.username}", f"DROP DATABASE {schema}")
 
 
@@ -145,9 +144,9 @@ def test_a_clone_that_is_dropped_meanwhile_is_not_made_by_a_grant(
     stage.run(f"GRANT DELETE ON {DATABASE}.* TO {base.username}")
     carry_out = applying.carry_out
 
-    def dropped(connection: Connection, change: Change, told: list[str]) -> set[Grant]:
+    def dropped(connection: Connection, change: Change, told: list[str], *more: Callable[[Change], bool]) -> set[Grant]:
         stage.run(f"DROP USER IF EXISTS {clone.username}")
-        return carry_out(connection, change, told)
+        return carry_out(connection, change, told, *more)
 
     monkeypatch.setattr(preparing, "carry_out", dropped)  # the moment just before a statement
     with pytest.raises((StatementFailed, AccessMismatch)):

@@ -185,16 +185,6 @@ def test_a_library_that_the_clone_made_is_given_to_the_base(mysql: Stage) -> Non
     mysql.as_clients_see(again, f"DROP LIBRARY {name}")
 
 
-def test_what_the_clone_alone_holds_stops_the_promotion_of_the_base(stage: Stage) -> None:
-    """The message names the grant to make, and nothing was changed."""
-    base, admin = stage.user(), stage.admin()
-    idle, _ = stage.level(admin, pair_of(base.username))
-    stage.run(f"GRANT DELETE ON {DATABASE}.* TO {idle.username}")
-    with pytest.raises(AccessMismatch, match=f"GRANT DELETE ON `{DATABASE}`"):
-        stage.level(admin, pair_of(base.username, promote="base"))
-    assert stage.accepts(base)
-
-
 def test_a_forged_mark_gives_nothing(mysql: Stage) -> None:
     """A user can write its own ATTRIBUTE; a mark on it never proves its partner."""
     victim, clone, admin = mysql.user(), mysql.user(f"{unique()}_clone"), mysql.admin()

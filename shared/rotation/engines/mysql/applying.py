@@ -17,7 +17,7 @@ from rotation.engines.mysql.rights import rights_of_login
 from rotation.errors import AccessMismatch, PermissionDenied, StatementFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rotation.engines.mysql.changes import Change
     from rotation.engines.mysql.connection import Account, Connection
@@ -27,21 +27,25 @@ _GONE: Final = frozenset({1054, 1146, 1305})
 """ER_BAD_FIELD_ERROR, ER_NO_SUCH_TABLE, ER_SP_DOES_NOT_EXIST: what GRANT says where its object is not there."""
 
 
-def carry_out(connection: Connection, change: Change, told: list[str]) -> set[Grant]:
+def carry_out(
+    connection: Connection, change: Change, told: list[str], may_fail: Callable[[Change], bool] = lambda _: False
+) -> set[Grant]:
     """
     Run a change, and tell what was done; give the grants that were left out, since what they are on is gone.
 
     A statement that is refused is tried in its parts, so that what can be given is, and the error names the one that
-    cannot. Raises AccessMismatch where the admin may not do it.
+    cannot. Raises AccessMismatch where the admin may not do it, unless that part may fail: it is passed over then.
     """
     try:
         connection.run(change.statement)
     except (PermissionDenied, StatementFailed) as error:
         if change.parts and not error.retryable:
-            return {grant for part in change.parts for grant in carry_out(connection, part, told)}
+            return {grant for part in change.parts for grant in carry_out(connection, part, told, may_fail)}
         if change.given and int(error.code) in _GONE:
             told.append(left_out(change))
             return {change.given}
+        if may_fail(change) and not error.retryable:
+            return set()
         if change.given or int(error.code) not in NO_SUCH_GRANT:  # what is to be taken may have gone with its routine
             raise _named(connection, error, change.statement) from None
     told.append(change.statement)

@@ -22,6 +22,8 @@ class Change(NamedTuple):
     parts: tuple[Change, ...] = ()
     given: Grant | None = None
     """What it gives, where that is one thing."""
+    taken: Grant | None = None
+    """What it takes, where that is one thing."""
 
     def __str__(self) -> str:
         """Return the statement."""
@@ -61,7 +63,7 @@ def giving(grants: Iterable[Grant], account: Account) -> Iterator[Change]:
 def taking(grants: Iterable[Grant], account: Account) -> Iterator[Change]:
     """List what takes the grants from the account, those of one place together."""
     for alike in _by_place(grants):
-        parts = tuple(Change(grant.taking(account)) for grant in alike)
+        parts = tuple(Change(grant.taking(account), taken=grant) for grant in alike)
         yield parts[0] if len(parts) == 1 else Change(_together(alike).taking(account), parts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rotation.engines.mysql import tokens
 from rotation.engines.mysql.accounts import DIGEST, MARK, MARK_KEYS, State, default_options, option_changes
@@ -15,7 +15,7 @@ from rotation.engines.mysql.rights import Rights
 from rotation.model import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rotation.engines.mysql.connection import Account, Connection
     from rotation.engines.mysql.grants import Grant
@@ -53,9 +53,39 @@ def differences(connection: Connection, base: State, clone: State) -> list[Chang
     return found
 
 
-def lost_on_base(base: State, clone: State, created: frozenset[str]) -> tuple[list[Change], list[Change]]:
+def needless(clone: State) -> Callable[[Change], bool]:
     """
-    List what the base has to get since the clone created something, and what else the application would lose.
+    Make the question whether the clone lacks nothing without a change.
+
+    That is so where the change takes something, or gives what the clone has in a wider form. Somebody else may have
+    granted that, so it stops no rotation.
+    """
+    rights = Rights(clone.grants)
+
+    def lacks_nothing(change: Change) -> bool:
+        if change.parts:
+            return all(map(lacks_nothing, change.parts))
+        if change.given:
+            return change.given.kind is Kind.RESTRICTION or _covered(clone, rights, change.given)
+        return change.taken is not None and change.taken.kind is not Kind.RESTRICTION
+
+    return lacks_nothing
+
+
+class Lost(NamedTuple):
+    """What an application that has the clone's access would lose with the base."""
+
+    made: list[Change]
+    """Gives what the clone has since it created something."""
+    granted: list[Change]
+    """Gives what else the clone may do; whoever may grant it may have granted it to the clone."""
+    begun_with: list[Change]
+    """Says which roles only the clone's logins begin with: a user sets that itself, or an admin does."""
+
+
+def lost_on_base(base: State, clone: State, created: frozenset[str]) -> Lost:
+    """
+    List what the application would lose with the base.
 
     What the base holds and the clone does not is no loss; neither is what the base holds in a wider form.
     """
@@ -63,11 +93,13 @@ def lost_on_base(base: State, clone: State, created: frozenset[str]) -> tuple[li
     extra = clone.grants - base.grants
     lost = {grant for grant in extra if grant.kind is not Kind.RESTRICTION and not _covered(base, rights, grant)}
     made = {grant for grant in lost if grant.what in _OF_A_DEFINER and _lowered(grant.on) in created}
-    narrowed = (grant for grant in base.grants - clone.grants if grant.kind is Kind.RESTRICTION)
+    may = Rights(clone.grants)
+    narrowed = {grant for grant in base.grants - clone.grants if grant.kind is Kind.RESTRICTION}
+    narrowed = {grant for grant in narrowed if may.holds(grant.what, grant.on)}
     begun_with = sorted(grant.what for grant in lost if grant.kind is Kind.DEFAULT_ROLE)
     roles = [Change(f"make {role} a default role of {base.account}") for role in begun_with]
-    other = [*taking(narrowed, base.account), *giving(lost - made, base.account), *roles]
-    return list(giving(made, base.account)), other
+    granted = [*taking(narrowed, base.account), *giving(lost - made, base.account)]
+    return Lost(list(giving(made, base.account)), granted, roles)
 
 
 def _covered(base: State, rights: Rights, grant: Grant) -> bool:

@@ -13,6 +13,7 @@ from rotation.engines.mysql.faults import ENGINE, IN_HISTORY
 from rotation.engines.mysql.levelling import differences
 from rotation.engines.mysql.pair import claim, mismatch, refuse_foreign
 from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied
+from rotation.ports import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +32,16 @@ _LIBRARIES: Final = """
 SELECT 'LIBRARY', LIBRARY_SCHEMA, LIBRARY_NAME FROM information_schema.LIBRARIES WHERE CREATOR = {definer}
 """
 """MySQL has the table since 9.2 ("The INFORMATION_SCHEMA LIBRARIES Table")."""
+
+_GIVEN_TO_CREATOR: Final = """
+SELECT Routine_type, Db, Routine_name FROM mysql.procs_priv WHERE User = {user} AND Host = {host}
+ AND LEFT(Grantor, CHAR_LENGTH(Grantor) - CHAR_LENGTH(SUBSTRING_INDEX(Grantor, '@', -1)) - 1) = {user}
+"""
+"""
+Who creates a routine is its own grantor (manual, automatic_sp_privileges), from wherever it is logged in.
+
+An admin without a right on its schema sees the routine here alone.
+"""
 
 
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
@@ -99,15 +110,18 @@ def _levelled(connection: Connection, pair: Pair, base: State, clone: State, tol
         connection.quotes_certificates = True
         clone, fresh = read(connection, clone.account), read(connection, base.account)
         base, clone = _round(connection, replace(base, options=fresh.options), clone, told)
-    _refuse_difference(connection, pair, differences(connection, base, clone))
+    remaining, needless = differences(connection, base, clone), levelling.needless(clone)
+    _refuse_difference(connection, pair, [change for change in remaining if not needless(change)])
+    told += _left_alone(f"The clone {clone.account} has more than its base", remaining)
     return clone
 
 
 def _round(connection: Connection, base: State, clone: State, told: list[str]) -> tuple[State, State]:
     """Carry out what differs; give the base without what is gone, and the clone as it is then."""
     left_out: set[Grant] = set()
+    needless = levelling.needless(clone)
     for change in differences(connection, base, clone):
-        left_out |= carry_out(connection, change, told)
+        left_out |= carry_out(connection, change, told, needless)
     return replace(base, grants=base.grants - left_out), read(connection, clone.account)
 
 
@@ -155,25 +169,48 @@ def _seal(connection: Connection, pair: Pair, idle: State, active: State) -> lis
 
 
 def _level_base(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
-    """Refuse to promote the base where the application would lose something; give it what the clone created."""
+    """
+    Give the base what the clone alone has, so that the application loses nothing; nothing is revoked.
+
+    What the clone was granted may be another's to grant, so it stops no rotation: what the admin may not grant is told.
+    """
     base, clone = (read(connection, account_of(connection, name)) for name in (pair.base, pair.clone))
     if base.locked:
         what = f"The account {base.account} is locked"
         raise mismatch(connection, what, f"ALTER USER {base.account} ACCOUNT UNLOCK, if it should log in.")
     for state in (base, clone):
         refuse_foreign(connection, pair, state)
-    made, lost = levelling.lost_on_base(base, clone, _created_by(connection, clone))
-    _refuse_difference(connection, pair, [one for change in lost for one in divided(connection, change)[0]])
+    created = _created_by(connection, clone)
+    lost = levelling.lost_on_base(base, clone, created)
+    _refuse_difference(connection, pair, lost.begun_with and [*lost.granted, *lost.begun_with])
+    granted = _there(connection, lost.granted)
     told: list[str] = []
     if rehearse:
-        return [change.statement for change in made]
-    for change in made:
+        return [change.statement for change in (*lost.made, *granted)]
+    for change in lost.made:
         carry_out(connection, change, told)
-    clone = _mark(connection, pair, base, clone, create=False)
+    for change in granted:
+        carry_out(connection, change, told, lambda _: True)
     if told:
         base = read(connection, base.account)
+    if granted:
+        remaining = _there(connection, levelling.lost_on_base(base, clone, created).granted)
+        told += _left_alone(f"The base {base.account} lacks what its clone was granted", remaining)
+    clone = _mark(connection, pair, base, clone, create=False)
     _open(connection, pair, base, clone, passwords.opened(connection, base.plugin, password))
     return told
+
+
+def _there(connection: Connection, changes: Sequence[Change]) -> list[Change]:
+    """List what of the changes can be made, since what it is on is not gone."""
+    return [one for change in changes for one in divided(connection, change)[0]]
+
+
+def _left_alone(what: str, changes: Sequence[Change]) -> list[Caution]:
+    """Tell, where anything is left, what somebody else has to run."""
+    if not changes:
+        return []
+    return [Caution(f"{what}, and this admin may not change that: run {'; '.join(map(str, changes))}")]
 
 
 def _open(connection: Connection, pair: Pair, idle: State, active: State, clauses: str) -> None:
@@ -201,13 +238,18 @@ def _end_second(connection: Connection, account: Account) -> None:
 
 def _created_by(connection: Connection, creator: State) -> frozenset[str]:
     """Name the routines and libraries that an account created, as levelling compares them."""
-    name = connection.literal(f"{creator.account.user}@{creator.account.host}")
+    user, host = creator.account.user, creator.account.host
+    words = {
+        "definer": connection.literal(f"{user}@{host}"),
+        "user": connection.literal(user),
+        "host": connection.literal(host),
+    }
     # who holds a right on a library is on a server that has the table of libraries
     libraries = any(grant.on.startswith("LIBRARY ") for grant in creator.grants)
     return frozenset(
         levelling.routine(str(kind), str(schema), str(routine))
-        for query in ([_ROUTINES, _LIBRARIES] if libraries else [_ROUTINES])
-        for kind, schema, routine in connection.run(query.format(definer=name))
+        for query in (_ROUTINES, _GIVEN_TO_CREATOR, *([_LIBRARIES] if libraries else []))
+        for kind, schema, routine in connection.run(query.format(**words))
     )
 
 

@@ -166,10 +166,11 @@ def test_what_would_be_lost_is_named() -> None:
     """A default role and a role are named; what the base may pass on it holds as well."""
     role = Grant(Kind.ROLE, "`r`@`%`")
     default = Grant(Kind.DEFAULT_ROLE, "`r`@`%`")
-    made, lost = levelling.lost_on_base(state(), state(role, default), frozenset())
+    made, granted, begun_with = levelling.lost_on_base(state(), state(role, default), frozenset())
     assert made == []
-    assert [str(one) for one in lost] == ["GRANT `r`@`%` TO `app`@`%`", "make `r`@`%` a default role of `app`@`%`"]
-    assert levelling.lost_on_base(state(role._replace(option=True)), state(role), frozenset()) == ([], [])
+    assert [str(one) for one in granted] == ["GRANT `r`@`%` TO `app`@`%`"]
+    assert [str(one) for one in begun_with] == ["make `r`@`%` a default role of `app`@`%`"]
+    assert levelling.lost_on_base(state(role._replace(option=True)), state(role), frozenset()) == ([], [], [])
 
 
 @pytest.mark.parametrize(("fails", "kind"), [(1290, ReadOnlyServer), (1205, StatementFailed), (1064, StatementFailed)])
