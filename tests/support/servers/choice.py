@@ -27,11 +27,13 @@ MATRIX: Final = {
 }
 """The images by name, with the versions for which the suite is meant."""
 USUAL: Final = {"postgres": "17", "mysql": "9", "mariadb": "10.11", "mongo": "6"}
-MADE_AT_FIRST: Final = ("postgres:17", "postgres:15", "mysql:9", "mariadb:10.11", "mongo:6")
+OLDER_MINORS: Final = ("postgres:16.4", "postgres:16.5")
+"""What tests of minors ask for by name."""
+MADE_AT_FIRST: Final = ("postgres:17", "postgres:15", *OLDER_MINORS, "mysql:9", "mariadb:10.11", "mongo:6")
 """What `make images` makes (tests.support.servers.images)."""
 OF_NPM: Final = ("13", "14", "16", "18", "13.16", "15.8", "16.4", "16.5", "17.0")
 """PostgreSQL's majors, and the minors of before November 2024, since which a reset leaves a session its role."""
-MADE: Final = (*MADE_AT_FIRST, *(f"postgres:{version}" for version in OF_NPM), "mariadb:11")
+MADE: Final = tuple(dict.fromkeys([*MADE_AT_FIRST, *(f"postgres:{version}" for version in OF_NPM), "mariadb:11"]))
 """What `make images IMAGES=all` makes."""
 NOTED_AS: Final = {
     "postgres": "PG_VERSION",
