@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture(autouse=True)
+def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no demo that starts beside the tests clear what is theirs."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 @pytest.fixture
 def killed() -> tuple[Path, int]:
     """Return the workspace and the server of a demo that was killed, its watcher first."""
@@ -40,6 +48,10 @@ def killed() -> tuple[Path, int]:
             os.kill(int(line.parent.name), signal.SIGKILL)
     demo.kill()
     demo.communicate()
+    give_up = time.monotonic() + 10
+    while leftovers._is_watched(Path(folder)):  # noqa: SLF001 a killed process is there for a moment still
+        assert time.monotonic() < give_up
+        time.sleep(0.01)
     return Path(folder), int(server)
 
 
