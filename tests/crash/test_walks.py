@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from rotation import machine
 from rotation.errors import RotationError, StoreDenied, StoreUnavailable, Unreachable, VersionNotFound
 from rotation.model import Stage, Step
-from rotation.strategies import cutover
+from rotation.strategies import cutover, pending_version
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.invariants import require_kept
 from tests.support.crashes.recorder import sight_of, watched
@@ -169,7 +169,8 @@ class Walk(RuleBasedStateMachine):
                 self.go_on()
 
         self._approach(step)
-        with self._meanwhile(at, phase, act, "both"):
+        # A person's two commands and four invocations take longer than a step leaves unseen.
+        with self._meanwhile(at, phase, act, "both"), mock.patch.object(pending_version, "UNSEEN", 0.0):
             self._take(step, self.tokens[-1])
         self.chronicle.clear()  # the invocations shared one thread
 
