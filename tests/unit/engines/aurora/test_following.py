@@ -133,6 +133,14 @@ def catch_up(cluster: Cluster) -> None:
 # At the writer
 
 
+def test_what_a_mark_proves_and_what_there_is_to_tell_is_asked_at_the_writer(cluster: Cluster) -> None:
+    """A reader's session moves first."""
+    with cluster.login(BOSS, READER) as session:
+        assert session.mark_is_proof("app") is True
+        assert list(session.cautions("app", PAIR)) == []
+        assert session.takes_changes()
+
+
 def test_at_the_writer_nobody_is_asked(cluster: Cluster) -> None:
     """The cluster's own endpoint leads to the writer: no call, no other login, no wait."""
     with cluster.login() as session:
