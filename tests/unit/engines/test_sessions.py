@@ -9,6 +9,7 @@ import pytest
 
 from rotation.engines.mysql import levelling, preparing
 from rotation.engines.mysql.changes import Change
+from rotation.engines.postgresql.passwords import Form
 from rotation.engines.postgresql.session import PostgreSQLSession
 from rotation.engines.session import ConnectedSession
 from rotation.errors import AccessMismatch
@@ -35,9 +36,16 @@ def test_parts_of_a_change_are_looked_at_one_by_one() -> None:
     """A change is needless where each of its parts is."""
     clone = cast("State", SimpleNamespace(grants=frozenset()))
     needless = levelling.needless(clone)
-    unknown = Change("ALTER USER")
+    unknown, taken = Change("ALTER USER"), Change("REVOKE …", taken=cast("Any", SimpleNamespace(kind="a privilege")))
+    assert needless(taken)
     assert not needless(unknown)
-    assert not needless(Change("GRANT …", parts=(unknown, unknown)))
+    assert not needless(Change("…", parts=(taken, unknown)))
+    assert needless(Change("…", parts=(taken, taken)))
+
+
+def test_what_is_sent_for_a_password_shows_in_no_repr() -> None:
+    """It may be the clear text."""
+    assert "hunter2" not in repr(Form("hunter2-hunter2", clear=True))
 
 
 def test_what_stays_different_is_named() -> None:

@@ -90,6 +90,10 @@ class Form(NamedTuple):
     text: str
     clear: bool = False
 
+    def __repr__(self) -> str:
+        """Show neither."""
+        return f"Form(clear={self.clear})"
+
 
 def offered(connection: Connection, username: str, password: Password, attempt: Callable[[Form], Made]) -> Made:
     """Attempt it with a verifier; with the clear text where nothing else is taken, and the settings allow it."""

@@ -133,10 +133,16 @@ def catch_up(cluster: Cluster) -> None:
 # At the writer
 
 
-def test_what_a_mark_proves_and_what_there_is_to_tell_is_asked_at_the_writer(cluster: Cluster) -> None:
+def test_what_a_mark_proves_is_asked_at_the_writer(cluster: Cluster) -> None:
     """A reader's session moves first."""
     with cluster.login(BOSS, READER) as session:
         assert session.mark_is_proof("app") is True
+        assert session.takes_changes()
+
+
+def test_what_there_is_to_tell_is_asked_at_the_writer(cluster: Cluster) -> None:
+    """The same."""
+    with cluster.login(BOSS, READER) as session:
         assert list(session.cautions("app", PAIR)) == []
         assert session.takes_changes()
 
