@@ -13,9 +13,9 @@ from typing import Final
 import pytest
 
 from tests.lab import runtime
-from tests.lab.deployed import FUNCTIONS
 from tests.support import interpreter
-from tests.support.template.cloudformation import load
+from tests.support.template.cloudformation import Stack
+from tests.support.template.functions import ALL
 
 LAYER: Final = "SharedLayer"
 BUDGETS: Final = {
@@ -117,7 +117,7 @@ def imported(function: str, *, program: str = COLD) -> dict[str, str | None]:
     return found
 
 
-@pytest.mark.parametrize("name", [LAYER, *FUNCTIONS])
+@pytest.mark.parametrize("name", [LAYER, *ALL])
 def test_it_is_small(build: Path, name: str) -> None:
     """No larger than its budget; a function without one has to be given one."""
     size = sum(file.stat().st_size for file in files(folder_of(build, name))) / 1e6
@@ -147,17 +147,17 @@ def test_no_library_is_for_another_python(build: Path) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_the_handler_is_where_the_template_says(build: Path, function: str) -> None:
     """For both processors; that it can be imported is seen where it can be run, below."""
-    declared = load()["Resources"][runtime.logical_id(function)]["Properties"]
+    declared = Stack().function(runtime.logical_id(function))
     module, _, name = declared["Handler"].rpartition(".")
     tree = ast.parse((folder_of(build, function) / f"{module}.py").read_text("utf-8"))
     assigned = {ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
     assert name in assigned
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_a_function_holds_its_own_driver_and_no_sdk(build: Path, function: str) -> None:
     """Nothing of another engine's, nothing that the runtime or the layer brings, no tests and no sources of C."""
     folder = folder_of(build, function)
@@ -177,7 +177,7 @@ def test_the_layer_holds_the_library_and_powertools(build: Path) -> None:
         assert [file for file in files(notes) if "LICENSE" in file.name]
 
 
-@pytest.mark.parametrize("name", [LAYER, *FUNCTIONS])
+@pytest.mark.parametrize("name", [LAYER, *ALL])
 def test_bytecode_ships(build: Path, name: str) -> None:
     """Every module has bytecode that is taken without a look at its source (PEP 552: flags 1, unchecked hash)."""
     folder = folder_of(build, name)
@@ -191,7 +191,7 @@ def test_bytecode_ships(build: Path, name: str) -> None:
     assert sources == cached
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_a_start_imports_what_it_needs(function: str) -> None:
     """Handler and client, by the built folders and the runtime alone; none of what takes time and is not needed."""
     seen = imported(function)
@@ -202,7 +202,7 @@ def test_a_start_imports_what_it_needs(function: str) -> None:
     assert engines == {function} if function != "aurora" else engines <= {"aurora", "mysql", "postgresql"}
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_a_start_compiles_nothing(function: str) -> None:
     """Every module of function and layer comes from bytecode that ships."""
     build = str(runtime.ready())
@@ -227,7 +227,7 @@ for module in pkgutil.walk_packages(rotation.__path__, "rotation."):
             raise
 print(json.dumps(dict.fromkeys(sys.modules)))
 """
-    seen = imported(FUNCTIONS[0], program=program)
+    seen = imported(ALL[0], program=program)
     library = {
         path.relative_to("shared").with_suffix("").as_posix().replace("/", ".")
         for path in Path("shared/rotation").glob("*.py")

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab import runtime
-from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
+from tests.lab.deployed import DeployedTheatre, stages_of
 from tests.lab.theatre import emulated
+from tests.support.template.functions import ROTATING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.servers.tls import Authority
 
-STAGES = [(engine, module) for function in FUNCTIONS for engine, module in stages_of(function)]
+STAGES = [(engine, module) for function in ROTATING for engine, module in stages_of(function)]
 numbers = itertools.count()
 
 
@@ -31,7 +32,7 @@ def theatre(request: pytest.FixtureRequest, authority: Authority) -> Iterator[De
         yield stack.enter_context(DeployedTheatre(request.param, scene, emulator))
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_every_function_has_a_stage(function: str) -> None:
     """A function that is added is played here, too."""
     assert list(stages_of(function))

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from tests.lab import runtime
-from tests.lab.deployed import FUNCTIONS, stages_of
+from tests.lab.deployed import stages_of
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
+from tests.support.template.functions import ROTATING, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.servers.tls import Authority
 
-ENGINES: Final = FUNCTIONS
+ENGINES: Final = ROTATING
 """The functions, each under the name of its folder; the first of its stages is played."""
 
 
@@ -35,11 +36,11 @@ class Deployed(NamedTuple):
 
     def function(self, engine: str) -> str:
         """Return the ARN of an engine's function, as the stack's outputs name it."""
-        return self.account.outputs[f"{engine.capitalize()}FunctionArn"]
+        return self.account.outputs[named(engine, "FunctionArn")]
 
     def role(self, engine: str) -> str:
         """Return the name of its role."""
-        return self.account.outputs[f"{engine.capitalize()}RoleArn"].rpartition("/")[2]
+        return self.account.outputs[named(engine, "RoleArn")].rpartition("/")[2]
 
     def place(self, engine: str) -> dict[str, Any]:
         """Return what a secret says of where the database is."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
-from tests.lab.runtime import ROOT, LambdaRuntime
+from tests.lab.runtime import LambdaRuntime
 from tests.lab.theatre import Theatre
 from tests.lab.words import ENGINES
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from tests.lab.theatre import Scene
     from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
     from tests.support.servers.tls import Authority
-
-FUNCTIONS: Final = tuple(sorted(app.parent.name for app in Path(ROOT / "functions").glob("*/app.py")))
-"""All functions, by the names of their folders."""
 
 
 def stages_of(function: str) -> Iterator[tuple[str, ModuleType]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.lab import leftovers
-from tests.lab.deployed import FUNCTIONS, DeployedTheatre, stages_of
+from tests.lab.deployed import DeployedTheatre, stages_of
 from tests.lab.play import PLAYED
 from tests.lab.report import Screen
 from tests.lab.runtime import ROOT
@@ -19,6 +19,7 @@ from tests.support.emulators.secretsmanager.invocation import InvocationFailed
 from tests.support.emulators.secretsmanager.rotation import STEPS
 from tests.support.emulators.secretsmanager.state import ACCOUNT
 from tests.support.servers.tls import Authority
+from tests.support.template.functions import ROTATING
 
 if TYPE_CHECKING:
     import argparse
@@ -37,15 +38,15 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "that it makes. The steps that a rotation sends before the named one are run first.",
         VARIABLES,
     )
-    parser.add_argument("--function", help=f"FUNCTION=… ({', '.join(FUNCTIONS)})")
+    parser.add_argument("--function", help=f"FUNCTION=… ({', '.join(ROTATING)})")
     parser.add_argument("--step", help=f"STEP=… ({', '.join(EVENTS)})")
     parser.add_argument("--event", type=Path, help="EVENT=file (default: that of the step, in events/)")
     parser.add_argument("--strategy", help="STRATEGY=… (default: the first that the engine has)")
     parser.add_argument("--engine", type=stage_of, help="ENGINE=…, where a function serves two")
     options: argparse.Namespace = parser.parse_args(given)
     if not options.function:
-        parser.error(f"FUNCTION is needed: {', '.join(FUNCTIONS)}.")
-    options.function = parser.one_of("FUNCTION", options.function, FUNCTIONS)
+        parser.error(f"FUNCTION is needed: {', '.join(ROTATING)}.")
+    options.function = parser.one_of("FUNCTION", options.function, ROTATING)
     options.step = options.step and parser.one_of("STEP", options.step, EVENTS)
     stages = dict(stages_of(options.function))
     options.engine = options.engine or next(iter(stages))

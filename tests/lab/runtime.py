@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, Self
 from tests.support import interpreter
 from tests.support.emulators.secretsmanager.invocation import InvokeUrl
 from tests.support.servers import process
+from tests.support.template.functions import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +75,8 @@ def own() -> Path:
 
 
 def logical_id(function: str) -> str:
-    """Name a function's resource in the template: parameter_store is ParameterStoreFunction."""
-    return "".join(part.capitalize() for part in function.split("_")) + "Function"
+    """Name a function's resource in the template."""
+    return named(function, "Function")
 
 
 @functools.cache

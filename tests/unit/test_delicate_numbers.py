@@ -48,8 +48,7 @@ def test_a_delicate_number_is_what_was_decided(name: str) -> None:
 
 def seconds_of(function: str, parameters: dict[str, str] | None = None) -> float:
     """Return the time that an invocation of a function has, without what is kept back to answer."""
-    properties = Stack(parameters).resources[f"{function}Function"]["Properties"]
-    return float(properties["Timeout"]) - secrets_manager.MARGIN
+    return float(Stack(parameters).function(f"{function}Function")["Timeout"]) - secrets_manager.MARGIN
 
 
 @pytest.mark.parametrize("function", ["Postgresql", "Mysql", "Documentdb", "Redshift", "Aurora"])

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.client import BaseClient
 
 from tests.support.template.cloudformation import ROOT, Stack
+from tests.support.template.functions import ROTATING, named
 from tests.support.template.iam import listed, statements
-from tests.support.template.permissions import COMPLETE, FUNCTIONS
+from tests.support.template.permissions import COMPLETE
 from tests.support.template.unwired import SERVICE
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _is_the_librarys() -> bool:
 def granted() -> set[str]:
     """Return every action that some role of the template grants to the library's own calls."""
     resources = Stack(COMPLETE).resources
-    policies = [statements(resources[f"{function.capitalize()}Role"], resources) for function in FUNCTIONS]
+    policies = [statements(resources[named(function, "Role")], resources) for function in ROTATING]
     allowed = {
         action for policy in policies for it in policy if it["Effect"] == "Allow" for action in listed(it["Action"])
     }

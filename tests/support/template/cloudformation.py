@@ -100,6 +100,12 @@ class Stack:
         declared = self.template["Outputs"].items()
         return {name: self.resolved(one) for name, one in declared if self.holds(one.get("Condition"))}
 
+    def function(self, name: str) -> dict[str, Node]:
+        """Return the properties of a function with what all have (SAM specification, "Globals"), resolved."""
+        shared, own = self.resolved(self.template["Globals"]["Function"]), self.resources[name]["Properties"]
+        variables = {**shared["Environment"]["Variables"], **own["Environment"]["Variables"]}
+        return {**shared, **own, "Environment": {"Variables": variables}}
+
     def complaints(self) -> list[str]:
         """Return which rules of the template the parameters break, as CloudFormation does before it makes anything."""
         asserted = [

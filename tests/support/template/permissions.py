@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, STACK, function_arn
+from tests.support.template.cloudformation import ACCOUNT, REGION, STACK, function_arn
 from tests.support.template.iam import Request
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ ATTACHED_TO: Final = "secretsmanager:resource/AllowRotationLambdaArn"
 TAG: Final = "aws:ResourceTag/RotationGroup"
 CALLER: Final = "lambda:SourceFunctionArn"
 """The key of every call that a function's own code makes; what Lambda does with its role has none."""
-FUNCTIONS: Final = sorted(app.parent.name for app in ROOT.glob("functions/*/app.py"))
 
 READING: Final = frozenset({"DescribeSecret", "GetSecretValue"})
 WRITING: Final = frozenset({"ListSecretVersionIds", "PutSecretValue", "UpdateSecretVersionStage"})
@@ -83,7 +82,7 @@ MODES: Final[Mapping[str, Mapping[str, str]]] = {
 
 def arn_of(function: str) -> str:
     """Return the ARN of the function of a folder."""
-    return function_arn(f"{STACK}-{function}")
+    return function_arn(f"{STACK}-{function.replace('_', '-')}")
 
 
 def lookups(function: str) -> Mapping[str, str]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation import VERSION
-from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, STACK, Stack, load, of_type
+from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, load, of_type
+from tests.support.template.functions import ALL, ROTATING, named
 from tests.support.template.iam import statements
-from tests.support.template.permissions import COMPLETE, FUNCTIONS, arn_of
+from tests.support.template.permissions import COMPLETE, arn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,40 +34,38 @@ ENDPOINTS = {
 }
 
 
-def name_of(folder: str) -> str:
-    """Return the name by which the template speaks of the function of a folder."""
-    return folder.title().replace("_", "")
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_a_function_is_left_out_with_all_that_is_its_own(function: str) -> None:
-    everything, fewer = Stack(), Stack({f"Deploy{name_of(function)}": "false"})
-    parts = {f"{name_of(function)}{part}" for part in PARTS}
+    everything, fewer = Stack(), Stack({f"Deploy{named(function, '')}": "false"})
+    parts = {name for name in everything.resources if name.startswith(named(function, ""))}
+    assert parts >= {named(function, part) for part in PARTS if part != "Permission" or function in ROTATING}
     assert everything.resources.keys() - fewer.resources.keys() == parts
-    told = {f"{name_of(function)}{part}Arn" for part in ("Function", "LogGroup", "Role")}
-    assert everything.outputs.keys() - fewer.outputs.keys() == told
+    told = {named(function, f"{part}Arn") for part in ("Function", "LogGroup", "Role")}
+    assert everything.outputs.keys() - fewer.outputs.keys() >= told
+    assert not [name for name in fewer.outputs if name.startswith(named(function, ""))]
 
 
 def shape(function: str) -> str:
     """Return the parts of a function without its name and what only its engine has."""
     made = Stack(COMPLETE).resources
-    own = [made[f"{name_of(function)}{part}"] for part in PARTS]
+    own = [made[named(function, part)] for part in PARTS]
     particular = {"Description", "Timeout", "MemorySize"}
     own[0] = {key: value for key, value in own[0]["Properties"].items() if key not in particular}
     policy = [it for it in statements(own.pop()) if not it["Sid"].startswith("Find")]
-    return str([own, policy]).replace(name_of(function), "X").replace(function, "x")
+    return str([own, policy]).replace(named(function, ""), "X").replace(function, "x")
 
 
 def test_functions_differ_only_in_what_they_must() -> None:
-    assert len({shape(function) for function in FUNCTIONS}) == 1
+    assert len({shape(function) for function in ROTATING}) == 1
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_every_arn_is_an_output(function: str) -> None:
     outputs = Stack().outputs
-    assert outputs[f"{name_of(function)}FunctionArn"]["Value"] == arn_of(function)
-    assert outputs[f"{name_of(function)}RoleArn"]["Value"] == f"{name_of(function)}Role.Arn"
-    assert outputs[f"{name_of(function)}LogGroupArn"]["Value"].endswith(f"/aws/lambda/{STACK}-{function}:*")
+    assert outputs[named(function, "FunctionArn")]["Value"] == arn_of(function)
+    assert outputs[named(function, "RoleArn")]["Value"] == f"{named(function, 'Role')}.Arn"
+    name = arn_of(function).rpartition(":")[2]
+    assert outputs[named(function, "LogGroupArn")]["Value"].endswith(f":/aws/lambda/{name}:*")
 
 
 def globals_of(parameters: Mapping[str, str]) -> dict[str, object]:
@@ -87,23 +86,23 @@ def test_what_is_asked_for_is_set() -> None:
     assert made["ReservedConcurrentExecutions"] == "5"
     assert made["Architectures"] == ["x86_64"]
     assert made["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1", "sg-2"]}
-    for function in FUNCTIONS:
-        log = Stack({"LogKeyArn": KEY, "LogRetentionDays": "7"}).resources[f"{name_of(function)}LogGroup"]
+    for function in ALL:
+        log = Stack({"LogKeyArn": KEY, "LogRetentionDays": "7"}).resources[named(function, "LogGroup")]
         assert (log["Properties"]["KmsKeyId"], log["Properties"]["RetentionInDays"]) == (KEY, "7")
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_function_has_time_for_its_engine(function: str) -> None:
     """Three tries of one call to AWS take 20 seconds; less than a minute would leave no room for the database."""
-    made = Stack().resources[f"{name_of(function)}Function"]["Properties"]
+    made = Stack().function(named(function, "Function"))
     assert 60 <= made["Timeout"] <= 300
     assert made["MemorySize"] >= 256
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_every_function_can_be_given_more_time(function: str) -> None:
     """The parameter replaces what the engine needs; AllowedPattern keeps it within what Lambda takes, 900 seconds."""
-    made = Stack({"Timeout": "300"}).resources[f"{name_of(function)}Function"]["Properties"]
+    made = Stack({"Timeout": "300"}).function(named(function, "Function"))
     assert made["Timeout"] == "300"
 
 
@@ -205,7 +204,7 @@ def test_an_environment_deploys_with_parameters_that_exist(environment: str) -> 
 def test_everything_that_is_deployed_names_the_version() -> None:
     """In the console one sees which version runs, in the descriptions of the functions and of the layer."""
     deployed = [*of_type(SOURCE, "AWS::Serverless::Function").values(), SOURCE["Resources"]["SharedLayer"]]
-    assert len(deployed) == len(FUNCTIONS) + 1
+    assert len(deployed) == len(ALL) + 1
     for one in deployed:
         assert f"rotation-suite {VERSION}" in one["Properties"]["Description"]
         assert len(one["Properties"]["Description"]) <= 256

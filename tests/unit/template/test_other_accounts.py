@@ -16,11 +16,11 @@ import pytest
 import yaml
 
 from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, load, of_type
+from tests.support.template.functions import ALL, ROTATING, named
 from tests.support.template.iam import allows, statements
 from tests.support.template.permissions import (
     ADMIN,
     ELSEWHERE,
-    FUNCTIONS,
     OTHER_ADMIN,
     READING,
     SECRET,
@@ -45,11 +45,6 @@ CHINA = {"AWS::Region": "cn-northwest-1", "AWS::Partition": "aws-cn", "AWS::URLS
 VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}
 
 
-def named(function: str, part: str) -> str:
-    """Return the name of a function's resource or parameter in the template."""
-    return f"{function.title().replace('_', '')}{part}"
-
-
 def fits(parameter: str, value: str) -> bool:
     """Return whether CloudFormation takes the value, before it makes anything."""
     declared = PARAMETERS[parameter]
@@ -63,7 +58,7 @@ def test_each_role_has_the_boundary_and_the_path() -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
     made = Stack({"PermissionsBoundaryArn": boundary, "RolePath": "/team/", "KmsKeyArns": KEYS, **VPC}).resources
     roles = of_type({"Resources": made}, "AWS::IAM::Role")
-    assert len(roles) == len(FUNCTIONS)
+    assert len(roles) == len(ALL)
     assert {one["Properties"]["PermissionsBoundary"] for one in roles.values()} == {boundary}
     policies = of_type({"Resources": made}, "AWS::IAM::ManagedPolicy")
     assert {one["Properties"]["Path"] for one in [*roles.values(), *policies.values()]} == {"/team/"}
@@ -75,7 +70,7 @@ def test_no_role_has_a_boundary_that_was_not_asked_for() -> None:
         assert role["Properties"]["Path"] == "/"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_a_role_of_ones_own_is_used_and_none_is_made(function: str) -> None:
     stack = Stack({named(function, "RoleArn"): ROLE})
     assert named(function, "Role") not in stack.resources
@@ -84,7 +79,7 @@ def test_a_role_of_ones_own_is_used_and_none_is_made(function: str) -> None:
 
 
 def test_where_all_roles_are_ones_own_no_policy_is_made() -> None:
-    stack = Stack({**{named(it, "RoleArn"): ROLE for it in FUNCTIONS}, "KmsKeyArns": KEYS, **VPC})
+    stack = Stack({**{named(it, "RoleArn"): ROLE for it in ALL}, "KmsKeyArns": KEYS, **VPC})
     assert not [name for name, it in stack.resources.items() if it["Type"].startswith("AWS::IAM::")]
 
 
@@ -149,7 +144,7 @@ def test_what_sam_cuts_is_what_the_guide_says() -> None:
 # Names
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ALL)
 def test_no_name_is_made_of_the_stacks(function: str) -> None:
     """A stack's name may have 128 characters, a function's 64 (Lambda API reference, CreateFunction)."""
     assert "AWS::StackName" not in json.dumps(SOURCE["Resources"])
@@ -184,19 +179,12 @@ def test_what_a_list_takes_fits_everywhere(*, own: bool) -> None:
     lists = dict.fromkeys(ADMIN_LISTS if own else ["AdminSecretArns"], full)
     limits = {"SecretsLimitedBy": "name-or-tag", "SecretNames": "a" * 60 + "/*", "RotationGroup": "b" * 40}
     stack = Stack({**lists, **limits, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46})
-    for function in FUNCTIONS:
-        assert environment_bytes(stack, function) < 3800
+    for function in ROTATING:
+        assert length(stack.function(named(function, "Function"))["Environment"]["Variables"]) < 3800
         policies = stack.resources[named(function, "Role")]["Properties"]["Policies"]
         assert sum(length(it["PolicyDocument"]) for it in policies) < 10240
     for policy in of_type({"Resources": stack.resources}, "AWS::IAM::ManagedPolicy").values():
         assert length(policy["Properties"]["PolicyDocument"]) < 6144
-
-
-def environment_bytes(stack: Stack, function: str) -> int:
-    """Return the size of a function's environment, all of it."""
-    shared = stack.resolved(stack.template["Globals"]["Function"]["Environment"]["Variables"])
-    own = stack.resources[named(function, "Function")]["Properties"]["Environment"]["Variables"]
-    return length({**shared, **own})
 
 
 def length(document: Any) -> int:  # noqa: ANN401 what YAML says
@@ -232,11 +220,11 @@ def test_what_an_entry_of_a_list_may_be(entries: str, *, taken: bool) -> None:
         assert fits(name, entries) is taken
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_an_engines_own_list_takes_the_place_of_the_common_one(function: str) -> None:
     common, own = ADMIN, f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-*"
     stack = Stack({"AdminSecretArns": common, named(function, "AdminSecretArns"): own})
-    for other in FUNCTIONS:
+    for other in ROTATING:
         shown = own if other == function else common
         variables = stack.resources[named(other, "Function")]["Properties"]["Environment"]["Variables"]
         assert variables["ADMIN_SECRET_ARNS"] == shown
@@ -249,7 +237,7 @@ def test_an_engines_own_list_takes_the_place_of_the_common_one(function: str) ->
 # Aliases
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_secret_may_be_attached_to_an_alias(function: str) -> None:
     stack = Stack({"FunctionAlias": "live", "RotationGroup": "orders"})
     permission = stack.resources[named(function, "AliasPermission")]["Properties"]

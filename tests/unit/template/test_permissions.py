@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.template.cloudformation import Stack
+from tests.support.template.functions import ROTATING, named
 from tests.support.template.iam import Request, Statement, allows, listed, statements
 from tests.support.template.permissions import (
     ADMIN,
     COMPLETE,
-    FUNCTIONS,
     MODES,
     READING,
     SECRET,
@@ -38,7 +38,7 @@ SUBSETS: Mapping[str, Mapping[str, str]] = {
 def policy_of(function: str, parameters: Mapping[str, str]) -> Policy:
     """Return the statements of a function's role, resolved for parameters."""
     resources = Stack({**COMPLETE, **parameters}).resources
-    return statements(resources[f"{function.capitalize()}Role"], resources)
+    return statements(resources[named(function, "Role")], resources)
 
 
 def missing(policy: Policy, function: str) -> list[Request]:
@@ -93,7 +93,7 @@ def relaxed(policy: Policy, sid: str, operator: str, key: str) -> Policy:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_role_allows_what_is_needed_and_nothing_else(function: str, mode: str) -> None:
     policy = policy_of(function, MODES[mode])
     assert missing(policy, function) == []
@@ -101,7 +101,7 @@ def test_a_role_allows_what_is_needed_and_nothing_else(function: str, mode: str)
     assert surplus(policy, function, MODES[mode]) == []
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_permission_taken_out_is_missed(function: str) -> None:
     policy = policy_of(function, {})
     for statement, action in grants(policy):
@@ -110,7 +110,7 @@ def test_a_permission_taken_out_is_missed(function: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_condition_taken_out_lets_something_in(function: str, mode: str) -> None:
     policy = policy_of(function, MODES[mode])
     for condition in conditions(policy):
@@ -120,7 +120,7 @@ def test_a_condition_taken_out_lets_something_in(function: str, mode: str) -> No
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_denial_keeps_something_out_and_nothing_else(function: str, mode: str) -> None:
     policy = policy_of(function, MODES[mode])
     for denial in (it for it in policy if it["Effect"] == "Deny"):
@@ -134,7 +134,7 @@ def test_a_denial_keeps_something_out_and_nothing_else(function: str, mode: str)
 
 
 @pytest.mark.parametrize("added", ["secretsmanager:DeleteSecret", "secretsmanager:*", "rds:ModifyDBInstance"])
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_permission_too_many_is_found(function: str, added: str) -> None:
     for place, _ in enumerate(policy_of(function, {})):
         policy = policy_of(function, {})
@@ -144,7 +144,7 @@ def test_a_permission_too_many_is_found(function: str, added: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_resource_too_many_is_found(function: str, mode: str) -> None:
     """Each statement speaks of something in particular, but for those that cannot."""
     for place, statement in enumerate(policy_of(function, MODES[mode])):
@@ -155,7 +155,7 @@ def test_a_resource_too_many_is_found(function: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("action", sorted(READING | WRITING))
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_denial_too_many_is_found(function: str, action: str) -> None:
     """What is denied to the function's own code must be nothing that it does."""
     policy = policy_of(function, {})
@@ -165,7 +165,7 @@ def test_a_denial_too_many_is_found(function: str, action: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_an_admin_secret_is_rotated_by_the_function_that_is_attached_to_it(function: str, mode: str) -> None:
     policy = policy_of(function, MODES[mode])
     for action in READING | WRITING:
@@ -173,7 +173,7 @@ def test_an_admin_secret_is_rotated_by_the_function_that_is_attached_to_it(funct
 
 
 @pytest.mark.parametrize("subset", SUBSETS)
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_what_a_parameter_leaves_out_is_not_granted(function: str, subset: str) -> None:
     fewer = {sid for sid, _ in (_named(policy_of(function, SUBSETS[subset])))}
     every = {sid for sid, _ in _named(policy_of(function, {}))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.redshift import Redshift
 from rotation.settings import Settings
 from tests.support.guides.pages import column
-from tests.support.template import translation
-from tests.support.template.cloudformation import REGION, ROOT, Node, load, of_type
+from tests.support.template import functions, translation
+from tests.support.template.cloudformation import REGION, ROOT, Node, load, of_type, parse
+from tests.support.template.functions import named
 from tests.support.template.iam import listed
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def statements(made: Mapping[str, Node]) -> Iterator[dict[str, Node]]:
 ENGINES = (Aurora, DocumentDB, MySQL, PostgreSQL, Redshift)
 SOURCE = load()
 FUNCTIONS = sorted(of_type(SOURCE, "AWS::Serverless::Function"))
+ROTATING = [named(function, "Function") for function in functions.ROTATING]
 STATEMENTS = [
     pytest.param(statement, id=f"{name}-{statement['Sid']}")
     for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
@@ -62,6 +65,17 @@ def test_there_is_a_function_for_every_folder() -> None:
     assert {SOURCE["Resources"][name]["Properties"]["CodeUri"] for name in FUNCTIONS} == folders
 
 
+def test_sam_carries_out_what_the_template_says_once() -> None:
+    """CloudFormation takes neither anchors nor merge keys (user guide, "CloudFormation template formats")."""
+    code = (
+        "from samcli.yamlhelper import parse_yaml_file, yaml_dump; print(yaml_dump(parse_yaml_file('template.yaml')))"
+    )
+    python = ROOT / ".tools/sam/bin/python"
+    text = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    assert not [token for token in yaml.scan(text) if isinstance(token, yaml.AnchorToken | yaml.AliasToken)]
+    assert parse(text) == SOURCE
+
+
 def test_what_sam_makes_of_it_has_no_finding(translated: dict[str, Node]) -> None:
     text = yaml.safe_dump(translated)
     config = cfnlint.config.ManualArgs(regions=[REGION])
@@ -72,7 +86,7 @@ def test_sam_adds_no_role_of_its_own(translated: dict[str, Node]) -> None:
     assert of_type(translated, "AWS::IAM::Role").keys() == of_type(SOURCE, "AWS::IAM::Role").keys()
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_function_is_invoked_by_secrets_manager_for_this_account_only(function: str) -> None:
     found = [
         one["Properties"]
@@ -123,7 +137,7 @@ class Recorder(dict[str, str]):
         return super().get(key, default)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_every_setting_of_the_library_is_declared(translated: dict[str, Node], function: str) -> None:
     environment = Recorder()
     Settings.from_environment(environment)
@@ -131,7 +145,7 @@ def test_every_setting_of_the_library_is_declared(translated: dict[str, Node], f
     assert environment.asked | {"LOG_LEVEL", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"} <= set(declared)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ROTATING)
 def test_a_setting_left_alone_is_the_librarys_default(translated: dict[str, Node], function: str) -> None:
     declared = translated["Resources"][function]["Properties"]["Environment"]["Variables"]
     defaults = {

@@ -1,0 +1,18 @@
+"""The functions that the template deploys, by their folders, and how it names what is theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+_FOLDERS: Final = Path(__file__).parents[3] / "functions"
+_SOURCES: Final = {app.parent.name: app.read_text("utf-8") for app in sorted(_FOLDERS.glob("*/app.py"))}
+
+ALL: Final = tuple(_SOURCES)
+ROTATING: Final = tuple(name for name, source in _SOURCES.items() if "rotation.entrypoints.secrets_manager" in source)
+"""Those that Secrets Manager invokes, and that secrets are attached to."""
+
+
+def named(function: str, part: str) -> str:
+    """Name a part of a function's in the template: the role of parameter_store is ParameterStoreRole."""
+    return "".join(word.capitalize() for word in function.split("_")) + part
