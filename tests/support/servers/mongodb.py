@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from pymongo import MongoClient
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from tests.support import servers
 from tests.support.servers import choice, mongodb_log, process
+from tests.support.servers.own import OwnServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,8 +36,10 @@ TURN_SECONDS: Final = 0.02
 Document = dict[str, Any]
 
 
-class MongoServer:
+class MongoServer(OwnServer):
     """One mongod in a folder of its own, on a port of its own; alone it is a replica set of one node."""
+
+    flavour: ClassVar[str] = "mongodb"
 
     def __init__(
         self,
@@ -62,20 +65,12 @@ class MongoServer:
         self._key = key or secrets.token_hex(32)
         self._options = options
         self._alone = key is None and not lenient
-        self._process: process.Running | None = None
-        self._folder: Path | None = None
-
-    def __repr__(self) -> str:
-        """Show the address, never the password."""
-        return f"{type(self).__name__}({self.host}:{self.port})"
 
     def __enter__(self) -> Self:
         """Start the server; alone it becomes a set of one node with an administrator."""
-        self._folder = process.new_folder("mongodb")
+        self.port = process.free_port()
+        super().__enter__()
         try:
-            self._prepare()
-            self.port = process.free_port()
-            self.start()
             if self._alone:
                 self.begin([self])
         except BaseException:
@@ -87,9 +82,7 @@ class MongoServer:
         """Stop the server and remove its folder."""
         if "root" in vars(self):
             self.root.close()
-        self.stop()
-        if self._folder:
-            process.remove(self._folder)
+        super().__exit__()
 
     def begin(self, nodes: list[MongoServer]) -> None:
         """Make the nodes one replica set whose first primary is this one, and make the administrator."""
@@ -108,19 +101,13 @@ class MongoServer:
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         place = choice.current().image("mongo") or process.Machine()
-        self._process = place.start(self._command(place), {"PATH": "/usr/bin:/bin"}, self._log)
+        self._process = place.start(self._command(place), {"PATH": "/usr/bin:/bin"}, self.log)
         until = time.monotonic() + START_SECONDS
         while '"id":23016' not in self.log_text():  # "Waiting for connections"
             if not self._process.alive or time.monotonic() > until:
                 message = f"{self} does not start:\n{self.log_text()[-4000:]}"
                 raise servers.ServerUnavailableError(message)
             time.sleep(TURN_SECONDS)
-
-    def stop(self) -> None:
-        """Stop the server; nothing happens when it is stopped already."""
-        if self._process:
-            self._process.stop()
-            self._process = None
 
     def client(self, user: str | None = ROOT, password: str = "", **options: Any) -> MongoClient[Document]:  # noqa: ANN401 the driver's
         """Make a client of this node; without a user, of nobody."""
@@ -153,31 +140,9 @@ class MongoServer:
         """The server's own word about its version."""
         return str(self.run("buildInfo")["version"])
 
-    def mark(self) -> int:
-        """Return the place that the log has reached, for `since`."""
-        return self._log.stat().st_size
-
-    def log_text(self, since: int = 0) -> str:
-        """Return what the server wrote since a mark."""
-        with self._log.open("rb") as file:
-            file.seek(since)
-            return file.read().decode(errors="replace")
-
     def logins(self, since: int = 0) -> mongodb_log.Logins:
         """Return the logins since a mark, accepted and refused."""
         return mongodb_log.read(self.log_text(since))
-
-    @property
-    def folder(self) -> Path:
-        """The folder of this server, which goes with it."""
-        if self._folder is None:
-            message = f"{self} is not entered yet"
-            raise RuntimeError(message)
-        return self._folder
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "server.log"
 
     def _until_primary(self, client: MongoClient[Document]) -> None:
         until = time.monotonic() + START_SECONDS
@@ -191,22 +156,21 @@ class MongoServer:
         message = f"{self} does not become primary"
         raise servers.ServerUnavailableError(message)
 
-    def _prepare(self) -> None:
-        (self.folder / "data").mkdir()
+    def _fill(self) -> None:
+        self.data.mkdir()
         (self.folder / "key").write_text(self._key, encoding="ascii")
         (self.folder / "key").chmod(0o400)
         if self.bundle:
             certificate, key = self._certificate or self._authority.issue(HOST)
             (self.folder / "server.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
             shutil.copy(self._authority.bundle, self.folder / "authority.pem")
-        process.hand_over(self.folder)
 
     def _command(self, place: process.Place) -> list[str | Path]:
         command: list[str | Path] = ["mongod"]
         if isinstance(place, process.Machine):
             # without 300 MB that would be written ahead
             command = [program(), "--wiredTigerEngineConfigString", "log=(prealloc=false)"]
-        command += ["--dbpath", self.folder / "data", "--port", str(self.port)]
+        command += ["--dbpath", self.data, "--port", str(self.port)]
         command += ["--bind_ip", "127.0.0.1", "--unixSocketPrefix", self.folder, "--replSet", SET, "-vv"]
         command += ["--auth", "--keyFile", self.folder / "key", "--wiredTigerCacheSizeGB", "0.25"]
         if self.bundle:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from tests.support.servers import logins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,25 +27,7 @@ class Login:
     accepted: bool
 
 
-@dataclass(frozen=True)
-class Logins:
-    """The logins of a stretch of the log, in their order."""
-
-    all: tuple[Login, ...] = field(default=())
-
-    def of(self, *users: str) -> Logins:
-        """Return those of some users only."""
-        return Logins(tuple(login for login in self.all if login.user in users))
-
-    @property
-    def accepted(self) -> list[Login]:
-        """The logins that the server let in."""
-        return [login for login in self.all if login.accepted]
-
-    @property
-    def refused(self) -> list[Login]:
-        """The logins that the server refused."""
-        return [login for login in self.all if not login.accepted]
+Logins = logins.Logins[Login]
 
 
 def read(text: str) -> Logins:

@@ -11,12 +11,13 @@ import socket
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pymysql
 
 from tests.support import debian, servers
 from tests.support.servers import choice, mysql_log, process, templates
+from tests.support.servers.own import OwnServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,63 +35,36 @@ ATTEMPTS: Final = 10
 PACKAGES: Final = debian.Packages("sid", ("mysql-server-core",))
 
 
-class MySQLServer:
+class MySQLServer(OwnServer):
     """A server of our own, in a data folder of its own, on a port of its own."""
 
     flavour: ClassVar[str] = "mysql"
     options: ClassVar[tuple[str, ...]] = ("--mysqlx=OFF", "--log-error-verbosity=2", "--skip-log-bin")
 
-    def __init__(self, authority: Authority, *, options: Mapping[str, str] | None = None, tls: bool = True) -> None:
-        """Describe a server; `options` are mysqld's, by name."""
+    def __init__(
+        self,
+        authority: Authority,
+        *,
+        options: Mapping[str, str] | None = None,
+        tls: bool = True,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
+        """Describe a server; `options` are mysqld's, by name; `certificate` replaces one for localhost."""
         self.host, self.port = HOST, 0
         self.user, self.password = SUPERUSER, secrets.token_urlsafe(16)
         self.bundle = authority.bundle if tls else None
         self.name = "localhost" if tls else HOST
         self._authority = authority
+        self._certificate = certificate
         self._options = dict(options or {})
-        self._process: process.Running | None = None
-        self._folder: Path | None = None
 
-    def __repr__(self) -> str:
-        """Show the address, never the password."""
-        return f"{type(self).__name__}({self.host}:{self.port})"
-
-    def __enter__(self) -> Self:
-        """Make the data folder and start the server."""
-        self._folder = process.new_folder(self.flavour)
-        try:
-            shutil.copytree(self.template(), self.data)
-            if self.bundle:
-                for source, name in zip(self._issue(), ("server.crt", "server.key"), strict=True):
-                    shutil.copy(source, self.folder / name)
-            process.hand_over(self._folder)
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the server and remove its folder."""
-        self.stop()
-        if self._folder:
-            process.remove(self._folder)
-
-    def _issue(self) -> tuple[Path, Path]:
-        return self._authority.issue("localhost")
-
-    @property
-    def folder(self) -> Path:
-        """The folder of this server, which goes with it."""
-        if self._folder is None:
-            message = f"{self} is not entered yet"
-            raise RuntimeError(message)
-        return self._folder
-
-    @property
-    def data(self) -> Path:
-        """The server's data folder."""
-        return self.folder / "data"
+    def _fill(self) -> None:
+        """Make the data folder."""
+        shutil.copytree(self.template(), self.data)
+        if self.bundle:
+            files = self._certificate or self._authority.issue("localhost")
+            for source, name in zip(files, ("server.crt", "server.key"), strict=True):
+                shutil.copy(source, self.folder / name)
 
     @classmethod
     def place(cls) -> process.Place:
@@ -121,15 +95,13 @@ class MySQLServer:
         """Stop the server, ending every session; nothing happens when it is stopped already."""
         if self._process:
             self._process.signal(signal.SIGTERM)
-            self._process.stop()
-            self._process = None
+        super().stop()
 
     def kill(self) -> None:
         """End the server as a crash does."""
         if self._process:
             self._process.signal(signal.SIGKILL)
-            self._process.stop()
-            self._process = None
+        super().stop()
 
     def connect(self, user: str, password: str, database: str | None = None) -> pymysql.Connection[Any]:
         """Log in as an application does: in autocommit mode, with the certificate verified where there is one."""
@@ -169,23 +141,13 @@ class MySQLServer:
         """The general log: every login and every statement, as the server writes them."""
         return self.folder / "general.log"
 
-    def mark(self) -> int:
-        """Return where the log ends now."""
-        return self.log.stat().st_size
-
-    def log_text(self, since: int = 0) -> str:
-        """Return what the server wrote since a mark."""
-        with self.log.open("rb") as file:
-            file.seek(since)
-            return file.read().decode(errors="replace")
-
     def logins(self, since: int = 0) -> mysql_log.Logins:
         """Return the logins since a mark."""
         return mysql_log.read(self.log_text(since))
 
     def _started(self) -> bool:
         """Tell whether it came up; False means that the port was taken, anything else is an error."""
-        output = self.folder / "server.log"
+        output = super().log
         self._process = self.place().start([*self.command(), *self._arguments()], {"TZ": "UTC"}, output)
         if self._ready():
             return True
@@ -239,12 +201,12 @@ class MySQLServer:
             SMALL[0]: SMALL[1],
             "performance-schema": "OFF",
             "local-infile": "0",
-            **self._certificate(),
+            **self._tls(),
             **self._options,
         }
         return [*self.options, "--skip-name-resolve", *(f"--{name}={value}" for name, value in options.items())]
 
-    def _certificate(self) -> dict[str, str]:
+    def _tls(self) -> dict[str, str]:
         if not self.bundle:
             return {}
         return {"ssl-cert": str(self.folder / "server.crt"), "ssl-key": str(self.folder / "server.key")}

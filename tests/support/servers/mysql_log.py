@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from tests.support.servers import logins
+
 # MariaDB leaves the time out where it is the line before's.
 LINE = re.compile(r"^[^\t\n]*\t+ *(?P<session>\d+) (?P<command>[A-Z][A-Za-z ]*)\t(?P<said>.*)$", re.MULTILINE)
 ATTEMPT = re.compile(r"(?P<user>.*)@[^@ ]* (?:on|as) .*")
@@ -26,29 +28,12 @@ class Login:
     """Whether the server wrote that it refused it."""
 
 
-@dataclass(frozen=True)
-class Logins:
-    """The logins of a stretch of the log, in the order in which they began."""
-
-    all: tuple[Login, ...] = ()
-
-    def of(self, *users: str) -> Logins:
-        """Return those of some users only."""
-        return Logins(tuple(login for login in self.all if login.user in users))
-
-    @property
-    def accepted(self) -> list[Login]:
-        """The logins that the server let in."""
-        return [login for login in self.all if login.accepted]
-
-    @property
-    def refused(self) -> list[Login]:
-        """The logins that were not let in, for whatever reason: of a server that lives."""
-        return [login for login in self.all if not login.accepted]
+class Logins(logins.Logins[Login]):
+    """The logins of a stretch of the log, with those that a server which may have been killed said that it refused."""
 
     @property
     def denied(self) -> list[Login]:
-        """The logins of which the server wrote that it refused them: of a server that may have been killed."""
+        """The logins of which the server wrote that it refused them."""
         return [login for login in self.all if login.denied]
 
 

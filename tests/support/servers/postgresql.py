@@ -8,10 +8,11 @@ import secrets
 import shutil
 import signal
 import time
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from tests.support import servers
 from tests.support.servers import locales, postgresql_log, process
+from tests.support.servers.own import OwnServer
 from tests.support.servers.postgresql_address import HOST, SUPERUSER, Postgres, PostgresAtAddress
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ SETTINGS = {
 Plain = Literal["absent", "reject", "allowed"]
 
 
-class PostgresServer(Postgres):
+class PostgresServer(OwnServer, Postgres):
     """A server of our own, in a data folder of its own, on a port of its own."""
+
+    flavour: ClassVar[str] = "postgresql"
 
     def __init__(
         self,
@@ -73,51 +76,17 @@ class PostgresServer(Postgres):
         language = self._settings["lc_messages"]
         self._language = "" if language in {"C", "POSIX"} else language
         self.installation = installation or servers.postgres(translated=bool(self._language))
-        self._process: process.Running | None = None
-        self._folder: Path | None = None
-
-    def __enter__(self) -> Self:
-        """Make the data folder and start the server."""
-        self._folder = process.new_folder("postgresql")
-        try:
-            self._fill()
-            self._write_access()
-            if self.bundle:
-                self._place_certificate(*(self._certificate or self._authority.issue("localhost")))
-            process.hand_over(self._folder)
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the server and remove its folder."""
-        self.stop()
-        if self._folder:
-            process.remove(self._folder)
 
     def _fill(self) -> None:
-        """Make the data folder."""
+        """Make the data folder, and say who may come in and by what certificate."""
+        self._make_data()
+        self._write_access()
+        if self.bundle:
+            self._place_certificate(*(self._certificate or self._authority.issue("localhost")))
+
+    def _make_data(self) -> None:
         template, self.password = _template(self.installation)
         shutil.copytree(template, self.data)
-
-    @property
-    def folder(self) -> Path:
-        """The folder of this server, which goes with it."""
-        if self._folder is None:
-            message = f"{self} is not entered yet"
-            raise RuntimeError(message)
-        return self._folder
-
-    @property
-    def data(self) -> Path:
-        """The server's data folder."""
-        return self.folder / "data"
-
-    @property
-    def _log(self) -> Path:
-        return self.folder / "server.log"
 
     def start(self, **settings: str) -> None:
         """Start the server and wait until it takes connections; settings given here stay."""
@@ -131,18 +100,11 @@ class PostgresServer(Postgres):
         message = f"no port for {self} after {ATTEMPTS} attempts"
         raise servers.ServerUnavailableError(message)
 
-    def stop(self) -> None:
-        """Stop the server, ending every session; nothing happens when it is stopped already."""
-        if self._process:
-            self._process.stop()
-            self._process = None
-
     def kill(self) -> None:
         """End the server and all of its sessions as a crash does: at once, and without a word to anybody."""
         if self._process:
             self._process.signal(signal.SIGQUIT)
-            self._process.stop()
-            self._process = None
+        self.stop()
 
     def restart(self, **settings: str) -> None:
         """Stop and start again on the same port; settings given here stay."""
@@ -157,10 +119,10 @@ class PostgresServer(Postgres):
 
     def _started(self, port: int) -> bool:
         """Tell whether it came up; False means that the port was taken, anything else is an error."""
-        mark = self.mark() if self._log.exists() else 0
+        mark = self.mark() if self.log.exists() else 0
         command = (self.installation.program("postgres"), "-D", self.data)
         environment = _environment(self.installation, self._language)
-        self._process = self.installation.place.start(command, environment, self._log)
+        self._process = self.installation.place.start(command, environment, self.log)
         if self._ready():
             return True
         self.stop()

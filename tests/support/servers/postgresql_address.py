@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from tests.support import servers
 from tests.support.servers import postgresql_log
+from tests.support.servers.own import Server
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812 (the class has a lower-case name)
@@ -21,7 +22,7 @@ HOST = "127.0.0.1"
 SUPERUSER = "postgres"
 
 
-class Postgres:
+class Postgres(Server):
     """A PostgreSQL server that tests may do with what they like, wherever it runs."""
 
     def __init__(self, host: str, port: int, user: str, password: str, bundle: Path | None) -> None:
@@ -29,10 +30,6 @@ class Postgres:
         self.host, self.port = host, port
         self.user, self.password = user, password
         self.bundle = bundle
-
-    def __repr__(self) -> str:
-        """Show the address, never the password."""
-        return f"{type(self).__name__}({self.host}:{self.port})"
 
     def connect(self, user: str, password: str, database: str = "postgres", **options: str | int) -> Connection:
         """Log in, with the certificate verified where the server has one."""
@@ -68,24 +65,9 @@ class Postgres:
         with closing(self.admin()) as connection:
             return str(connection.get_parameter_status("server_version"))
 
-    def mark(self) -> int:
-        """Return the place that the log has reached, for `since`."""
-        return self._log.stat().st_size
-
-    def log_text(self, since: int = 0) -> str:
-        """Return what the server wrote since a mark."""
-        with self._log.open("rb") as file:
-            file.seek(since)
-            return file.read().decode(errors="replace")
-
     def logins(self, since: int = 0) -> postgresql_log.Logins:
         """Return the logins since a mark, accepted and refused."""
         return postgresql_log.read(self.log_text(since))
-
-    @property
-    def _log(self) -> Path:
-        message = f"the log of {self} cannot be read from here; take a server that the tests start"
-        raise servers.ServerUnavailableError(message)
 
 
 class PostgresAtAddress(Postgres):
@@ -110,6 +92,12 @@ class PostgresAtAddress(Postgres):
 
     def __exit__(self, *_: object) -> None:
         """Leave it as it is: it is somebody else's."""
+
+    @property
+    def log(self) -> Path:
+        """There is none."""
+        message = f"the log of {self} cannot be read from here; take a server that the tests start"
+        raise servers.ServerUnavailableError(message)
 
     def mark(self) -> int:
         """Return any place in a log that nobody reads here."""

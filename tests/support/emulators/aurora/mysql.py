@@ -35,8 +35,8 @@ class Member(MySQLServer):
             "sync-binlog": "0",
             "innodb-flush-log-at-trx-commit": "2",  # what was committed outlives the process
         }
-        super().__init__(authority, options=replicating)
-        self._files, self._named = certificate, False
+        super().__init__(authority, options=replicating, certificate=certificate)
+        self._named = False
         self.password = password or self.password
 
     def start(self) -> None:
@@ -50,9 +50,6 @@ class Member(MySQLServer):
             connection.cursor().execute("SET SESSION sql_log_bin = 0")
             super().set_superuser(connection)
         self._named = True
-
-    def _issue(self) -> tuple[Path, Path]:
-        return self._files
 
     def copy(self, source: Member) -> None:
         """Become a reader of that server."""

@@ -42,10 +42,10 @@ class Member(PostgresServer):
         super().__init__(authority, certificate=certificate, settings={**REPLICATING, **_copying(source)})
         self._source: PostgresServer | None = source
 
-    def _fill(self) -> None:
+    def _make_data(self) -> None:
         """Take a base backup of the source (PostgreSQL's manual, "Making a Base Backup Using the Low Level API")."""
         if self._source is None:
-            return super()._fill()
+            return super()._make_data()
         self.password = self._source.password
         with closing(self._source.admin()) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_backup_start('reader', true)")
