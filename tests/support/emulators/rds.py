@@ -1,4 +1,4 @@
-"""The one answer of the RDS API that a rotation asks for, over HTTP on the loopback interface."""
+"""The RDS API over HTTP on the loopback interface: its protocol, and the one answer that most rotations ask for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _ANSWER: Final = """<DescribeDBInstancesResponse xmlns="http://rds.amazonaws.com/doc/2014-10-31/">
 <DescribeDBInstancesResult><DBInstances><DBInstance><Engine>{engine}</Engine>
@@ -22,10 +22,21 @@ def describing(engine: str, host: str, port: int) -> Iterator[tuple[str, list[di
     """Answer DescribeDBInstances with that endpoint; gives the service's address and the requests it got."""
     asked: list[dict[str, list[str]]] = []
 
+    def answer(request: dict[str, list[str]]) -> str:
+        asked.append(request)
+        return _ANSWER.format(engine=engine, host=host, port=port)
+
+    with answering(answer) as url:
+        yield url, asked
+
+
+@contextmanager
+def answering(answer: Callable[[dict[str, list[str]]], str]) -> Iterator[str]:
+    """Answer requests of AWS's query protocol with what that makes of their parameters; gives the address."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            body = _ANSWER.format(engine=engine, host=host, port=port).encode()
+            body = answer(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/xml")
             self.send_header("Content-Length", str(len(body)))
@@ -37,5 +48,5 @@ def describing(engine: str, host: str, port: int) -> Iterator[tuple[str, list[di
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
+from tests.support.emulators import rds
 from tests.support.emulators.aurora.names import DOMAIN, GLOBAL
 
 if TYPE_CHECKING:
@@ -27,28 +25,14 @@ def describing(described: Callable[[], Mapping[str, Any]]) -> Iterator[tuple[str
     """Describe clusters, instances and global databases; gives the service's address and what it was asked."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-            (action,) = request["Action"]
-            asked.append(action)
-            found = _ANSWERS[action](described(), _wanted(request))
-            body = (
-                f"<{action}Response {_NAMESPACE}><{action}Result>{found}</{action}Result></{action}Response>".encode()
-            )
-            self.send_response(200)
-            self.send_header("Content-Type", "text/xml")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(request: Mapping[str, list[str]]) -> str:
+        (action,) = request["Action"]
+        asked.append(action)
+        found = _ANSWERS[action](described(), _wanted(request))
+        return f"<{action}Response {_NAMESPACE}><{action}Result>{found}</{action}Result></{action}Response>"
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        server.shutdown()
+    with rds.answering(answer) as url:
+        yield url, asked
 
 
 def _wanted(request: Mapping[str, list[str]]) -> set[str]:
