@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.emulators.ssm.model import REGION, SECURE
-from tests.support.emulators.ssm.service import OPERATOR, Service
+from tests.support.emulators.ssm.service import Service
 from tests.support.emulators.ssm.state import State
 from tests.support.emulators.ssm.worlds import STRICT, World
 from tests.support.emulators.wire.clock import Clock, system_clock
 from tests.support.emulators.wire.server import EmulatedService
+from tests.support.emulators.wire.service import OPERATOR
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

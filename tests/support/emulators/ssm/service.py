@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 from tests.support.emulators.ssm import labels, reading, writing
 from tests.support.emulators.ssm.names import key_of
 from tests.support.emulators.wire import shapes
-from tests.support.emulators.wire.errors import ConnectionCut, ServiceError, answer
+from tests.support.emulators.wire.errors import ServiceError, answer
 from tests.support.emulators.wire.faults import WireFaults
+from tests.support.emulators.wire.service import OPERATOR, answered, answered_or_cut, carried_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from tests.support.emulators.ssm.journal import Call
     from tests.support.emulators.ssm.model import Request, Response
     from tests.support.emulators.ssm.state import State
-    from tests.support.emulators.wire.faults import Hook, Phase
 
-LOG = logging.getLogger(__name__)
-OPERATOR: Final = "operator"
 OPERATIONS: Final[dict[str, Callable[[State, Request, Call], Response]]] = {
     "AddTagsToResource": labels.add_tags_to_resource,
     "DeleteParameter": writing.delete_parameter,
@@ -76,28 +73,14 @@ class Service:
     def call(self, operation: str, request: Request, caller: str) -> Response:
         """Answer a client: with every fault that is armed."""
         entry = self.state.journal.begin(operation, request, caller, self.state.clock())
-        try:
-            with self._alone(entry):
-                response = self._with_faults(entry, request)
-        except ServiceError as error:
-            entry.outcome = error.code
-            raise
-        except BaseException as error:
-            entry.outcome = "cut"
-            raise ConnectionCut from error
-        entry.outcome = "ok"
-        return response
+        with answered_or_cut(entry), self._alone(entry):
+            return self.faults.around(entry, self.faults.hooked(entry), lambda: self._effect_of_client(entry, request))
 
     def execute(self, operation: str, request: Request, caller: str = OPERATOR) -> Response:
         """Answer the operator, whom no fault strikes and who waits for nobody."""
         entry = self.state.journal.begin(operation, request, caller, self.state.clock())
-        try:
-            response = self._effect(entry, request)
-        except ServiceError as error:
-            entry.outcome = error.code
-            raise
-        entry.outcome = "ok"
-        return response
+        with answered(entry):
+            return self._effect(entry, request)
 
     @contextmanager
     def _alone(self, call: Call) -> Iterator[None]:
@@ -114,24 +97,14 @@ class Service:
             with self.state.lock:
                 self._updating -= updated
 
-    def _with_faults(self, call: Call, request: Request) -> Response:
-        index, hook = self.faults.number(call)
-        _run(hook, index, call.operation, "before")
-        self.faults.strike(call, "before")
-        failure: ServiceError | None = None
-        response: Response = {}
+    def _effect_of_client(self, call: Call, request: Request) -> Response:
+        """Do the same for a client, whose writes readers may see late."""
         written = len(self.state.writes)
         try:
-            response = self._effect(call, request)
-        except ServiceError as error:
-            failure = error
-        if len(self.state.writes) > written:
-            self.state.stale = self.state.stale_after
-        _run(hook, index, call.operation, "after")
-        if failure is not None:
-            raise failure
-        self.faults.strike(call, "after")
-        return response
+            return self._effect(call, request)
+        finally:
+            if len(self.state.writes) > written:
+                self.state.stale = self.state.stale_after
 
     def _effect(self, call: Call, request: Request) -> Response:
         """Run an operation as one atomic step."""
@@ -139,15 +112,4 @@ class Service:
             raise answer(f"{call.operation} is not emulated.", code="UnknownOperationException")
         shapes.validate(shapes.service_model("ssm"), call.operation, request)
         with self.state.lock:
-            try:
-                return OPERATIONS[call.operation](self.state, request, call)
-            except ServiceError:
-                raise
-            except Exception as error:
-                LOG.exception("defect in the emulated %s", call.operation)
-                raise answer(f"defect of the emulator: {type(error).__name__}", code="InternalFailure") from error
-
-
-def _run(hook: Hook | None, index: int, operation: str, phase: Phase) -> None:
-    if hook is not None:
-        hook(index, operation, phase)
+            return carried_out(call.operation, lambda: OPERATIONS[call.operation](self.state, request, call))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from tests.support.emulators.wire.errors import ConnectionCut, ServiceError
 
 Phase = Literal["before", "after"]
 Hook = Callable[[int, str, Phase], None]
 Action = Callable[[Any], None]
+T = TypeVar("T")
 
 
 class Arrived(Protocol):
@@ -114,13 +116,27 @@ class WireFaults:
         self.revive()
         self.armed.clear()
 
-    def number(self, call: Arrived) -> tuple[int, Hook | None]:
-        """Return the index of a call for the hook, and the hook if it is meant for this caller."""
+    def hooked(self, call: Arrived) -> Callable[[Phase], None]:
+        """Count a call for the hook, and return what tells it of a phase; nobody is told of another caller's."""
         with self._lock:
-            if self._hook is None or self._hook_caller not in {None, call.caller}:
-                return 0, None
+            hook = self._hook
+            if hook is None or self._hook_caller not in {None, call.caller}:
+                return lambda _phase: None
             self._count += 1
-            return self._count, self._hook
+            return functools.partial(hook, self._count, call.operation)
+
+    def around(self, call: Arrived, hook: Callable[[Phase], None], effect: Callable[[], T]) -> T:
+        """Let an operation take effect between what strikes before and after it; the hook hears of errors, too."""
+        hook("before")
+        self.strike(call, "before")
+        try:
+            result = effect()
+        except ServiceError:
+            hook("after")
+            raise
+        hook("after")
+        self.strike(call, "after")
+        return result
 
     def strike(self, call: Arrived, phase: Phase) -> None:
         """Let every fault act that is armed for this call."""
