@@ -69,6 +69,12 @@ class Postgres(Server):
         """Return the logins since a mark, accepted and refused."""
         return postgresql_log.read(self.log_text(since))
 
+    @property
+    def log(self) -> Path:
+        """The file of its log, where the tests start it."""
+        message = f"the log of {self} cannot be read from here; take a server that the tests start"
+        raise servers.ServerUnavailableError(message)
+
 
 class PostgresAtAddress(Postgres):
     """A server that somebody else runs, named as postgresql://user:password@host:port/?sslrootcert=FILE."""
@@ -92,12 +98,6 @@ class PostgresAtAddress(Postgres):
 
     def __exit__(self, *_: object) -> None:
         """Leave it as it is: it is somebody else's."""
-
-    @property
-    def log(self) -> Path:
-        """There is none."""
-        message = f"the log of {self} cannot be read from here; take a server that the tests start"
-        raise servers.ServerUnavailableError(message)
 
     def mark(self) -> int:
         """Return any place in a log that nobody reads here."""
