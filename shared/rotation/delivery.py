@@ -44,6 +44,8 @@ class Delivery:
     """The versions whose passwords were among them."""
     passed_over: dict[str, frozenset[str]] = field(default_factory=dict)
     """Versions that might log in and were not tried, and the keys in which AWSCURRENT decides otherwise."""
+    replicated: set[str] = field(default_factory=set)
+    """The Regions whose replicas were asked for again in this invocation."""
     staged: StoredVersion | None = field(default=None, repr=False)
     """The pending version, once the machine has observed it."""
     versions: Versions | None = None

@@ -106,7 +106,7 @@ def _observe(delivery: Delivery, step: Step) -> VersionState:
         try:
             delivery.staged = delivery.store.read(Stage.PENDING, delivery.token)
         except VersionNotFound:
-            versions = delivery.store.describe()
+            delivery.versions = versions = delivery.store.describe()
             replicas.require_primary(versions)
             state = versions.state_of(delivery.token)
             if state is not VersionState.PENDING:

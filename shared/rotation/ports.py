@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Ownership,
         Pair,
         Password,
+        Replica,
         Stage,
         StoredVersion,
         Traits,
@@ -192,6 +193,9 @@ class SecretStore(Protocol):
     def describe_replica(self, region: str) -> Versions:
         """Read the labels of the replica in a Region; StoreError where that Region cannot be asked."""
 
+    def replicate(self, replica: Replica) -> None:
+        """Ask the service to try a replica that failed again, which overwrites and removes nothing."""
+
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version; with both given they must name the same one, else VersionNotFound. Bytes: InvalidSecret."""
 
@@ -215,7 +219,7 @@ class SecretStore(Protocol):
         """Return the ids of the versions without a label (but ours) that can still be read, newest first."""
 
     def check_labels(self, version: str) -> None:
-        """Prove the right to move labels by adding a label of our own to the version and taking it off."""
+        """Prove the right to make another version AWSCURRENT than the one that is, and change nothing."""
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read another secret's AWSCURRENT."""
@@ -262,5 +266,5 @@ class Observer(Protocol):
     def recovered(self, reason: str, **fields: object) -> None:
         """Tell that something out of order was put right, and how; it is counted, too."""
 
-    def measure(self, name: str, value: float, unit: str) -> None:
-        """Count or time something: a CloudWatch metric's name, value and unit."""
+    def measure(self, name: str, value: float, unit: str, *, region: str | None = None) -> None:
+        """Count or time something, perhaps of a replica's Region: a CloudWatch metric's name, value and unit."""

@@ -75,6 +75,7 @@ class Settings:
     allow_local_hosts: bool = False
     clear_text_passwords: bool = False
     replica_gate: ReplicaGate = ReplicaGate.REFUSE
+    replica_repair: bool = False
     ca_bundle: Path | None = None
     endpoint: str | None = None
 
@@ -105,6 +106,7 @@ class Settings:
             allow_local_hosts=(endpoint or "").startswith("http://") if local is None else local,
             clear_text_passwords=read.switch("CLEAR_TEXT_PASSWORDS") or False,
             replica_gate=read.gate("REPLICA_GATE"),
+            replica_repair=read.switch("REPLICA_REPAIR") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=endpoint,
         )

@@ -8,7 +8,7 @@ from rotation.credentials import secret_format
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
-from rotation.strategies import replicas, strategy_for
+from rotation.strategies import copies, replicas, strategy_for
 from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken
 from rotation.strategies.proxies import require_own_name
 
@@ -68,6 +68,7 @@ def finish(delivery: Delivery) -> None:
     strategy = strategy_for(delivery.pending, delivery.settings)
     strategy.finish(delivery)
     delivery.observer.note("AWSCURRENT is the new credential", strategy=strategy.name)
+    copies.follow(delivery)
 
 
 def already_done(delivery: Delivery) -> None:
@@ -77,12 +78,15 @@ def already_done(delivery: Delivery) -> None:
 
 def dry_run(delivery: Delivery) -> None:
     """Check all that a rotation will need, change nothing, and tell people what one would do."""
+    delivery.versions = delivery.versions or delivery.store.describe()
+    replicas.require_primary(delivery.versions)
     current = delivery.current
     strategy = strategy_for(current, delivery.settings)
     require_own_name(delivery, current)
     strategy.propose(delivery, current)
     changes = strategy.rehearse(delivery, current, _new_password(delivery, current))
     delivery.store.check_labels(current.version)
+    replicas.rehearse(delivery, delivery.versions)
     for change in changes:
         delivery.observer.note(f"Dry run: a rotation would do this: {change}")
     delivery.observer.note("Dry run: nothing stands in the way of a rotation", strategy=strategy.name)

@@ -70,6 +70,7 @@ class Replica:
     region: str
     status: str
     message: str = ""
+    kms_key: str = ""  # empty where it is the account's own of that Region
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from rotation.errors import GuardViolation, RotationError, StoreError, StoreUnavailable
 from rotation.machine import advance
-from rotation.model import Address, Deadline, Stage, Step
+from rotation.model import Address, Deadline, Replica, Stage, Step
 from rotation.stores.secrets_manager import SecretsManagerStore
 from rotation.topology import FirstOf, RedshiftTopology
 from rotation.topology.clusters import RdsClusters
@@ -146,6 +146,8 @@ OPERATIONS: Final[tuple[Callable[[SecretsManagerStore], object], ...]] = (
     lambda store: store.unstage(VERSION),
     lambda store: store.unlabelled(),
     lambda store: store.check_labels(VERSION),
+    lambda store: store.describe_replica("eu-central-1"),
+    lambda store: store.replicate(Replica("eu-central-1", "Failed", kms_key="alias/ours")),
     lambda store: store.read_admin(ARN),
     lambda store: FirstOf(RdsTopology(lambda: client("rds")), RedshiftTopology(client)).locate(store.tags_of(ARN)),
 )

@@ -25,6 +25,7 @@ OWN_SWITCHES = {
     "ALLOW_PRIVILEGED_TARGETS": "allow_privileged_targets",
     "ADOPT_UNMARKED_CLONES": "adopt_unmarked_clones",
     "REPAIR_BY_ADMIN": "repair_by_admin",
+    "REPLICA_REPAIR": "replica_repair",
     "PROXY_KNOWS_BOTH_USERS": "proxy_knows_both_users",
     "ALLOW_LOCAL_HOSTS": "allow_local_hosts",
     "CLEAR_TEXT_PASSWORDS": "clear_text_passwords",

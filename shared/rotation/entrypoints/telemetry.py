@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from rotation.errors import InvalidSettings, RotationError
 from rotation.model import Password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 SERVICE: Final = "rotation"
 NAMESPACE: Final = "SecretRotation"
@@ -101,7 +104,8 @@ class Telemetry:
         guard_process()
         self._service = service = environment.get("POWERTOOLS_SERVICE_NAME") or SERVICE
         self._logger = Logger(service=service, level=level, logger_formatter=ScrubbingFormatter())
-        self._metrics = Metrics(namespace=environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE, service=service)
+        self._namespace = environment.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE
+        self._metrics = Metrics(namespace=self._namespace, service=service)
         self._engine = engine
 
     def note(self, message: str, **fields: object) -> None:
@@ -118,9 +122,16 @@ class Telemetry:
         self._dimensions(recovery=reason)
         self.measure("RecoveryUsed", 1, "Count")
 
-    def measure(self, name: str, value: float, unit: str) -> None:
-        """Add a metric to those of this step."""
-        self._metrics.add_metric(name=name, unit=unit, value=value)
+    def measure(self, name: str, value: float, unit: str, *, region: str | None = None) -> None:
+        """Add a metric to those of this step; one of a Region is written at once, since a step may have several."""
+        if region is None:
+            self._metrics.add_metric(name=name, unit=unit, value=value)
+            return
+        metrics = EphemeralMetrics(namespace=self._namespace, service=self._service)
+        metrics.add_dimension("engine", self._engine)
+        self._dimensions(metrics, region=region)
+        metrics.add_metric(name=name, unit=unit, value=value)
+        metrics.flush_metrics()
 
     def tell_of(
         self,
@@ -156,9 +167,9 @@ class Telemetry:
             failure.__context__ = failure.__cause__ = None
             raise failure
 
-    def _dimensions(self, **more: str) -> None:
-        """Let the metrics of this step be asked for by one dimension more, beside service and engine."""
-        self._metrics.add_dimensions(service=self._service, engine=self._engine, **more)
+    def _dimensions(self, metrics: Metrics | AmazonCloudWatchEMFProvider | None = None, **more: str) -> None:
+        """Let the metrics of this step, or others, be asked for by one dimension more, beside service and engine."""
+        (metrics or self._metrics).add_dimensions(service=self._service, engine=self._engine, **more)
 
     def _conclude(self, failure: RotationError | None, subject: str, *, closing: bool) -> None:
         self._metrics.add_dimension("engine", self._engine)

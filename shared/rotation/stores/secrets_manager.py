@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from rotation.answers import error_code
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Replica, Stage, StoredVersion, Versions, region_of
 from rotation.stores import refusals
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.type_defs import (
         DescribeSecretResponseTypeDef,
         GetSecretValueResponseTypeDef,
+        ReplicaRegionTypeTypeDef,
         ReplicationStatusTypeTypeDef,
         SecretVersionsListEntryTypeDef,
     )
 
 PROBE_LABEL: Final = "rotation-dry-run"
-"""The label that a dry run adds and takes off, to see that labels may be moved."""
+"""What a dry run of 0.1.0 added and took off; one that was cut off has left it."""
+
+_MISMATCH: Final = frozenset({"InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException"})
+"""How a move from a version that is none is refused; which of them it is, and which check comes first, is not known."""
 
 _OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, SEARCHING, PROBE_LABEL})
 """Labels of our own, which say nothing of what a version is worth."""
@@ -73,6 +79,16 @@ class SecretsManagerStore:
             if versions.region != region:  # an endpoint of another Region has answered
                 raise TypeError
             return versions
+
+    def replicate(self, replica: Replica) -> None:
+        """Ask for the replica again, under its key, without overwriting anything: one ReplicateSecretToRegions."""
+        wanted: ReplicaRegionTypeTypeDef = {"Region": replica.region}
+        if replica.kms_key:
+            wanted["KmsKeyId"] = replica.kms_key
+        with refusals.translated("ReplicateSecretToRegions", f"{self._id} in {replica.region}"):
+            self._client.replicate_secret_to_regions(
+                SecretId=self._id, AddReplicaRegions=[wanted], ForceOverwriteReplicaSecret=False
+            )
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version: one GetSecretValue, which itself checks that label and version belong together."""
@@ -149,15 +165,24 @@ class SecretsManagerStore:
             return [_name(version["VersionId"]) for version in bare]
 
     def check_labels(self, version: str) -> None:
-        """Add a label of our own and take it off again; where a run that was cut off left it, take it off there."""
-        left = next((held for held, stages in self.describe().stages.items() if PROBE_LABEL in stages), None)
-        if left is not None:
-            self._remove(PROBE_LABEL, left)
+        """
+        Ask for a move of AWSCURRENT to where it is, from a version that is none: it is refused, and changes nothing.
+
+        Where the version in RemoveFromVersionId has not the label "the operation fails" (API reference,
+        UpdateSecretVersionStage). A label that is added and taken off would be two changes in quick succession, after
+        which replicas were seen to be stuck.
+        """
         with refusals.translated("UpdateSecretVersionStage", self._id):
-            self._client.update_secret_version_stage(
-                SecretId=self._id, VersionStage=PROBE_LABEL, MoveToVersionId=version
-            )
-        self._remove(PROBE_LABEL, version)
+            try:
+                self._client.update_secret_version_stage(
+                    SecretId=self._id,
+                    VersionStage=Stage.CURRENT,
+                    MoveToVersionId=version,
+                    RemoveFromVersionId=str(uuid.uuid4()),
+                )
+            except ClientError as error:
+                if error_code(error) not in _MISMATCH:
+                    raise
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read an admin secret's AWSCURRENT: one GetSecretValue."""
@@ -210,7 +235,8 @@ def _replica(entry: ReplicationStatusTypeTypeDef) -> Replica:
     """Read an entry of ReplicationStatus. The message is the service's own, about keys and Regions."""
     said = _text(entry.get("StatusMessage", ""))
     message = "".join(it if it.isprintable() else " " for it in said[:_MESSAGE])
-    return Replica(_name(entry["Region"]), _name(entry["Status"]), message.strip().rstrip("."))
+    key = _text(entry.get("KmsKeyId", ""))
+    return Replica(_name(entry["Region"]), _name(entry["Status"]), message.strip().rstrip("."), key)
 
 
 def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:

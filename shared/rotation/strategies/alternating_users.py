@@ -14,7 +14,7 @@ from rotation.errors import (
     RotationRefused,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.strategies import admins, locks, logins, pairs, repair, replicas
+from rotation.strategies import admins, copies, locks, logins, pairs, repair, replicas
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -126,6 +126,7 @@ class AlternatingUsers:
         pending = delivery.pending
         with delivery.engine.connect(pending.address, pending.credential, delivery.deadline) as session:
             delivery.tell(session.check_access(pairs.pair_of(delivery, pending)))
+        copies.await_rest(delivery)
         known = made_from(delivery) if pending.overrides.base else None
         promote_proven(delivery, known or delivery.current.version)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation.errors import AccountUnusable, AuthenticationFailed, GuardViolation, NoWorkingCredential, StoreError
 from rotation.model import LAST_REFUSED, SEARCHING, Stage
+from rotation.strategies import copies
 from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
@@ -183,8 +184,10 @@ def _remember(delivery: Delivery, candidate: Secret, refusal: AuthenticationFail
     """
     if candidate.stages.isdisjoint(Stage) and isinstance(refusal, AuthenticationFailed):
         with suppress(StoreError):  # the next retry then tries the same versions again
+            copies.await_rest(delivery)
             delivery.store.label(candidate.version, LAST_REFUSED, None)
             if SEARCHING not in delivery.pending.stages:
+                copies.await_rest(delivery, just_changed=True)
                 delivery.store.label(delivery.token, SEARCHING, None)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from rotation.credentials.secret_format import carried
 from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import Stage, VersionState
-from rotation.strategies import logins
+from rotation.strategies import copies, logins
 from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def give_up(delivery: Delivery, error: RotationError) -> NoReturn:
             and delivery.refusals < logins.MOST_REFUSALS
             and logins.accepts(delivery, current)
         ):
+            copies.await_rest(delivery)
             delivery.store.unstage(delivery.token)
             delivery.observer.recovered(Recovery.GIVEN_UP, version=delivery.token)
             delivery.observer.note("Took AWSPENDING off the version: it can never become AWSCURRENT")
@@ -176,6 +177,7 @@ def require_not_overtaken(delivery: Delivery) -> None:
     if versions.state_of(delivery.token) is VersionState.PENDING and (
         versions.holding(Stage.CURRENT) != delivery.current.version
     ):
+        copies.await_rest(delivery)
         delivery.store.unstage(delivery.token)
         raise RotationRefused(
             "Another version became AWSCURRENT while createSecret was at work",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import PasswordRejected
 from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Mark, Provenance, StrategyName
-from rotation.strategies import admins, locks, logins, recovery, repair, replicas
+from rotation.strategies import admins, copies, locks, logins, recovery, repair, replicas
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -95,15 +95,16 @@ class RetainedPassword:
             _ALONE.finish(delivery)
             return
         logins.prove(delivery, delivery.pending)
+        copies.await_rest(delivery)
         promote_proven(delivery, made_from(delivery) or delivery.current.version)
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to keep two passwords (or to change the only one), and change nothing."""
-        said, *told = _ALONE.rehearse(delivery, current, password)
+        said, *told = _ALONE.prove(delivery, current, password)
         with self._changer(delivery, current) as session:
             obstacle = _retaining(session).retention_obstacle(current.username)
         if obstacle is not None:
-            return [f"{said}: {obstacle}", *told]
+            return [f"{said}: {obstacle}", *told, *replicas.rejected_readers(delivery)]
         return [f"set a second password for {current.username} beside AWSCURRENT's, in setSecret", *told]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:
@@ -197,6 +198,7 @@ def _is_late(delivery: Delivery) -> bool:
 def _fall_back(delivery: Delivery, reason: str) -> None:
     """Decide for a late cutover, durably; the label is probably still on AWSCURRENT, from the rotation before."""
     current = delivery.current
+    copies.await_rest(delivery)
     delivery.store.label(delivery.token, LATE_CUTOVER, current.version if LATE_CUTOVER in current.stages else None)
     delivery.observer.note(f"The password will change in finishSecret, for a moment without the old one: {reason}")
 

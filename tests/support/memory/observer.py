@@ -20,5 +20,5 @@ class Warnings:
     def recovered(self, reason: str, **fields: object) -> None:
         """Pass over what was put right."""
 
-    def measure(self, name: str, value: float, unit: str) -> None:
+    def measure(self, name: str, value: float, unit: str, *, region: str | None = None) -> None:
         """Pass over measures."""

@@ -47,9 +47,9 @@ class Notes:
         self.recoveries.append(reason)
         self.warned.append(f"{reason} {fields}")
 
-    def measure(self, name: str, value: float, unit: str) -> None:  # noqa: ARG002 the port's
+    def measure(self, name: str, value: float, unit: str, *, region: str | None = None) -> None:  # noqa: ARG002 the port's
         """Remember."""
-        self.measured[name] = value
+        self.measured[name if region is None else f"{name} {region}"] = value
 
 
 class Nowhere:

@@ -66,10 +66,15 @@ def _is_like(value: str | None, wanted: list[str]) -> bool:
     return value is not None and any(_like(value, pattern) for pattern in wanted)
 
 
+def _is_one(value: str | None, wanted: list[str]) -> bool:
+    return value in wanted
+
+
 # A key that the request does not have matches nothing, and so matches what is negated (IAM user guide, "Condition
 # operators"). An operator that is not here is a KeyError: the evaluation knows all that the template uses.
 _OPERATORS: Final = {
-    "StringEquals": lambda value, wanted: value in wanted,
+    "Bool": _is_one,
+    "StringEquals": _is_one,
     "StringNotEquals": lambda value, wanted: value not in wanted,
     "StringLike": _is_like,
     "StringNotLike": lambda value, wanted: not _is_like(value, wanted),

@@ -19,6 +19,8 @@ CALLER: Final = "lambda:SourceFunctionArn"
 READING: Final = frozenset({"DescribeSecret", "GetSecretValue"})
 WRITING: Final = frozenset({"ListSecretVersionIds", "PutSecretValue", "UpdateSecretVersionStage"})
 """What a rotation calls of Secrets Manager; ListSecretVersionIds is for the recovery of a version without a label."""
+REPAIR: Final = "ReplicateSecretToRegions"
+OVERWRITES: Final = "secretsmanager:ForceOverwriteReplicaSecret"
 
 _RDS: Final = {"rds:DescribeDBClusters": "rds:cluster", "rds:DescribeDBInstances": "rds:db"}
 _REDSHIFT: Final = {
@@ -66,6 +68,7 @@ COMPLETE: Final[Mapping[str, str]] = {
     "KmsKeyArns": KEY,
     "SubnetIds": "subnet-1",
     "SecurityGroupIds": "sg-1",
+    "ReplicaRepair": "true",
 }
 """Parameters under which a role has every statement but the denial that goes with names and tags."""
 
@@ -102,6 +105,12 @@ def on_replica(arn: str, region: str, primary: str, group: str = "orders") -> Re
     return Request("secretsmanager:DescribeSecret", arn, {key: value for key, value in context.items() if value})
 
 
+def repairing(arn: str, attached: str, group: str = "orders", *, overwrites: bool = False) -> Request:
+    """Return the request for a replica that failed; the library says each time whether it overwrites."""
+    request = on_secret(REPAIR, arn, attached, group)
+    return replace(request, context={**request.context, OVERWRITES: str(overwrites).lower()})
+
+
 def with_key(action: str, secret: str, via: str = VIA, key: str = KEY) -> Request:
     """Return a call on a key, as Secrets Manager makes it for the caller."""
     context = {"kms:ViaService": via, "kms:EncryptionContext:SecretARN": secret}
@@ -125,6 +134,7 @@ def _by_its_code(function: str) -> Iterator[Request]:
     yield from (on_secret(action, SECRET, arn_of(function), "orders") for action in READING | WRITING)
     yield from (on_secret(action, arn) for action in READING for arn in (ADMIN, OTHER_ADMIN))
     yield on_replica(REPLICA, OTHER_REGION, REGION)
+    yield repairing(SECRET, arn_of(function))
     for action, kind in lookups(function).items():
         service, _, what = kind.partition(":")
         region = "" if what.startswith("global") else REGION
@@ -151,6 +161,15 @@ def _of_other_regions(parameters: Mapping[str, str]) -> Iterator[Request]:
     yield from (replace(look, action=f"secretsmanager:{action}") for action in others)
 
 
+def _repairs(ours: str, parameters: Mapping[str, str]) -> Iterator[Request]:
+    """Return requests for replicas that overwrite, that are about another function's secret, or that nobody allowed."""
+    yield repairing(SECRET, ours, overwrites=True)
+    if parameters.get("SecretsLimitedBy") != "name-or-tag":
+        yield repairing(SECRET, arn_of("another"))
+    if parameters.get("ReplicaRepair") == "false":
+        yield repairing(SECRET, ours)
+
+
 def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]:
     """Return calls that no role may make, each a hair's breadth from one that it may."""
     ours = arn_of(function)
@@ -165,6 +184,7 @@ def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]
             yield on_secret(action, STRANGER, ours, "orders")
         yield on_secret(action, SECRET.replace(ACCOUNT, ELSEWHERE), ours, "orders")
     yield from _of_other_regions(parameters)
+    yield from _repairs(ours, parameters)
     # An admin secret is not attached to the function: neither its name nor its tag makes it one to rotate.
     yield from (on_secret(action, arn, group="orders") for action in WRITING for arn in (ADMIN, OTHER_ADMIN))
     yield from (on_secret(action, ADMIN, arn_of("another"), "orders") for action in WRITING)

@@ -88,6 +88,30 @@ def test_a_recovery_is_logged_and_counted_by_its_reason(told: Callable[[], Told]
     assert "recovery" not in metrics(told())[0]
 
 
+def test_what_is_measured_of_a_region_is_asked_for_by_it(told: Callable[[], Told]) -> None:
+    """Several Regions in a step have a line each, with the Region beside service and engine, and never the secret."""
+    telemetry = make(POWERTOOLS_METRICS_NAMESPACE="Ours")
+
+    def work() -> None:
+        for lag, region in ((1, "eu-central-1"), (2, "us-east-1")):
+            telemetry.measure("ReplicaLag", lag, "Milliseconds", region=region)
+
+    telemetry.tell_of("finishSecret", SECRET, TOKEN, work, closing=True)
+    first, second, whole = metrics(told())
+    assert [(it["region"], it["ReplicaLag"], it["engine"]) for it in (first, second)] == [
+        ("eu-central-1", [1.0], "memory"),
+        ("us-east-1", [2.0], "memory"),
+    ]
+    (directive,) = first["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Ours"
+    assert {frozenset(it) for it in directive["Dimensions"]} == {
+        frozenset({"service", "engine"}),
+        frozenset({"service", "engine", "region"}),
+    }
+    assert SECRET not in json.dumps(first)
+    assert "region" not in whole
+
+
 def test_a_line_names_the_place_that_spoke(told: Callable[[], Told]) -> None:
     """The location is the caller's, not the telemetry's own."""
     step(make())

@@ -18,6 +18,7 @@ from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.regions import Regions
 from tests.support.emulators.secretsmanager.replication import Reason
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.worlds import Checks, World
 from tests.support.emulators.wire.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ OTHERS: dict[str, tuple[str, Callable[[SecretsManagerStore], object]]] = {
     "tags_of": ("DescribeSecret", lambda store: store.tags_of("app")),
     "unstage": ("UpdateSecretVersionStage", lambda store: store.unstage(ONE)),
     "label": ("UpdateSecretVersionStage", lambda store: store.label(ONE, "own", None)),
+    "replicate": ("ReplicateSecretToRegions", lambda store: store.replicate(Replica("eu-central-1", "Failed"))),
     "check_labels": ("UpdateSecretVersionStage", lambda store: store.check_labels(ONE)),
 }
 EVERY = [*CALLS.items(), *OTHERS.values()]
@@ -291,17 +293,40 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no AWS credentials" in error.what
 
 
-def test_a_label_that_a_cut_dry_run_left_is_taken_off(
+def test_the_check_of_labels_is_one_call_that_changes_nothing(
     emulator: EmulatedSecretsManager, store: SecretsManagerStore
 ) -> None:
-    """A dry run that was cut off between adding and removing its label does not stop the next one."""
-    emulator.faults.cut("UpdateSecretVersionStage", after_effect=True)
-    with pytest.raises(StoreUnavailable):
-        store.check_labels(ONE)
-    assert emulator.labels("app")[PROBE_LABEL] == ONE
+    """Not even for a moment: the journal of labels has nothing new."""
+    before = list(emulator.journal.labels)
+    store.check_labels(ONE)
+    assert [call.operation for call in emulator.calls(caller="test")] == ["UpdateSecretVersionStage"]
+    assert emulator.journal.labels == before
+
+
+@pytest.mark.parametrize("checks", Checks)
+def test_the_check_of_labels_finds_a_missing_right_where_rights_come_first(checks: Checks) -> None:
+    """Where the service looks at the versions before the caller it finds none, and changes nothing all the same."""
+    with EmulatedSecretsManager(world=World(checks=checks)) as emulator:
+        emulator.execute("CreateSecret", {"Name": "app", "SecretString": CANARY, "ClientRequestToken": ONE})
+        store = SecretsManagerStore(emulator.client(), "app")
+        emulator.faults.deny("UpdateSecretVersionStage")
+        if checks is Checks.CALLER_LAST:
+            store.check_labels(ONE)
+        else:
+            assert isinstance(failure(lambda it: it.check_labels(ONE), store), StoreDenied)
+        assert emulator.labels("app") == {"AWSCURRENT": ONE}
+        with pytest.raises(StoreDenied):
+            store.label(ONE, "own", None)
+
+
+def test_a_version_that_a_cut_dry_run_of_old_has_labelled_is_a_leftover(
+    emulator: EmulatedSecretsManager, store: SecretsManagerStore
+) -> None:
+    """A dry run of 0.1.0 added a label of its own; one that was cut off has left it."""
     emulator.execute("PutSecretValue", {"SecretId": "app", "SecretString": "x", "ClientRequestToken": TWO})
-    store.check_labels(TWO)
-    assert PROBE_LABEL not in emulator.labels("app")
+    emulator.execute("PutSecretValue", {"SecretId": "app", "SecretString": "y", "ClientRequestToken": "3" * 32})
+    store.label(ONE, PROBE_LABEL, None)
+    assert list(store.unlabelled()) == [ONE]
 
 
 def test_a_binary_secret_is_called_so(emulator: EmulatedSecretsManager) -> None:
@@ -376,3 +401,28 @@ def test_the_message_of_a_replication_is_shown_on_one_line(regions: Regions) -> 
     message = secrets_manager._replica(odd).message  # type: ignore[arg-type]  # noqa: SLF001 the service says no such thing
     assert message.startswith("a b .c")
     assert len(message) == 300
+
+
+def test_a_replica_that_failed_is_asked_for_again_under_its_key(regions: Regions) -> None:
+    """Without the key it would be made anew under the account's own."""
+    home = regions["eu-west-1"]
+    home.state.any("app").replicas["eu-central-1"].kms_key = "alias/theirs"
+    regions.fail("app", "eu-central-1", Reason.NO_KEY)
+    store = SecretsManagerStore(home.client(), "app")
+    (failed,) = store.describe().replicas
+    home.state.any("app").replicas["eu-central-1"].kms_key = ""
+    store.replicate(failed)
+    assert store.describe().replicas == (Replica("eu-central-1", "InSync", kms_key="alias/theirs"),)
+
+
+def test_a_replica_that_was_promoted_is_not_overwritten(regions: Regions) -> None:
+    """It may hold the only good password."""
+    home, away = regions["eu-west-1"], regions["eu-central-1"].client()
+    away.stop_replication_to_replica(SecretId="app")
+    away.put_secret_value(SecretId="app", SecretString="theirs", ClientRequestToken=TWO)
+    store = SecretsManagerStore(home.client(), "app")
+    (failed,) = store.describe().replicas
+    store.replicate(failed)
+    (still,) = store.describe().replicas
+    assert (failed.status, still.status) == ("Failed", "Failed")
+    assert away.get_secret_value(SecretId="app")["SecretString"] == "theirs"

@@ -15,6 +15,7 @@ from tests.support.template.permissions import (
     COMPLETE,
     MODES,
     READING,
+    REPAIR,
     SECRET,
     WRITING,
     arn_of,
@@ -32,7 +33,11 @@ SUBSETS: Mapping[str, Mapping[str, str]] = {
     "no admin secrets": {"AdminSecretArns": ""},
     "no keys of the customer's": {"KmsKeyArns": ""},
     "no VPC": {"SubnetIds": "", "SecurityGroupIds": ""},
+    "no repair of replicas": {"ReplicaRepair": "false"},
 }
+
+
+DENIALS = {"OnlyLambdaItselfConnects", "LeaveAdminSecretsOfOthersAlone", "NeverOverwriteASecret"}
 
 
 def policy_of(function: str, parameters: Mapping[str, str]) -> Policy:
@@ -114,7 +119,7 @@ def test_a_permission_taken_out_is_missed(function: str) -> None:
 def test_a_condition_taken_out_lets_something_in(function: str, mode: str) -> None:
     policy = policy_of(function, MODES[mode])
     for condition in conditions(policy):
-        if condition[0] in {"OnlyLambdaItselfConnects", "LeaveAdminSecretsOfOthersAlone"}:
+        if condition[0] in DENIALS:
             continue  # a denial with a condition less denies more: the next test
         assert surplus(relaxed(policy, *condition), function, MODES[mode]), condition
 
@@ -183,9 +188,19 @@ def test_what_a_parameter_leaves_out_is_not_granted(function: str, subset: str) 
         "no admin secrets": {"ReadAdminSecrets", "UseKeysForAdminSecrets", *managed},
         "no keys of the customer's": {"UseKeysForSecrets", "UseKeysForAdminSecrets", "DescribeKeysOfSecrets"},
         "no VPC": {"ConnectToTheVpc", "OnlyLambdaItselfConnects"},
+        "no repair of replicas": {"NeverOverwriteASecret"},
     }
     assert every - fewer == expected[subset]
     assert fewer <= every
+
+
+@pytest.mark.parametrize("function", ROTATING)
+def test_a_replica_is_asked_for_again_only_where_the_parameter_says_so(function: str) -> None:
+    off = {"ReplicaRepair": "false"}
+    policy = policy_of(function, off)
+    assert {request.action for request in missing(policy, function)} == {f"secretsmanager:{REPAIR}"}
+    assert surplus(policy, function, off) == []
+    assert missing(policy_of(function, {}), function) == []
 
 
 def _named(policy: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -198,6 +213,6 @@ def test_the_evaluation_refuses_what_nothing_speaks_of() -> None:
 
 
 def test_the_evaluation_knows_every_operator_that_it_meets() -> None:
-    strange = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"a": "b"}}}
+    strange = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"NumericEquals": {"a": "b"}}}
     with pytest.raises(KeyError):
         allows([strange], on_secret("GetSecretValue", SECRET))

@@ -13,7 +13,13 @@ from tests.support.emulators.secretsmanager.model import (
     Value,
     Version,
 )
-from tests.support.emulators.secretsmanager.worlds import PendingAfterFinish, PendingLeftBehind, RepeatedPut, World
+from tests.support.emulators.secretsmanager.worlds import (
+    Checks,
+    PendingAfterFinish,
+    PendingLeftBehind,
+    RepeatedPut,
+    World,
+)
 
 # User guide, Quotas: "Labels attached across all versions of a secret: 20".
 MAX_LABELS = 20
@@ -109,6 +115,9 @@ def with_label(
 
 def move_label(secret: Secret, stage: str, remove_from: str | None, move_to: str | None, world: World) -> None:
     """Apply UpdateSecretVersionStage. Onto a version without a value: not recorded, and taken."""
+    _check_named(remove_from, move_to)
+    if world.checks is Checks.LABEL_BEFORE_VERSION:
+        _check_holder(secret, stage, remove_from, move_to, world)
     _check_versions(secret, remove_from, move_to)
     _check_holder(secret, stage, remove_from, move_to, world)
     if move_to is not None:
@@ -123,11 +132,14 @@ def move_label(secret: Secret, stage: str, remove_from: str | None, move_to: str
     secret.labels = {label: holder for label, holder in secret.labels.items() if label != stage}
 
 
-def _check_versions(secret: Secret, remove_from: str | None, move_to: str | None) -> None:
-    """Refuse unknown versions: API reference, ResourceNotFoundException; not recorded."""
+def _check_named(remove_from: str | None, move_to: str | None) -> None:
     if remove_from is None and move_to is None:
         message = "You must specify RemoveFromVersionId, MoveToVersionId, or both."
         raise errors.invalid_parameter(message)
+
+
+def _check_versions(secret: Secret, remove_from: str | None, move_to: str | None) -> None:
+    """Refuse unknown versions: API reference, ResourceNotFoundException; not recorded."""
     for version_id in (remove_from, move_to):
         if version_id is not None and version_id not in secret.versions:
             what = f"VersionId: {version_id}"

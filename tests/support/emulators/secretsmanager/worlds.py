@@ -73,6 +73,14 @@ class AbsentLabel(enum.StrEnum):
     NOT_FOUND = "ResourceNotFoundException"
 
 
+class Checks(enum.StrEnum):
+    """In which order UpdateSecretVersionStage checks what may be wrong: not recorded."""
+
+    VERSION_BEFORE_LABEL = "the caller, whether the versions are there, whether the label is on the one it leaves"
+    LABEL_BEFORE_VERSION = "the caller, whether the label is on the version it leaves, whether the versions are there"
+    CALLER_LAST = "the versions and the label, then the caller"
+
+
 @dataclass(frozen=True)
 class World:
     """One position of each switch."""
@@ -82,6 +90,7 @@ class World:
     dry_run_value: DryRunValue = DryRunValue.COPY
     repeated_put: RepeatedPut = RepeatedPut.NOTHING
     absent_label: AbsentLabel = AbsentLabel.PARAMETER
+    checks: Checks = Checks.VERSION_BEFORE_LABEL
 
 
 RECORDED: Final = World()
@@ -96,5 +105,7 @@ WORLDS: Final[Mapping[str, World]] = {
     "a repeated put labels": World(repeated_put=RepeatedPut.LABELS),
     "an absent label is InvalidRequestException": World(absent_label=AbsentLabel.REQUEST),
     "an absent label is ResourceNotFoundException": World(absent_label=AbsentLabel.NOT_FOUND),
+    "the label is checked before the version": World(checks=Checks.LABEL_BEFORE_VERSION),
+    "the caller is checked last": World(checks=Checks.CALLER_LAST),
 }
 """The world that was recorded, and each that differs from it in one thing."""

@@ -8,7 +8,13 @@ import pytest
 
 from tests.support.emulators.secretsmanager.expectations import error_code, refusal
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
-from tests.support.emulators.secretsmanager.worlds import AbsentLabel, PendingAfterFinish, PendingLeftBehind, World
+from tests.support.emulators.secretsmanager.worlds import (
+    AbsentLabel,
+    Checks,
+    PendingAfterFinish,
+    PendingLeftBehind,
+    World,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -79,6 +85,29 @@ def test_the_code_for_a_label_that_is_not_there_is_a_switch(code: AbsentLabel) -
         client = emulator.client()
         client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
         assert refused_move(client, "AWSPENDING", RemoveFromVersionId=ONE)[0] == code
+        assert emulator.labels("app") == {"AWSCURRENT": ONE}
+
+
+@pytest.mark.parametrize("checks", Checks)
+def test_the_order_of_the_checks_of_a_move_is_a_switch(checks: Checks) -> None:
+    """Which of three things that are wrong is told is not recorded; it is refused, and nothing changes."""
+    with EmulatedSecretsManager(world=World(checks=checks)) as emulator:
+        client = emulator.client()
+        client.create_secret(Name="app", SecretString="one", ClientRequestToken=ONE)
+        codes = [refused_move(client, "AWSCURRENT", MoveToVersionId=ONE, RemoveFromVersionId=TWO)[0]]
+        emulator.faults.deny("UpdateSecretVersionStage")
+        codes += [
+            refused_move(client, "AWSCURRENT", MoveToVersionId=ONE, RemoveFromVersionId=TWO)[0],
+            refused_move(client, "blue", MoveToVersionId=ONE)[0],
+        ]
+        assert (
+            codes
+            == {
+                Checks.VERSION_BEFORE_LABEL: ["ResourceNotFoundException", *["AccessDeniedException"] * 2],
+                Checks.LABEL_BEFORE_VERSION: ["InvalidParameterException", *["AccessDeniedException"] * 2],
+                Checks.CALLER_LAST: [*["ResourceNotFoundException"] * 2, "AccessDeniedException"],
+            }[checks]
+        )
         assert emulator.labels("app") == {"AWSCURRENT": ONE}
 
 
