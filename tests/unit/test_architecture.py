@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 import statistics
+import sys
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -22,6 +23,8 @@ ROOT: Final = Path("shared/rotation")
 LIBRARY: Final = sorted(ROOT.rglob("*.py"))
 TESTS: Final = sorted(Path("tests").rglob("*.py"))
 FUNCTIONS: Final = sorted(Path("functions").rglob("*.py"))
+AUDIT: Final = sorted(Path("functions/audit/audit").rglob("*.py"))
+"""What only this function needs lives beside it, not in the layer."""
 
 VALUES: Final = frozenset(
     f"rotation.{name}" for name in ("model", "errors", "address", "deadline", "endpoints", "versions")
@@ -245,15 +248,30 @@ def test_boto3_is_left_to_tests_and_tools() -> None:
 def test_the_library_never_imports_a_function() -> None:
     """The layer stands without the functions that use it."""
     for path in LIBRARY:
-        assert roots(path) & {"functions", "app", "tests"} == set(), path
+        assert roots(path) & {"functions", "app", "audit", "tests"} == set(), path
 
 
 def test_a_function_is_wiring() -> None:
     """A function imports an engine and the entry point, and does nothing else."""
-    assert FUNCTIONS
-    for path in FUNCTIONS:
+    assert set(FUNCTIONS) - set(AUDIT)
+    for path in set(FUNCTIONS) - set(AUDIT):
         assert all(within(name, WIRING | {"rotation.engines"}) for name in imports(path)), path
         assert len(path.read_text().splitlines()) < 15, path
+
+
+def test_the_audit_stands_on_its_own() -> None:
+    """It reads what rotations left behind, whoever made them: it knows nothing of how ours are made."""
+    assert AUDIT
+    for path in AUDIT:
+        foreign = roots(path) - sys.stdlib_module_names - {"audit", "aws_lambda_powertools", "botocore", "jinja2"}
+        assert foreign == set(), path
+
+
+def test_the_audit_has_no_circle_of_imports() -> None:
+    """Neither has it one for types."""
+    names = {path: ".".join(path.relative_to("functions/audit").with_suffix("").parts) for path in AUDIT}
+    own_names = {path: name.removesuffix(".__init__") for path, name in names.items()}
+    assert circle({name: {*imports(path)} - {name} for path, name in own_names.items()}) == []
 
 
 def test_what_is_in_no_function_yet_is_imported_by_nothing() -> None:

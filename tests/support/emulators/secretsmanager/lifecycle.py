@@ -95,6 +95,7 @@ def description(state: State, secret: Secret, versions_key: str) -> Response:
         "CreatedDate": _stamp(secret.created),
         "OwningService": secret.owning_service,
         "PrimaryRegion": replicate.primary_region(state, secret),
+        "Type": secret.external_type,
     }
 
 
@@ -118,8 +119,9 @@ def list_secrets(state: State, request: Request) -> Response:
     secrets = select(state, request.get("Filters", []), with_deleted=with_deleted)
     if request.get("SortOrder", "desc") == "desc":
         secrets.reverse()
-    entries = [_present(description(state, secret, "SecretVersionsToStages")) for secret in secrets]
-    return page("SecretList", entries, request)
+    listed = page("SecretList", secrets, request)
+    shown = [_present(description(state, secret, "SecretVersionsToStages")) for secret in listed["SecretList"]]
+    return listed | {"SecretList": shown}
 
 
 def update_secret(state: State, request: Request) -> Response:

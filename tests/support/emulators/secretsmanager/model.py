@@ -139,6 +139,8 @@ class Secret:
     primary_region: str = ""
     """Of a replica: where its primary is."""
     owning_service: str = ""
+    external_type: str = ""
+    """Of a managed external secret: the partner's type (API reference, SecretListEntry, Type)."""
     started_tokens: set[str] = field(default_factory=set)
 
     def stages(self, version_id: str) -> list[str]:

@@ -9,6 +9,8 @@ from tests.support.emulators.secretsmanager import errors
 from tests.support.emulators.secretsmanager.replicate import primary_region
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.emulators.secretsmanager.model import Request, Response, Secret
     from tests.support.emulators.secretsmanager.state import State
 
@@ -17,7 +19,7 @@ PAGE = 100
 WORD = re.compile(r"[A-Z]+[^\W_A-Z]*|[^\W_A-Z]+")
 
 
-def page(key: str, entries: list[Response], request: Request) -> Response:
+def page(key: str, entries: Sequence[object], request: Request) -> Response:
     """Return one page of a list; the token is the position at which the next begins."""
     token = request.get("NextToken", "0")
     if not token.isdecimal() or int(token) > len(entries):
@@ -30,11 +32,11 @@ def page(key: str, entries: list[Response], request: Request) -> Response:
 def select(state: State, filters: list[Request], *, with_deleted: bool = False) -> list[Secret]:
     """Return the secrets that pass every filter, oldest first; what is new is listed late."""
     listed = state.clock() - state.behaviour.listed_after
+    state.drop_expired()
     return [
         secret
         for secret in list(state.secrets.values())
-        if state.find(secret.arn) is not None
-        and secret.created <= listed
+        if secret.created <= listed
         and (with_deleted or secret.deletion is None)
         and all(_passes(state, secret, each) for each in filters)
     ]

@@ -17,8 +17,6 @@ from tests.support.emulators.secretsmanager.worlds import RECORDED, World
 from tests.support.emulators.wire.clock import Clock, system_clock
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tests.support.emulators.secretsmanager.network import Network
 
 ACCOUNT = "123456789012"
@@ -66,14 +64,18 @@ class State:
         User guide, Finding a secret from a partial ARN; recorded: LocalStack, test_create_and_update_secret
         (2024-03-15). A secret whose recovery window is over is gone.
         """
-        self._drop_expired(self.clock())
+        self.drop_expired()
+        if secret_id in self.secrets:
+            return self.secrets[secret_id]
         for secret in self.secrets.values():
             partial = None if SUFFIX.search(secret.name) else secret.arn[: -len("-XXXXXX")]
             if secret_id in {secret.name, secret.arn, partial}:
                 return secret
         return None
 
-    def _drop_expired(self, now: datetime) -> None:
+    def drop_expired(self) -> None:
+        """Let go of secrets whose recovery window is over."""
+        now = self.clock()
         for secret in list(self.secrets.values()):
             if secret.deletion is not None and secret.deletion <= now:
                 del self.secrets[secret.arn]

@@ -1,0 +1,1 @@
+"""The audit: every secret of an account held against good practice. It reads, and writes only its own report."""

@@ -1,0 +1,115 @@
+"""How AWS is called: read-only clients, a budget for the calls that others need too, and what could not be seen."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from audit.model import Blind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.session import Session
+
+CONFIG: Final = Config(
+    retries={"mode": "adaptive", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30, max_pool_connections=4
+)
+FAILURES: Final = (ClientError, BotoCoreError)
+MISSING: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
+
+PERMISSIONS: Final = {
+    "secrets": ("secretsmanager:ListSecrets",),
+    "replicas": ("secretsmanager:DescribeSecret",),
+    "versions": ("secretsmanager:ListSecretVersionIds",),
+    "policies": ("secretsmanager:GetResourcePolicy",),
+    "functions": ("lambda:GetFunctionConfiguration",),
+    "function concurrency": ("lambda:GetFunctionConcurrency",),
+    "function policies": ("lambda:GetPolicy",),
+    "keys": ("kms:DescribeKey",),
+    "key rotation": ("kms:GetKeyRotationStatus",),
+    "key policies": ("kms:GetKeyPolicy",),
+    "events": ("cloudtrail:LookupEvents",),
+    "trails": ("cloudtrail:DescribeTrails", "cloudtrail:GetTrailStatus"),
+    "logs": ("logs:FilterLogEvents",),
+    "parameters": ("ssm:DescribeParameters",),
+}
+"""What is looked at, and what that needs: the role of the template grants these and nothing else."""
+
+
+class Clients:
+    """The clients of one account, each made once, and what they were asked."""
+
+    def __init__(self, session: Session, make: Callable[[str, str], Any] | None = None) -> None:
+        """Make clients from a session; ``make`` makes them from service and Region where that is to be another way."""
+        self._make = make or (lambda service, region: session.create_client(service, region_name=region, config=CONFIG))
+        self._made: dict[tuple[str, str], Any] = {}
+        self.calls: Counter[str] = Counter()
+
+    def __call__(self, service: str, region: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
+        """Return a client; each of its calls is counted by its name."""
+        if (service, region) not in self._made:
+            client = self._made[service, region] = self._make(service, region)
+            client.meta.events.register("before-call", self._count)
+        return self._made[service, region]
+
+    def _count(self, model: Any, **_: object) -> None:  # noqa: ANN401 botocore's own
+        self.calls[f"{model.service_model.service_name}:{model.name}"] += 1
+
+
+@dataclass
+class Budget:
+    """At most so many calls a second, and none once the time is over: the account's own work comes first."""
+
+    per_second: float
+    ends: float
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    _next: float = 0.0
+
+    def take(self) -> bool:
+        """Wait for the next call's turn; False where that would be too late."""
+        now = self.clock()
+        turn = max(now, self._next)
+        if turn >= self.ends:
+            return False
+        if turn > now:
+            self.sleep(turn - now)
+        self._next = turn + 1 / self.per_second
+        return True
+
+
+@dataclass
+class Sight:
+    """What could not be seen in a Region of an account; each is told once."""
+
+    account: str
+    region: str
+    blind: dict[str, Blind] = field(default_factory=dict)
+
+    def lost(self, area: str, reason: str, what: str = "", permission: str = "") -> None:
+        """Note that something was not seen."""
+        needed = permission or " and ".join(PERMISSIONS.get(area, ()))
+        spot = Blind(area, self.region, self.account, reason, needed, what)
+        self.blind.setdefault(spot.arn, spot)
+
+    def failed(self, area: str, error: Exception, what: str = "") -> None:
+        """Note that a call failed; which one, the error knows."""
+        code = reason(error)
+        denied = "AccessDenied" in code or code in {"UnauthorizedOperation", "AuthorizationError"}
+        self.lost(area, code, "" if denied else what)
+
+    @property
+    def areas(self) -> frozenset[str]:
+        """Return what was not wholly seen."""
+        return frozenset(spot.area for spot in self.blind.values())
+
+
+def reason(error: Exception) -> str:
+    """Return an error's code, or its class: enough to look it up."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

@@ -1,0 +1,1 @@
+"""Reads what the rules judge: each thing once, page by page, within the budgets."""

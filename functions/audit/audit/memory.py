@@ -1,0 +1,154 @@
+"""
+What the audit remembers from one run to the next, and puts together during a run: one SQLite file.
+
+It holds answers of calls that are worth saving, findings with their first day, and one row for each secret. So memory
+stays flat however many secrets there are, and the page is written from the file, the worst first.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from audit.model import Finding, Secret
+
+_TABLES: Final = """
+create table if not exists asked (arn text, what text, stamp text, answer text, run text, primary key (arn, what));
+create table if not exists finding (
+    id text primary key, rule text, severity integer, arn text, name text, region text, account text, kind text,
+    title text, evidence text, remedy text, cause text, accepted text, first text, last text, state text, was integer);
+create table if not exists secret (
+    arn text primary key, name text, region text, account text, kind text, worst integer, function text,
+    schedule text, due text, rotated text, row text);
+create table if not exists note (key text primary key, value text);
+create index if not exists by_arn on finding (arn);
+create index if not exists by_worst on secret (worst desc, name);
+create index if not exists by_function on secret (function);
+"""
+FIELDS: Final = ("id", "rule", "arn", "name", "region", "account", "kind", "title", "evidence", "remedy", "cause")
+OPEN: Final = ("new", "open", "worse", "unseen")
+"""States of a finding that somebody should act on; besides there are accepted and resolved."""
+
+
+class Memory:
+    """The file, while a run uses it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or begin it."""
+        self._base = sqlite3.connect(path)
+        self._base.row_factory = sqlite3.Row
+        self._base.executescript(_TABLES)
+        self.run = ""
+
+    def begin(self, now: datetime) -> None:
+        """Begin a run: the rows of secrets are made anew, findings wait to be seen again."""
+        self.run = now.isoformat()
+        self._base.execute("delete from secret")
+        self._base.execute("delete from finding where state = 'resolved'")
+
+    def close(self) -> None:
+        """Write everything down."""
+        self._base.commit()
+        self._base.close()
+
+    # Answers
+
+    def recall(self, arn: str, what: str, stamp: str) -> Any:  # noqa: ANN401 what JSON holds
+        """Return an answer that was given under the same stamp; None where there is none."""
+        row = self._base.execute("select stamp, answer from asked where arn = ? and what = ?", (arn, what)).fetchone()
+        return json.loads(row["answer"]) if row and stamp in {"", row["stamp"]} else None
+
+    def remember(self, arn: str, what: str, stamp: str, answer: object) -> None:
+        """Keep an answer."""
+        row = (arn, what, stamp, json.dumps(answer), self.run)
+        self._base.execute("insert or replace into asked values (?, ?, ?, ?, ?)", row)
+
+    def forget(self, arn: str, what: str) -> None:
+        """Drop an answer."""
+        self._base.execute("delete from asked where arn = ? and what = ?", (arn, what))
+
+    def forget_gone(self) -> None:
+        """Drop the answers about secrets that are no longer listed."""
+        self._base.execute("delete from asked where arn not in (select arn from secret)")
+
+    # Findings
+
+    def found(self, finding: Finding) -> str:
+        """Enter a finding, and return its state: new, open, worse or accepted."""
+        old = self._base.execute("select * from finding where id = ?", (finding.id,)).fetchone()
+        accepted = finding.accepted
+        state = "new" if old is None else "worse" if old["severity"] < finding.severity else "open"
+        state = "accepted" if accepted else state
+        first = old["first"] if old else self.run
+        kept = [getattr(finding, name) for name in FIELDS]
+        told = json.dumps([accepted.rule, accepted.until, accepted.by, accepted.why]) if accepted else ""
+        row = dict(zip(FIELDS, kept, strict=True)) | {"severity": int(finding.severity), "accepted": told}
+        row |= {"first": first, "last": self.run, "state": state, "was": old["severity"] if old else -1}
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        self._base.execute(f"insert or replace into finding ({names}) values ({marks})", row)  # noqa: S608 names of ours
+        return state
+
+    def resolve(self, blind: dict[tuple[str, str], frozenset[str]], needs: dict[str, frozenset[str]]) -> None:
+        """Close what was not found again, except where the audit could not look: that is open, and unseen."""
+        for row in self._base.execute("select * from finding where last <> ?", (self.run,)).fetchall():
+            lost = blind.get((row["account"], row["region"]), frozenset())
+            unseen = bool(lost & (needs.get(row["rule"], frozenset()) | {"secrets"}))
+            if row["rule"] == "blind-spot":
+                unseen = False
+            state = "unseen" if unseen else "resolved"
+            self._base.execute("update finding set state = ? where id = ?", (state, row["id"]))
+
+    def findings(self, *states: str, worst_first: bool = True) -> Iterator[sqlite3.Row]:
+        """Yield the findings in these states; without any, all."""
+        marks = ", ".join("?" * len(states))
+        which = f"where state in ({marks})" if states else ""
+        order = "severity desc, rule, name" if worst_first else "rule, name"
+        yield from self._base.execute(f"select * from finding {which} order by {order}", states)  # noqa: S608 as above
+
+    def of(self, arn: str) -> list[sqlite3.Row]:
+        """Return the findings about one thing, the worst first."""
+        return self._base.execute("select * from finding where arn = ? order by severity desc, rule", (arn,)).fetchall()
+
+    def counted(self) -> dict[str, dict[int, int]]:
+        """Return how many findings there are, by state and severity."""
+        counts: dict[str, dict[int, int]] = {}
+        for row in self._base.execute("select state, severity, count(*) as many from finding group by 1, 2"):
+            counts.setdefault(row["state"], {})[row["severity"]] = row["many"]
+        return counts
+
+    # Secrets
+
+    def place(self, secret: Secret, worst: int, row: dict[str, object]) -> None:
+        """Enter a secret's row."""
+        due = secret.due.isoformat() if secret.due else ""
+        rotated = secret.rotated.isoformat() if secret.rotated else ""
+        schedule = secret.schedule.text if secret.schedule and secret.enabled else ""
+        known = (secret.arn, secret.name, secret.region, secret.account, str(secret.kind), worst, secret.function)
+        values = (*known, schedule, due, rotated, json.dumps(row))
+        self._base.execute("insert or replace into secret values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def secrets(self) -> Iterator[sqlite3.Row]:
+        """Yield the rows of secrets, the worst first."""
+        yield from self._base.execute("select * from secret order by worst desc, name, region")
+
+    def select(self, question: str, *values: object) -> list[sqlite3.Row]:
+        """Ask a question of our own across all secrets."""
+        return self._base.execute(question, values).fetchall()
+
+    # Notes
+
+    def note(self, key: str, value: object) -> None:
+        """Keep something about the run itself."""
+        self._base.execute("insert or replace into note values (?, ?)", (key, json.dumps(value)))
+
+    def noted(self, key: str) -> Any:  # noqa: ANN401 what JSON holds
+        """Return what was kept."""
+        row = self._base.execute("select value from note where key = ?", (key,)).fetchone()
+        return json.loads(row["value"]) if row else None
