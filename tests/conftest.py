@@ -13,6 +13,7 @@ from tests.support.servers.tls import Authority
 pytest_plugins = [
     "tests.lab.fixtures",
     "tests.support.template.calls",
+    "tests.support.emulators.descriptions",
     "tests.lab.stages.mysql_fixtures",
     "tests.lab.stages.behind_a_proxy",
     "tests.lab.leaks",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import itertools
 import os
 import random
@@ -138,10 +139,10 @@ KINDS: Final[Sequence[Callable[[ast.AST], Iterator[tuple[str, ast.expr | ast.stm
 )
 
 
-def faults_of(path: Path) -> Iterator[Fault]:
-    """Yield every fault that can be put into a file."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    yield from _below(path, tree, "")
+@functools.cache
+def faults_of(path: Path) -> tuple[Fault, ...]:
+    """Return every fault that can be put into a file."""
+    return tuple(_below(path, ast.parse((ROOT / path).read_text(encoding="utf-8")), ""))
 
 
 def _below(path: Path, node: ast.AST, name: str) -> Iterator[Fault]:

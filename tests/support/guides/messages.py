@@ -36,11 +36,11 @@ def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text("utf-8"))
 
 
-def texts_of(file: Path) -> Iterator[str]:
-    """Yield every piece of text that stands in a file's code."""
-    for node in ast.walk(tree_of(file)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
+@cache
+def texts_of(file: Path) -> tuple[str, ...]:
+    """Return every piece of text that stands in a file's code."""
+    constants = (node.value for node in ast.walk(tree_of(file)) if isinstance(node, ast.Constant))
+    return tuple(text for text in constants if isinstance(text, str))
 
 
 def constants() -> Iterator[str]:

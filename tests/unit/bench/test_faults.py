@@ -24,5 +24,5 @@ def test_a_fault_is_one_change_that_compiles(fault: faults.Fault) -> None:
 def test_they_are_the_same_each_time_and_in_all_rooms() -> None:
     assert faults.drawn(30, 18) == DRAWN
     library = faults.ROOT / faults.LIBRARY
-    rooms = {file.parent for file in library.rglob("*.py") if [*faults.faults_of(file.relative_to(faults.ROOT))]}
+    rooms = {file.parent for file in library.rglob("*.py") if faults.faults_of(file.relative_to(faults.ROOT))}
     assert {faults.ROOT / fault.path.parent for fault in DRAWN} == rooms

@@ -17,7 +17,7 @@ from rotation.entrypoints.telemetry import NAMESPACE, Telemetry
 from rotation.model import CLONE_SUFFIX, StrategyName
 from rotation.settings import Settings
 from rotation.strategies.recovery import Recovery
-from tests.support.guides.messages import SHIPPED, constants
+from tests.support.guides.messages import SHIPPED, constants, tree_of
 from tests.support.guides.pages import PAGES, PROSE, ROOT, TEXT, between, column, rows
 from tests.unit.docs.test_examples import TRAITS, traits_of
 
@@ -49,7 +49,7 @@ class Recorder(dict[str, str]):
 def calls(name: str) -> Iterator[ast.Call]:
     """Yield every call of a method of that name in the library's code."""
     for file in SHIPPED:
-        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == name:
                 yield node
 

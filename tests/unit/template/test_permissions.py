@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,7 +43,12 @@ DENIALS = {"OnlyLambdaItselfConnects", "LeaveAdminSecretsOfOthersAlone", "NeverO
 
 def policy_of(function: str, parameters: Mapping[str, str]) -> Policy:
     """Return the statements of a function's role, resolved for parameters."""
-    resources = Stack({**COMPLETE, **parameters}).resources
+    return copy.deepcopy(_policy_of(function, tuple(sorted(parameters.items()))))
+
+
+@cache
+def _policy_of(function: str, parameters: tuple[tuple[str, str], ...]) -> Policy:
+    resources = Stack({**COMPLETE, **dict(parameters)}).resources
     return statements(resources[named(function, "Role")], resources)
 
 

@@ -7,7 +7,6 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import cfnlint.api
 import pytest
 import yaml
 
@@ -74,12 +73,6 @@ def test_sam_carries_out_what_the_template_says_once() -> None:
     text = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
     assert not [token for token in yaml.scan(text) if isinstance(token, yaml.AnchorToken | yaml.AliasToken)]
     assert parse(text) == SOURCE
-
-
-def test_what_sam_makes_of_it_has_no_finding(translated: dict[str, Node]) -> None:
-    text = yaml.safe_dump(translated)
-    config = cfnlint.config.ManualArgs(regions=[REGION])
-    assert cfnlint.api.lint(text, config=config) == []
 
 
 def test_sam_adds_no_role_of_its_own(translated: dict[str, Node]) -> None:
