@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
@@ -12,10 +12,11 @@ from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
 
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _INVALID: Final = "InvalidRequestException"
+_UNCLEAR: Final = frozenset({_NOT_FOUND, _INVALID, "InvalidParameterException"})
+"""Codes with more than one meaning. By which of them a label that is elsewhere is refused is not known."""
 _DENIED: Final = frozenset({"AccessDeniedException", "DecryptionFailure", "EncryptionFailure"})
 _NO_ANSWER: Final = frozenset(
     {
@@ -35,41 +36,78 @@ _NO_VALUE: Final = "the specified secret value"
 """Parts of the texts of three refusals, as the service was seen to write them. They are looked for and never shown."""
 
 
-def meaning(
-    error: ClientError, where: str, describe: Callable[[], Mapping[str, Any]], *, together: bool
-) -> StoreError | None:
+class Request(NamedTuple):
+    """What a request was about, as far as it decides what a refusal means."""
+
+    operation: str
+    where: str
+    together: bool = False
+    """Whether label and version were asked for at once, and so may not belong together."""
+    moved: str = ""
+    """The label that was to move."""
+    leaving: str | None = None
+    """The version that it was thought to be on."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it was to change the secret."""
+        return self.operation != "GetSecretValue"
+
+
+def meaning(error: ClientError, request: Request, describe: Callable[[], Mapping[str, Any]]) -> StoreError | None:
     """
-    Return what a refusal of a secret's value means, where its code does not say; None where it does.
+    Return what a refusal means, where its code does not say; None where it does.
 
     The text tells, or where it does not, one DescribeSecret: it answers of a secret that is scheduled for deletion, and
-    of one that is encrypted with the default key of another account. ``together`` says whether label and version were
-    asked for at once, and so may not belong together.
+    of one that is encrypted with the default key of another account.
     """
     code, said = error_code(error), text(error.response, "Error", "Message")
-    if code not in {_INVALID, _NOT_FOUND} or _NO_VALUE in said:
+    if code not in _UNCLEAR or _NO_VALUE in said:
         return None
     if _OTHER_ACCOUNT in said:
         return StoreDenied(
             f"The secret is another account's, and encrypted with the default key ({code})",
-            where=where,
+            where=request.where,
             remedy="Encrypt it with a customer managed key whose policy lets the function's role in, and name that key "
             "in KmsKeyArns.",
         )
     if _ELSEWHERE in said:
-        return _no_version("GetSecretValue", where, code)
+        return _no_version("GetSecretValue", request.where, code)
     try:
         described = describe()
     except VersionNotFound:
-        return _no_secret(where, code)
+        return _no_secret(request.where, code)
     except StoreError:
         described = {}
+    if found := _seen(described, request, code):
+        return found
+    return _no_version("GetSecretValue", request.where, code) if request.together and code == _INVALID else None
+
+
+def _seen(described: Mapping[str, Any], request: Request, code: str) -> StoreError | None:
+    """Return which of the documented causes a description shows (API reference, InvalidRequestException)."""
     if "DeletedDate" in described:
         return StoreError(
             f"The secret is scheduled for deletion ({code})",
-            where=where,
+            where=request.where,
             remedy="Restore it with aws secretsmanager restore-secret; or if it is to go, cancel its rotation.",
         )
-    return _no_version("GetSecretValue", where, code) if together and code == _INVALID else None
+    if request.writes and "OwningService" in described:
+        return StoreError(
+            f"The secret is managed by another AWS service, which alone may change it ({code})",
+            where=request.where,
+            remedy="That service rotates it. See OwningService in aws secretsmanager describe-secret, and attach this "
+            "function to secrets of your own alone.",
+        )
+    held = described.get("VersionIdsToStages", {})
+    on = next((version for version in held if request.moved in held[version]), None)
+    if request.moved and held and request.leaving != on:
+        return StoreError(
+            f"The label {request.moved} is not on the version that it was to leave ({code})",
+            where=request.where,
+            remedy="Somebody moved it meanwhile. Look at the secret's labels; the retry goes on from where they are.",
+        )
+    return None
 
 
 @contextmanager
@@ -111,6 +149,13 @@ def _error(operation: str, where: str, code: str, status: int) -> StoreError:
         )
     if code in _NO_ANSWER or status >= 500:  # noqa: PLR2004 HTTP's server errors
         return StoreUnavailable(f"{operation} failed inside the service ({code})", where=where, remedy="Retry later.")
+    if code == "LimitExceededException":
+        return StoreError(
+            f"{operation} would exceed a quota of Secrets Manager ({code})",
+            where=where,
+            remedy="A secret has 20 labels at most, and about 100 versions within a day. Take labels off that nobody "
+            "uses, or wait a day.",
+        )
     return StoreError(
         f"{operation} was refused ({code})",
         where=where,

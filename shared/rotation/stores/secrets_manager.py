@@ -113,15 +113,12 @@ class SecretsManagerStore:
             except self._client.exceptions.ResourceExistsException:
                 return False
             except ClientError as error:
-                raise self._meaning(error, self._id, where) from None
+                raise self._meaning(error, self._id, refusals.Request("PutSecretValue", where)) from None
         return True
 
     def promote(self, token: str, replacing: str) -> None:
         """Move AWSCURRENT from one version to the other: one UpdateSecretVersionStage."""
-        with refusals.translated("UpdateSecretVersionStage", f"version {token} of {self._id}"):
-            self._client.update_secret_version_stage(
-                SecretId=self._id, VersionStage=Stage.CURRENT, MoveToVersionId=token, RemoveFromVersionId=replacing
-            )
+        self._move(Stage.CURRENT, token, replacing)
 
     def label(self, token: str, label: str, leaving: str | None) -> None:
         """Move a label: one UpdateSecretVersionStage where it is where it was thought to be, else three calls."""
@@ -199,21 +196,27 @@ class SecretsManagerStore:
             try:
                 return _version(self._client.get_secret_value(SecretId=secret_id, **asked))
             except ClientError as error:
-                raise self._meaning(error, secret_id, where, together=len(asked) > 1) from None
+                request = refusals.Request("GetSecretValue", where, together=len(asked) > 1)
+                raise self._meaning(error, secret_id, request) from None
 
-    def _meaning(self, error: ClientError, secret_id: str, where: str, *, together: bool = False) -> Exception:
+    def _meaning(self, error: ClientError, secret_id: str, request: refusals.Request) -> Exception:
         def describe() -> Mapping[str, Any]:
             with refusals.translated("DescribeSecret", secret_id):
                 return self._client.describe_secret(SecretId=secret_id)
 
-        return refusals.meaning(error, where, describe, together=together) or error
+        return refusals.meaning(error, request, describe) or error
 
     def _move(self, label: str, version: str, leaving: str | None) -> None:
         source = {"RemoveFromVersionId": leaving} if leaving and leaving != version else {}
-        with refusals.translated("UpdateSecretVersionStage", f"version {version} of {self._id}"):
-            self._client.update_secret_version_stage(
-                SecretId=self._id, VersionStage=label, MoveToVersionId=version, **source
-            )
+        where = f"version {version} of {self._id}"
+        with refusals.translated("UpdateSecretVersionStage", where):
+            try:
+                self._client.update_secret_version_stage(
+                    SecretId=self._id, VersionStage=label, MoveToVersionId=version, **source
+                )
+            except ClientError as error:
+                request = refusals.Request("UpdateSecretVersionStage", where, moved=label, leaving=leaving)
+                raise self._meaning(error, self._id, request) from None
 
     def _remove(self, label: str, version: str) -> None:
         with refusals.translated("UpdateSecretVersionStage", self._id):

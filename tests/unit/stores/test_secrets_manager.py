@@ -18,7 +18,7 @@ from tests.support.emulators.secretsmanager.errors import ServiceError
 from tests.support.emulators.secretsmanager.regions import Regions
 from tests.support.emulators.secretsmanager.replication import Reason
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
-from tests.support.emulators.secretsmanager.worlds import Checks, World
+from tests.support.emulators.secretsmanager.worlds import AbsentLabel, Checks, World
 from tests.support.emulators.wire.clock import ManualClock
 
 if TYPE_CHECKING:
@@ -194,6 +194,41 @@ def test_a_deleted_secret(
     assert type(error) is StoreError
     assert "scheduled for deletion" in error.what
     assert "restore-secret" in error.remedy
+
+
+WRITES: dict[str, Callable[[SecretsManagerStore], object]] = {
+    "a put": lambda store: store.stage_pending(TWO, CANARY),
+    "the move of AWSCURRENT": lambda store: store.promote(ONE, TWO),
+    "the move of a label": lambda store: store.label(ONE, "mine", None),
+}
+
+
+@pytest.mark.parametrize("act", WRITES.values(), ids=WRITES)
+def test_each_cause_of_a_refused_write_is_told(
+    emulator: EmulatedSecretsManager, store: SecretsManagerStore, act: Callable[[SecretsManagerStore], object]
+) -> None:
+    """The code is one for all of them; the secret's description tells them apart."""
+    secret = emulator.state.any("app")
+    secret.owning_service = "rds"
+    assert "managed by another AWS service" in failure(act, store).what
+    emulator.faults.fail("UpdateSecretVersionStage", error="LimitExceededException", times=2)
+    emulator.faults.fail("PutSecretValue", error="LimitExceededException", times=2)
+    assert "would exceed a quota" in failure(act, store).what
+    emulator.execute("DeleteSecret", {"SecretId": "app"})
+    emulator.faults.clear()
+    assert "scheduled for deletion" in failure(act, store).what
+
+
+@pytest.mark.parametrize("world", [World(absent_label=code) for code in AbsentLabel], ids=list(AbsentLabel))
+def test_a_label_that_was_moved_meanwhile_is_told(world: World) -> None:
+    """By whatever code the service says it."""
+    with EmulatedSecretsManager(world=world) as emulator:
+        emulator.execute("CreateSecret", {"Name": "app", "SecretString": CANARY, "ClientRequestToken": ONE})
+        store = SecretsManagerStore(emulator.client(), "app", ROTATION_TOKEN)
+        store.stage_pending(TWO, "x")
+        store.promote(TWO, ONE)
+        with pytest.raises(StoreError, match="AWSCURRENT is not on the version that it was to leave"):
+            store.promote(TWO, ONE)
 
 
 @pytest.mark.parametrize("act", READS.values(), ids=READS)

@@ -22,10 +22,10 @@ def account_of(caller: str) -> str:
 
 
 def check_owner(secret: Secret) -> None:
-    """Refuse a new value of a secret that a service manages.
+    """Refuse a new value, and the move of a label, of a secret that a service manages.
 
-    API reference, InvalidRequestException: "The secret is managed by another service, and you must use that service to
-    update it." The text is not documented.
+    API reference, PutSecretValue, UpdateSecret and UpdateSecretVersionStage, InvalidRequestException: "The secret is
+    managed by another service, and you must use that service to update it." The text is not documented.
     """
     if secret.owning_service:
         message = f"You can't update a secret that is managed by {secret.owning_service}."

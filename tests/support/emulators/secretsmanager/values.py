@@ -96,6 +96,7 @@ def _check_rotation_token(state: State, secret: Secret, rotation_token: str | No
 def update_secret_version_stage(state: State, request: Request) -> Response:
     """UpdateSecretVersionStage."""
     secret = state.live(request["SecretId"])
+    check_owner(secret)
     labels.move_label(
         secret,
         request["VersionStage"],
