@@ -12,8 +12,9 @@ from rotation import machine
 from rotation.errors import RotationRefused, StoreUnavailable, VersionNotFound
 from rotation.machine import REMEDIES, TRANSITIONS
 from rotation.model import Deadline, Stage, Step, Versions, VersionState
+from rotation.strategies.pending_version import UNSEEN
 from tests.support.emulators.secretsmanager.worlds import WORLDS
-from tests.support.memory.interruptions import fail
+from tests.support.memory.interruptions import fail, when
 from tests.support.memory.stage import MemoryStage
 
 if TYPE_CHECKING:
@@ -147,6 +148,27 @@ def test_an_operators_roll_back_stays_rolled_back(name: str, world: str) -> None
     stage.store.abandon()
     assert stage.play(stage.store.rotate()) is None
     assert stage.current_logs_in()
+
+
+@pytest.mark.parametrize("rolls_back", [True, False], ids=["rolled back", "not rolled back"])
+@pytest.mark.parametrize("name", ["alternating-users", "retained-password"])
+def test_a_step_that_took_long_looks_again_before_it_moves_the_label(name: str, *, rolls_back: bool) -> None:
+    """Its twin has finished meanwhile, and somebody rolled back: the move would find AWSCURRENT where it expects it."""
+    stage = MEMORY_STAGES[name]()
+    token = staged(stage)
+    stage.step(Step.SET, token)
+    before = stage.store.holder(Stage.CURRENT)
+
+    def meanwhile() -> None:
+        stage.step(Step.FINISH, token)
+        if rolls_back:
+            stage.store.roll_back()
+        stage.late = UNSEEN + 1
+
+    stage.server.effect = when("connect", "after", meanwhile)
+    error = stage.play(token, [Step.FINISH])
+    assert isinstance(error, RotationRefused) if rolls_back else error is None
+    assert stage.store.holder(Stage.CURRENT) == (before if rolls_back else token)
 
 
 @pytest.mark.parametrize("step", Step)

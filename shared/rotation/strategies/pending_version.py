@@ -46,7 +46,12 @@ def promote_proven(delivery: Delivery, replacing: str) -> None:
 
     Where it has been moved meanwhile, to a version that the server refuses (a late step of an abandoned rotation moved
     it, after this one had set another password), it is moved from there, at first sight.
+
+    After a while the labels are looked at again, and what somebody rolled back stays rolled back. No call of the
+    service's moves one label on the condition of another, so the moment between look and move stays open.
     """
+    if delivery.deadline.elapsed() > UNSEEN and _awaited(delivery, delivery.store.describe()) is VersionState.CURRENT:
+        return
     try:
         promote(delivery, replacing)
     except (StoreUnavailable, StoreDenied):
@@ -146,13 +151,7 @@ def still_pending(delivery: Delivery) -> bool:
     the one that was read is AWSCURRENT.
     """
     versions = delivery.store.describe()
-    state = versions.state_of(delivery.token)
-    if state not in {VersionState.PENDING, VersionState.CURRENT}:
-        raise RotationRefused(
-            "The rotation was abandoned while this step was waiting",
-            where=f"version {delivery.token}",
-            remedy="Nothing was changed. Start a new one with RotateSecret.",
-        )
+    state = _awaited(delivery, versions)
     if state is VersionState.PENDING and versions.holding(Stage.CURRENT) != delivery.current.version:
         raise RotationRefused(
             "AWSCURRENT is another version than the one that this step read",
@@ -161,6 +160,18 @@ def still_pending(delivery: Delivery) -> bool:
             retryable=True,
         )
     return state is VersionState.PENDING
+
+
+def _awaited(delivery: Delivery, versions: Versions) -> VersionState:
+    """Return the state of the token's version: PENDING, or CURRENT. Raises RotationRefused where it is neither."""
+    state = versions.state_of(delivery.token)
+    if state not in {VersionState.PENDING, VersionState.CURRENT}:
+        raise RotationRefused(
+            "The rotation was abandoned while this step was waiting",
+            where=f"version {delivery.token}",
+            remedy="Nothing was changed. Start a new one with RotateSecret.",
+        )
+    return state
 
 
 def require_not_overtaken(delivery: Delivery) -> None:
