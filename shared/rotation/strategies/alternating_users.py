@@ -135,8 +135,8 @@ class AlternatingUsers:
         idle, provenance = self.propose(delivery, current)
         pair = Pair(current.arn, (provenance and provenance.base) or idle, idle, delivery.token, current.version)
         admin = admins.read_admin(delivery, current)
-        with logins.first_accepted(delivery, [current], admin).session as session:
-            told = session.cautions(current.username, pair)
+        with logins.proof_of(delivery, current, admin) as own:
+            told = logins.told(own, current.username, pair)
         logins.require_way(delivery, current, admin)
         with admins.open_admin(delivery, admin) as session:
             self._require_ours(delivery, session, pair, admin)
@@ -151,7 +151,8 @@ class AlternatingUsers:
         pair = Pair(current.arn, pairs.base_of(delivery, current), previous.username, previous.version)
         pairs.require_in_pair(pair, current)
         admin = admins.read_admin(delivery, current)
-        logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
+        with logins.proof_of(delivery, current, admin):
+            pass
         with admins.open_admin(delivery, admin) as session:
             ownership = session.ownership(pair)
             if ownership is Ownership.FOREIGN:

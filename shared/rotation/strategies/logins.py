@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -14,9 +14,10 @@ from rotation.strategies.recovery import Recovery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
 
     from rotation.delivery import Delivery
-    from rotation.model import Address, Deadline, Secret
+    from rotation.model import Address, Deadline, Pair, Secret
     from rotation.ports import Session
 
 MOST_REFUSALS: Final = 4
@@ -61,6 +62,27 @@ def first_accepted(delivery: Delivery, candidates: Iterable[Secret], admin: Secr
     if isinstance(first, AccountUnusable):
         raise first
     raise _none_accepted(delivery, refusals)
+
+
+def proof_of(delivery: Delivery, secret: Secret, admin: Secret) -> AbstractContextManager[Session | None]:
+    """
+    Prove a version before the admin acts, and give the session that came of it; None where there is no room for one.
+
+    A limit that the user's own connections have reached is told after the password was accepted, so that proves it.
+    """
+    try:
+        return first_accepted(delivery, [secret], admin).session
+    except AccountUnusable as full:
+        if not full.proves_password:
+            raise
+        return nullcontext()
+
+
+def told(session: Session | None, username: str, pair: Pair | None = None) -> Sequence[str]:
+    """Say what a person should know as the user itself sees it, or that there was no room to look."""
+    if session is None:
+        return [f"All connections of {username} are in use, so nobody could look as {username} itself"]
+    return session.cautions(username, pair)
 
 
 def _none_accepted(

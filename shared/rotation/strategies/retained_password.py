@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from rotation.errors import PasswordRejected
+from rotation.errors import AccountUnusable, PasswordRejected
 from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Mark, Provenance, StrategyName
 from rotation.strategies import admins, copies, locks, logins, recovery, repair, replicas
 from rotation.strategies.pending_version import (
@@ -61,7 +61,14 @@ class RetainedPassword:
         hindered = violation or replaced_meanwhile(delivery)
         with ExitStack() as stack:
             enter = logins.first_accepted if hindered else repair.enter
-            entry = enter(delivery, candidates, admin)
+            try:
+                entry = enter(delivery, candidates, admin)
+            except AccountUnusable as full:
+                if admin is None or hindered or not full.proves_password:
+                    raise
+                replicas.require_in_step(delivery, current)
+                self._retain_by_admin(delivery, stack, admin)
+                return
             if entry is None:
                 _ALONE.repair(delivery, stack, cast("Secret", admin))
                 return
@@ -75,8 +82,7 @@ class RetainedPassword:
             if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
-                logins.require_way(delivery, current, admin)
-                self._retain_by_admin(delivery, stack.enter_context(admins.open_admin(delivery, admin)), admin)
+                self._retain_by_admin(delivery, stack, admin)
             elif not locks.take(delivery, session, current.username) or still_pending(delivery):
                 self._retain(delivery, session)
 
@@ -125,13 +131,15 @@ class RetainedPassword:
         if current.admin_arn is None:
             return logins.first_accepted(delivery, [current]).session
         admin = admins.read_admin(delivery, current)
-        logins.first_accepted(delivery, [current], admin).session.__exit__(None, None, None)
-        return admins.open_admin(delivery, admin)
+        with logins.proof_of(delivery, current, admin):
+            return admins.open_admin(delivery, admin)
 
-    def _retain_by_admin(self, delivery: Delivery, session: Session, admin: Secret) -> None:
+    def _retain_by_admin(self, delivery: Delivery, stack: ExitStack, admin: Secret) -> None:
         """Let the admin do it under the lock; whoever came in between, or an earlier delivery, has left a mark."""
         current, pending = delivery.current, delivery.pending
         username = current.username
+        logins.require_way(delivery, current, admin)
+        session = stack.enter_context(admins.open_admin(delivery, admin))
         waited = locks.take(delivery, session, username, admin)
         mark = session.mark_of(username)
         version = mark.version if mark else None

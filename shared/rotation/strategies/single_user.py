@@ -104,9 +104,11 @@ class SingleUser:
         admin = self._admin(delivery, current)
         changer = f"admin {admin.username}" if admin else "user itself"
         with ExitStack() as stack:
-            session = stack.enter_context(logins.first_accepted(delivery, [current], admin).session)
-            told = session.cautions(current.username)
-            if admin is not None:
+            if admin is None:
+                session = stack.enter_context(logins.first_accepted(delivery, [current]).session)
+                told = logins.told(session, current.username)
+            else:
+                told = logins.told(stack.enter_context(logins.proof_of(delivery, current, admin)), current.username)
                 logins.require_way(delivery, current, admin)
                 session = stack.enter_context(admins.open_admin(delivery, admin))
                 self._require_target(delivery, session)
@@ -122,7 +124,14 @@ class SingleUser:
                 where=previous.arn,
                 remedy="Change or drop that user by hand; the function will not touch it.",
             )
-        with logins.first_accepted(delivery, [current]).session as session:
+        try:
+            entry = logins.first_accepted(delivery, [current])
+        except AccountUnusable as full:
+            if end_sessions or not full.proves_password:
+                raise
+            self._require_refused(delivery, previous)
+            return 0
+        with entry.session as session:
             self._require_refused(delivery, previous)
             return session.end_sessions(current.username) if end_sessions else 0
 
