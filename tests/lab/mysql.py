@@ -80,6 +80,10 @@ class MySQLScene(Scene):
         """Change a user's password; a second one stays."""
         self._run(("ALTER USER `{user}`@`%` IDENTIFIED BY {password}",), user, password)
 
+    def limit(self, user: str, connections: int) -> None:
+        """Let a user have so many connections."""
+        self._run((f"ALTER USER `{{user}}`@`%` WITH MAX_USER_CONNECTIONS {connections}",), user, "")
+
     def drop(self, user: str) -> None:
         """Drop a user."""
         self._run(("DROP USER `{user}`@`%`",), user, "")

@@ -70,6 +70,10 @@ class PostgresScene(Scene):
         """Change a user's password."""
         self._run("ALTER ROLE {user} PASSWORD {password}", user=sql.Identifier(user), password=sql.Literal(password))
 
+    def limit(self, user: str, connections: int) -> None:
+        """Let a user have so many connections."""
+        self._run(f"ALTER ROLE {{user}} CONNECTION LIMIT {connections}", user=sql.Identifier(user))
+
     def drop(self, user: str) -> None:
         """Drop a user, with all that is its own."""
         self._run("DROP OWNED BY {user}; DROP ROLE {user}", user=sql.Identifier(user))
@@ -82,7 +86,7 @@ class PostgresScene(Scene):
         """Use the application's rights: read, write, make something of one's own, and use what the other made."""
         user = secret["username"].removesuffix("_clone")
         orders, made = sql.Identifier(f"orders_of_{user}"), sql.Identifier(user, "made")
-        with _connected(secret, str(self.bundle)) as connection, connection.cursor() as cursor:
+        with connected(secret, str(self.bundle)) as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("INSERT INTO {} (item) VALUES ('tea')").format(orders))
             cursor.execute(sql.SQL("CREATE TABLE IF NOT EXISTS {} (id int)").format(made))
             cursor.execute(sql.SQL("ALTER TABLE {} ADD COLUMN IF NOT EXISTS more int").format(made))
@@ -110,12 +114,13 @@ def provide(authority: Authority) -> Iterator[Scene]:
 
 def log_in(secret: Mapping[str, Any], bundle: str) -> None:
     """Log in as a client does, and ask for something."""
-    with _connected(secret, bundle) as connection, connection.cursor() as cursor:
+    with connected(secret, bundle) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
 @contextmanager
-def _connected(secret: Mapping[str, Any], bundle: str) -> Iterator[Any]:
+def connected(secret: Mapping[str, Any], bundle: str) -> Iterator[Any]:
+    """Log in; raises Rejected where the server refuses."""
     try:
         connection = psycopg2.connect(
             host=secret["host"],

@@ -66,6 +66,10 @@ class Scene(ABC):
         """Change a user's password, as a person does who knows of no secret."""
         raise NotImplementedError
 
+    def limit(self, user: str, connections: int) -> None:
+        """Let a user have so many connections, where the server can."""
+        raise NotImplementedError
+
     def drop(self, user: str) -> None:
         """Drop a user, with all that is its own."""
         raise NotImplementedError

@@ -86,7 +86,7 @@ NEEDS_TLS: Final = fault(
 _LIMIT: Final = fault(
     AccountUnusable,
     "The account is at a limit of its own",
-    "Raise MAX_USER_CONNECTIONS and its like.",
+    "Raise MAX_USER_CONNECTIONS and its like, with room for one login of this function.",
     retryable=True,
     accepted=True,
 )
