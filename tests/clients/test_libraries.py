@@ -13,28 +13,32 @@ if TYPE_CHECKING:
     from tests.lab.theatre import Theatre
 
 GUIDE = (ROOT / "docs/clients.md").read_text("utf-8")
-PYTHON = {
-    "with_psycopg": "postgresql",
-    "with_sqlalchemy": "postgresql",
-    "with_django": "postgresql",
-    "with_secret_cache": "postgresql",
-    "with_pymysql": "mysql",
-    "with_mysql_connector": "mysql",
-    "with_powertools": "mysql",
-    "with_pymongo": "documentdb",
+ENGINES = {
+    "with_psycopg.py": "postgresql",
+    "with_sqlalchemy.py": "postgresql",
+    "with_django.py": "postgresql",
+    "with_secret_cache.py": "postgresql",
+    "with_aws_wrapper.py": "postgresql",
+    "with_pg.mjs": "postgresql",
+    "with_pymysql.py": "mysql",
+    "with_mysql_connector.py": "mysql",
+    "with_powertools.py": "mysql",
+    "with_mysql2.mjs": "mysql",
+    "with_pymongo.py": "documentdb",
+    "with_mongodb.mjs": "documentdb",
 }
 TWO = {"postgresql": ("alternating-users",), "mysql": ("retained-password",), "documentdb": ("alternating-users",)}
-READ_WHEN_REFUSED = {"with_pymongo"}
+READ_WHEN_REFUSED = {"with_pymongo.py", "with_mongodb.mjs", "with_aws_wrapper.py"}
 STATEMENT = {"documentdb": "ping"}
 
 
-@pytest.mark.parametrize("example", PYTHON)
+@pytest.mark.parametrize("example", ENGINES)
 def test_no_login_is_rejected(example: str, request: pytest.FixtureRequest, rotations: int) -> None:
     """With two users or two passwords, in every rotation."""
-    engine = PYTHON[example]
+    engine = ENGINES[example]
     theatre: Theatre = request.getfixturevalue(f"{engine}_theatre")
     for number, strategy in enumerate(TWO[engine]):
-        application = theatre.application(f"{example.removeprefix('with_')}{number}", strategy)
+        application = theatre.application(f"{example.removeprefix('with_').partition('.')[0]}{number}", strategy)
         with Client(application, example, STATEMENT.get(engine, "SELECT 1")) as client:
             client.rotate(rotations, reads=example not in READ_WHEN_REFUSED)
         assert client.seen.errors == {}
@@ -43,7 +47,7 @@ def test_no_login_is_rejected(example: str, request: pytest.FixtureRequest, rota
 
 def test_the_guide_shows_what_is_tested() -> None:
     """Each example is linked, and each one that is linked is run."""
-    assert {path.stem for path in EXAMPLES.glob("with_*.py")} == set(PYTHON)
+    assert {path.name for path in EXAMPLES.glob("with_*")} == set(ENGINES)
     for path in EXAMPLES.iterdir():
         if path.is_file() and path.suffix in {".py", ".mjs"}:
             assert f"examples/clients/{path.name}" in GUIDE

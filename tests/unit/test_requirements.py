@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -93,3 +94,14 @@ def test_what_ships_leaves_out_what_the_runtime_brings(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(SHIPPED) - {"layer"}))
 def test_a_function_ships_nothing_that_the_layer_does(name: str) -> None:
     assert not names(SHIPPED[name]) & names(SHIPPED["layer"])
+
+
+def test_nodes_libraries_are_pinned_by_their_hash_and_come_from_no_named_registry() -> None:
+    folder = ROOT / "tests/clients/node"
+    wanted = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    listed = json.loads((folder / "package-lock.json").read_text("utf-8"))["packages"]
+    own = listed.pop("")
+    assert own["dependencies"] == wanted
+    assert {f"node_modules/{name}" for name in wanted} <= listed.keys()
+    assert all(entry["integrity"].startswith("sha512-") for entry in listed.values())
+    assert not any("resolved" in entry for entry in listed.values())
