@@ -82,6 +82,12 @@ class StoreLab(Protocol):
     def labels(self) -> Mapping[str, str]:
         """Return every label and the version that carries it."""
 
+    def add_replica(self) -> str | None:
+        """Make a replica that follows, and give its Region; None where the store has none."""
+
+    def fail_replica(self, region: str) -> None:
+        """Let it serve what it has from now on, as a failed one."""
+
 
 class StoreContract:
     """What a store promises."""
@@ -332,6 +338,36 @@ class StoreContract:
         token = lab.begin_rotation()
         lab.store.stage_pending(token, SECOND)
         assert list(lab.store.unlabelled()) == []
+
+    def test_nothing_says_replica_where_there_is_none(self, lab: StoreLab) -> None:
+        """No Region is listed, none is the primary's, and another Region has nothing to tell."""
+        versions = lab.store.describe()
+        assert (versions.replicas, versions.primary_region) == ((), "")
+        with pytest.raises(StoreError):
+            lab.store.describe_replica("eu-central-1")
+
+    def test_a_replica_is_listed_and_its_labels_are_read_there(self, lab: StoreLab) -> None:
+        """It has the versions of its primary; once it has failed, those of before, until it is asked for again."""
+        region = lab.add_replica()
+        if region is None:
+            assert lab.store.describe().replicas == ()
+            return
+        home = lab.store.describe()
+        assert [it.region for it in home.replicas] == [region]
+        assert home.primary_region == home.region
+        assert lab.store.describe_replica(region).holding(Stage.CURRENT) == lab.first
+        lab.fail_replica(region)
+        token = lab.begin_rotation()
+        lab.store.stage_pending(token, SECOND)
+        lab.store.promote(token, lab.first)
+        there = lab.store.describe_replica(region)
+        assert (there.region, there.primary_region) == (region, home.region)
+        assert there.holding(Stage.CURRENT) == lab.first
+        (failed,) = lab.store.describe().replicas
+        assert failed.status == "Failed"
+        lab.store.replicate(failed)
+        assert lab.store.describe_replica(region).holding(Stage.CURRENT) == token
+        assert [it.status for it in lab.store.describe().replicas] == ["InSync"]
 
     @pytest.mark.parametrize("moved", [False, True])
     def test_the_check_of_labels_leaves_no_trace(self, lab: StoreLab, *, moved: bool) -> None:

@@ -9,12 +9,16 @@ import pytest
 
 from tests.contract.store_contract import FIRST, StoreContract, Swap
 from tests.support.emulators.secretsmanager.worlds import WORLDS
+from tests.support.memory.copying import Copying
 from tests.support.memory.store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tests.support.emulators.secretsmanager.worlds import World
+
+
+AWAY = "eu-central-1"
 
 
 class MemoryLab:
@@ -52,6 +56,14 @@ class MemoryLab:
 
     def labels(self) -> Mapping[str, str]:
         return {label: version for version, held in self.store.stages.items() for label in held}
+
+    def add_replica(self) -> str:
+        Copying(self.store, AWAY)
+        return AWAY
+
+    def fail_replica(self, region: str) -> None:
+        assert region == AWAY
+        self.store.copying[region].failed = True
 
 
 @pytest.fixture(params=WORLDS)

@@ -83,6 +83,12 @@ class ServiceLab:
         stages = self._new_store().describe().stages
         return {label: version for version, held in stages.items() for label in held}
 
+    def add_replica(self) -> None:
+        """Parameter Store copies nothing to other Regions (user guide: a parameter is of its Region)."""
+
+    def fail_replica(self, region: str) -> None:
+        raise NotImplementedError(region)
+
 
 @pytest.fixture(params=[*WORLDS, "reads are stale"])
 def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:

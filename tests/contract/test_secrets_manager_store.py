@@ -9,7 +9,8 @@ import pytest
 
 from rotation.stores.secrets_manager import SecretsManagerStore
 from tests.contract.store_contract import FIRST, StoreContract, Swap
-from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
+from tests.support.emulators.secretsmanager.regions import Regions
+from tests.support.emulators.secretsmanager.replication import Reason
 from tests.support.emulators.secretsmanager.worlds import WORLDS
 from tests.support.emulators.wire.clock import Ticking
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.worlds import World
 
 NAME = "app"
+HOME, AWAY = "eu-west-1", "eu-central-1"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
 
 
@@ -28,13 +30,14 @@ class ServiceLab:
     swap = Swap.EXACT
     warnings = 0
 
-    def __init__(self, emulator: EmulatedSecretsManager, world: World) -> None:
-        self._emulator = emulator
+    def __init__(self, regions: Regions, world: World) -> None:
+        self._regions, self._emulator = regions, regions[HOME]
+        emulator = self._emulator
         self.world = world
         made = emulator.execute("CreateSecret", {"Name": NAME, "SecretString": FIRST, "ClientRequestToken": _id()})
         self.arn = str(made["ARN"])
         self.first = str(made["VersionId"])
-        self.store = SecretsManagerStore(emulator.client(), self.arn)
+        self.store = SecretsManagerStore(emulator.client(), self.arn, elsewhere=lambda region: regions[region].client())
 
     def begin_rotation(self) -> str:
         token = _id()
@@ -77,6 +80,13 @@ class ServiceLab:
     def labels(self) -> Mapping[str, str]:
         return self._emulator.labels(NAME)
 
+    def add_replica(self) -> str:
+        self._emulator.execute("ReplicateSecretToRegions", {"SecretId": NAME, "AddReplicaRegions": [{"Region": AWAY}]})
+        return AWAY
+
+    def fail_replica(self, region: str) -> None:
+        self._regions.fail(NAME, region, Reason.NETWORK)
+
 
 def _id() -> str:
     return str(uuid.uuid4())
@@ -86,8 +96,8 @@ def _id() -> str:
 def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:
     """Set the lab up, in every world of the service."""
     world = WORLDS[request.param]
-    with EmulatedSecretsManager(world=world, clock=Ticking()) as emulator:
-        yield ServiceLab(emulator, world)
+    with Regions(HOME, AWAY, world=world, clock=Ticking()) as regions:
+        yield ServiceLab(regions, world)
 
 
 class TestSecretsManagerStore(StoreContract):

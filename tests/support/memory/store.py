@@ -22,6 +22,8 @@ from tests.support.emulators.secretsmanager.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tests.support.memory.copying import Copying
+
 
 @dataclass
 class MemoryStore:
@@ -50,6 +52,8 @@ class MemoryStore:
     """By Region, what the primary says of each."""
     served: dict[str, str | None] = field(default_factory=dict)
     """By Region, the version that a replica has AWSCURRENT on; a Region that is not here cannot be asked."""
+    copying: dict[str, Copying] = field(default_factory=dict)
+    """By Region, replicas that follow by themselves, with the delay that each has."""
     mutex: threading.RLock = field(default_factory=threading.RLock)
 
     def begin(self, value: str) -> str:
@@ -127,12 +131,15 @@ class MemoryStore:
         """Read the labels."""
         with self._call("describe"):
             labelled = {version: frozenset(held) for version, held in self.stages.items() if held}
-            home = self.primary_region or (region_of(self.arn) if self.replicas else "")
-            return Versions(self.arn, labelled, primary_region=home, replicas=tuple(self.replicas.values()))
+            replicas = (*self.replicas.values(), *(it.listed() for it in self.copying.values()))
+            home = self.primary_region or (region_of(self.arn) if replicas else "")
+            return Versions(self.arn, labelled, primary_region=home, replicas=replicas)
 
     def describe_replica(self, region: str) -> Versions:
         """Read a replica's labels."""
         with self._call("describe_replica"):
+            if region in self.copying and not self.copying[region].silent:
+                return self.copying[region].versions()
             if region not in self.served:
                 raise StoreUnavailable("There is no way to that Region", where=region)
             version = self.served[region]
@@ -140,9 +147,12 @@ class MemoryStore:
             return Versions(moved(self.arn, region), stages, primary_region=region_of(self.arn))
 
     def replicate(self, replica: Replica) -> None:
-        """Begin to copy again to a Region where that had failed."""
+        """Begin to copy, to a Region where that had failed or that has no replica yet."""
         with self._call("replicate"):
-            self.replicas[replica.region] = Replica(replica.region, "InProgress", kms_key=replica.kms_key)
+            if replica.region in self.copying:
+                self.copying[replica.region].again()
+            else:
+                self.replicas[replica.region] = Replica(replica.region, "InProgress", kms_key=replica.kms_key)
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read a version."""
@@ -242,6 +252,8 @@ class _Call:
         self.store.mutex.acquire()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
+        for copying in self.store.copying.values():
+            copying.tick()
         self.store.mutex.release()
         if kind is None:
             self.store.effect(self.name, "after")

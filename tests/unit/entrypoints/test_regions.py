@@ -20,10 +20,12 @@ from tests.support.emulators.wire.clock import ManualClock
 from tests.support.memory.engine import ADMIN, HOST, PORT, Account, MemoryEngine, MemoryServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-HOME, AWAY = "eu-west-1", "eu-central-1"
-STRATEGIES = {"alternating-users": "memory", "retained-password": "memory-of-two"}
+HOME, AWAY, FAR = "eu-west-1", "eu-central-1", "us-east-1"
+ENGINES = {"alternating-users": "memory", "retained-password": "memory-of-two", "single-user": "memory"}
+STRATEGIES = ["alternating-users", "retained-password"]
+"""Those that reject nobody."""
 ATTEMPTS = 6
 
 
@@ -37,15 +39,16 @@ class Context:
 class Scene:
     """A secret at home with a replica away, and clients in both Regions that look after every effect."""
 
-    def __init__(self, regions: Regions, clock: ManualClock, strategy: str) -> None:
-        self.regions, self.clock, self.strategy = regions, clock, strategy
+    def __init__(self, regions: Regions, clock: ManualClock, strategy: str, away: Sequence[str]) -> None:
+        self.regions, self.clock, self.strategy, self.away = regions, clock, strategy, away
         self.server = MemoryServer({ADMIN: Account("admin-password", {"admin"}), "app": Account("first", {"read"})})
         self.rejected: list[str] = []
-        place: dict[str, object] = {"engine": STRATEGIES[strategy], "host": HOST, "port": PORT}
+        place: dict[str, object] = {"engine": ENGINES[strategy], "host": HOST, "port": PORT}
         self.admin = self.create("admin", {**place, "username": ADMIN, "password": "admin-password"})
         names: dict[str, object] = {"masterarn": self.admin} if strategy == "alternating-users" else {}
         secret = {**place, "username": "app", "password": "first", **names}
-        self.arn = self.create("app", secret, AddReplicaRegions=[{"Region": AWAY}])
+        replicas = {"AddReplicaRegions": [{"Region": it} for it in away]} if away else {}
+        self.arn = self.create("app", secret, **replicas)
         clock.advance(seconds=7200)
         self.server.effect = lambda _name, _phase: self.look()
         self.player = RotationPlayer(regions[HOME], lambda event: self.handler(event, Context()))
@@ -65,7 +68,7 @@ class Scene:
 
     def look(self) -> None:
         """Let a client in each Region read the secret and log in; one that reads nothing yet does not log in."""
-        for region in (HOME, AWAY):
+        for region in (HOME, *self.away):
             value = self.regions[region].value("app")
             document = json.loads(value) if value else None
             if document and not self.server.logs_in(Credential(document["username"], Password(document["password"]))):
@@ -91,15 +94,17 @@ def set_up(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> C
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", HOME)
 
-    def make(strategy: str, lag: float = 0, world: str = "value first", gap: float = 0) -> Scene:
+    def make(
+        strategy: str, lag: float = 0, world: str = "value first", gap: float = 0, away: Sequence[str] = (AWAY,)
+    ) -> Scene:
         clock = ManualClock()
         copying, delay = REPLICATIONS[world], timedelta(seconds=lag)
-        regions = Regions(HOME, AWAY, replication=copying, clock=clock, lag=delay, gap=timedelta(seconds=gap))
+        regions = Regions(HOME, AWAY, FAR, replication=copying, clock=clock, lag=delay, gap=timedelta(seconds=gap))
         regions.__enter__()
         request.addfinalizer(lambda: regions.__exit__(None, None, None))
         monkeypatch.setattr("rotation.strategies.replicas.time.sleep", lambda seconds: clock.advance(seconds=seconds))
         monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", regions[AWAY].url)
-        return Scene(regions, clock, strategy)
+        return Scene(regions, clock, strategy, away)
 
     return make
 
@@ -119,6 +124,32 @@ def test_no_client_of_either_region_is_rejected(
     for _ in range(3):
         assert scene.rotate()
     assert scene.rejected == []
+    assert scene.server.refused == []
+
+
+COSTS = {"single-user": (9, 2), "alternating-users": (9, 3), "retained-password": (8, 3)}
+"""Calls of a rotation without replicas (docs/strategies.md), and what replicas add at home (docs/regions.md)."""
+
+
+@pytest.mark.parametrize("replicas", [0, 1, 2])
+@pytest.mark.parametrize("strategy", COSTS)
+def test_what_a_rotation_costs(
+    set_up: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch, strategy: str, replicas: int
+) -> None:
+    """Nothing more where there are no replicas; else some looks at home, and three in each Region."""
+    scene = set_up(strategy, away=[AWAY, FAR][:replicas])
+    monkeypatch.setattr(Handler, "_secrets_manager_in", lambda _, region: scene.regions[region].client())
+    assert scene.rotate()
+    before = {region: len(scene.regions[region].calls()) for region in (HOME, AWAY, FAR)}
+    logins = len(scene.server.accepted)
+    result = scene.player.rotate("app")
+    assert result.succeeded
+    calls = {region: len(scene.regions[region].calls()) - before[region] for region in (HOME, AWAY, FAR)}
+    usual, more = COSTS[strategy]
+    asked = calls.pop(HOME) - 1  # the operator's RotateSecret
+    assert asked == usual + (more if replicas else 0)
+    assert calls == {AWAY: 3 * (replicas > 0), FAR: 3 * (replicas > 1)}
+    assert len(scene.server.accepted) - logins == 3
     assert scene.server.refused == []
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.model import LATE_CUTOVER, Stage, VersionState
+from rotation.model import LATE_CUTOVER, Replica, Stage, VersionState
 from rotation.stores.parameter_store import ParameterStore
 from tests.unit.stores.conftest import PARAMETER
 
@@ -423,3 +423,11 @@ def test_create_only_on_the_journal(parameters: EmulatedParameterStore, kept: Pa
     kept.label(token, LATE_CUTOVER, None)
     kept.promote(token, "v1")
     assert parameters.value(PARAMETER) == "canary-2"
+
+
+def test_a_parameter_has_no_replicas(kept: ParameterStore) -> None:
+    """Whoever asks for one is told so, and what to do instead."""
+    with pytest.raises(StoreError, match="A parameter has no replicas"):
+        kept.describe_replica("eu-central-1")
+    with pytest.raises(StoreError, match="/app/db in eu-central-1"):
+        kept.replicate(Replica("eu-central-1", "Failed"))

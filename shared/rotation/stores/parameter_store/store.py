@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_ssm.client import SSMClient
 
+    from rotation.model import Replica
     from rotation.ports import Observer
     from rotation.stores.parameter_store.journal import Live
 
@@ -61,6 +62,14 @@ class ParameterStore:
         """Tell the labels from the newest version and the journal: two calls or three."""
         seen = self._look()
         return Versions(seen.live.arn, seen.stages())
+
+    def describe_replica(self, region: str) -> Versions:
+        """Raise StoreError: Parameter Store copies no parameter to another Region."""
+        raise _no_replicas(self._name, region)
+
+    def replicate(self, replica: Replica) -> None:
+        """Raise StoreError, for the same reason."""
+        raise _no_replicas(self._name, replica.region)
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version by its label, its id, or both."""
@@ -220,3 +229,11 @@ class ParameterStore:
 
     def _place(self, home: str, name: str) -> str:
         return f"{self._root}/{home}/{name}"
+
+
+def _no_replicas(name: str, region: str) -> StoreError:
+    return StoreError(
+        "A parameter has no replicas",
+        where=f"{name} in {region}",
+        remedy="Copy it to the other Region by other means, and rotate it in one Region alone.",
+    )
