@@ -8,14 +8,21 @@ replication and what is not stands with the emulated Regions (``replication``), 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from rotation.model import Replica, Stage, Versions, region_of
 from tests.support.arns import moved
 from tests.support.emulators.secretsmanager.replication import Order
 
-if TYPE_CHECKING:
-    from tests.support.memory.store import MemoryStore
+
+class Primary(Protocol):
+    """The secret that is copied, in its own Region."""
+
+    arn: str
+    values: dict[str, str]
+    stages: dict[str, set[str]]
+    copying: dict[str, Copying]
+
 
 NEVER: Final = 1_000_000
 """Ticks that no rotation has."""
@@ -36,7 +43,7 @@ class Change:
 class Copying:
     """A replica in another Region: what it serves, and what is on the way there."""
 
-    store: MemoryStore = field(repr=False)
+    store: Primary = field(repr=False)
     region: str
     lag: int = 0
     gap: int = 0
