@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
     from audit.model import Finding, Secret
@@ -45,10 +45,14 @@ class Memory:
         self._base.row_factory = sqlite3.Row
         self._base.executescript(_TABLES)
         self.run = ""
+        self.first = self.noted("last") is None
+        """Whether there was no run before: then everything is new."""
 
     def begin(self, now: datetime) -> None:
         """Begin a run: the rows of secrets are made anew, findings wait to be seen again."""
-        self.run = now.isoformat()
+        last = datetime.fromisoformat(self.noted("last") or "1970-01-01T00:00:00+00:00")
+        self.run = max(now, last + timedelta(microseconds=1)).isoformat()  # no two runs bear the same name
+        self.note("last", self.run)
         self._base.execute("delete from secret")
         self._base.execute("delete from finding where state = 'resolved'")
 

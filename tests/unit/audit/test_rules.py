@@ -252,6 +252,9 @@ CLEAN: Final[dict[str, list[Any]]] = {
         HEALTHY,
         secret(versions=(version(PREVIOUS, ago(days=40), ago(days=9)),)),  # the day after: dates have no time
         secret(versions=(version(CURRENT, ago(days=10), ago(days=1)),)),
+        secret(
+            versions=(version(CURRENT, ago(days=1)), version(PREVIOUS, ago(days=9), ago(days=2)))
+        ),  # written by hand
     ],
     "pair-broken": [
         HEALTHY,

@@ -50,9 +50,8 @@ def head_of(audit: Audit) -> Head:
         "thresholds": audit.settings.printed(),
         "functions": totals.functions,
     }
-    first = memory.noted("last") is None
     clean = not blind and not any(counts[it] for it in ("critical", "high", "medium"))
-    return Head(verdict(counts, totals.secrets, blind, needy), clean, counts, changes, first, facts)
+    return Head(verdict(counts, totals.secrets, blind, needy), clean, counts, changes, memory.first, facts)
 
 
 def _secrets_in_need(memory: Memory) -> int:

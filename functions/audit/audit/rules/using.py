@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from audit.model import PREVIOUS, ROTATED, Kind, Secret, Severity
+from audit.model import CURRENT, PREVIOUS, ROTATED, Kind, Secret, Severity
 from audit.rules.rule import LOOK, RETRY, Rule, age, day
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def previous_read(secret: Secret, _: Ground) -> str | None:
     """A client still reads AWSPREVIOUS or a version without a label: the next rotation locks it out."""
     if secret.rotated is None or secret.versions is None:
         return None
-    after = (secret.rotated + _DAY).date()
+    current = secret.holding(CURRENT)
+    # Somebody may have written a value since: until then the version that is now previous was current.
+    moved = max(secret.rotated, current.created) if current and current.created else secret.rotated
+    after = (moved + _DAY).date()
     late = [
         it
         for it in secret.versions
@@ -78,7 +81,7 @@ def previous_read(secret: Secret, _: Ground) -> str | None:
     if not late:
         return None
     told = ", ".join(f"{'AWSPREVIOUS' if it.stages else f'version {it.id}'} on {day(it.accessed)}" for it in late)
-    return f"Read after the rotation of {day(secret.rotated)}: {told}."
+    return f"Read after AWSCURRENT moved on {day(moved)}: {told}."
 
 
 def pair_broken(secret: Secret, _: Ground) -> str | None:

@@ -1,0 +1,175 @@
+"""The audit of an account: every fault is found, nothing else is, and what it cost."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+from unittest import mock
+
+import pytest
+
+from audit.calls import PERMISSIONS
+from audit.memory import Memory
+from audit.model import Severity
+from audit.rules import worst_without
+from tests.support.audited.account import Account
+from tests.support.audited.faulty import AROUND, EXPECTED
+from tests.support.audited.running import audited, by_name
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from audit.run import Audit
+
+
+@pytest.fixture(scope="module")
+def audit(faulty: Account, tmp_path_factory: pytest.TempPathFactory) -> Audit:
+    return audited(faulty, tmp_path_factory.mktemp("audit"))
+
+
+def test_each_fault_is_found_and_nothing_else(audit: Audit) -> None:
+    """Secret by secret, rule by rule: what only looks wrong is left alone."""
+    found = by_name(audit)
+    expected = {**EXPECTED, **AROUND}
+    wrong = {
+        name: (found.get(name, set()), rules) for name, rules in expected.items() if found.get(name, set()) != rules
+    }
+    assert wrong == {}
+
+
+def test_keys_are_judged_once_and_by_their_own_name(audit: Audit) -> None:
+    """However many secrets are under one."""
+    found = [(row["rule"], row["kind"]) for row in audit.memory.findings() if row["rule"].startswith("key-")]
+    assert found == [("key-at-risk", "key"), ("key-not-rotating", "key")]
+
+
+def test_the_cause_is_our_functions_word_else_the_services(audit: Audit) -> None:
+    causes = {row["name"]: row["cause"] for row in audit.memory.findings() if row["rule"] == "pending-stuck"}
+    assert causes["stuck"].startswith("AuthenticationFailed in testSecret")
+    assert "pg_hba.conf lets app in" in causes["stuck"]
+    assert causes["failing"].startswith("RotationFailed")
+    assert "setSecret" in causes["failing"]
+
+
+def test_an_exception_leaves_its_finding_and_no_other(audit: Audit) -> None:
+    assert by_name(audit, "accepted") == {"accepted": {"unused"}}
+    assert by_name(audit, "new")["accepted"] == {"rotation-never"}
+    assert "unused" in by_name(audit, "new")["expired"]
+
+
+def test_little_is_asked_beside_the_list(audit: Audit, faulty: Account) -> None:
+    """No value is read, each function and key is asked for once, and versions only where a rule needs them."""
+    calls = audit.totals.calls
+    here = sum(secret.primary_region == "" and secret.deletion is None for secret in faulty.here.state.secrets.values())
+    assert not [call for call in calls if "Value" in call or call.split(":")[1].startswith(("Put", "Update", "Tag"))]
+    assert calls["secretsmanager:ListSecrets"] == 2
+    assert calls["secretsmanager:GetResourcePolicy"] == here
+    assert calls["secretsmanager:ListSecretVersionIds"] < here
+    assert (
+        calls["lambda:GetFunctionConfiguration"]
+        == len(
+            {
+                it.rotation.lambda_arn
+                for it in faulty.here.state.secrets.values()
+                if it.rotation.enabled and it.rotation.lambda_arn
+            }
+        )
+        - 1
+    )  # the one that is in another Region is not asked there
+    assert calls["kms:DescribeKey"] == 2
+    assert calls["cloudtrail:LookupEvents"] == 2 * 3
+
+
+def test_the_next_run_asks_for_nothing_that_has_not_changed(faulty: Account, tmp_path: Path) -> None:
+    """Neither does it tell anything anew."""
+    audited(faulty, tmp_path).memory.close()
+    again = audited(faulty, tmp_path)
+    assert again.totals.calls["secretsmanager:GetResourcePolicy"] == 0
+    assert again.totals.calls["secretsmanager:ListSecretVersionIds"] == 5  # while one is pending it is asked again
+    assert by_name(again, "new", "worse", "resolved") == {}
+
+
+def test_what_is_put_right_is_resolved_and_told_once(tmp_path: Path) -> None:
+    with Account("eu-west-1") as account:
+        account.secret("never")
+        first = audited(account, tmp_path)
+        assert by_name(first, "new") == {"never": {"rotation-never"}, "eu-west-1": {"alarms-deaf"}}
+        first.memory.close()
+        account.rotate("never", account.add_function("secret-rotation-postgresql"), days=0)
+        account.add_trail("eu-west-1")
+        second = audited(account, tmp_path)
+        assert by_name(second, "resolved") == {"never": {"rotation-never"}, "eu-west-1": {"alarms-deaf"}}
+        second.memory.close()
+        assert by_name(audited(account, tmp_path)) == {}
+
+
+DENIALS = {
+    "policies": "GetResourcePolicy",
+    "versions": "ListSecretVersionIds",
+    "replicas": "DescribeSecret",
+    "secrets": "ListSecrets",
+}
+
+
+@pytest.mark.parametrize("area", DENIALS)
+def test_what_was_not_seen_is_a_finding_and_resolves_nothing(faulty: Account, tmp_path: Path, area: str) -> None:
+    """The permission to add is named, and what was found before is neither closed nor told as seen."""
+    audited(faulty, tmp_path).memory.close()
+    for emulator in faulty.secrets.at.values():
+        emulator.faults.deny(DENIALS[area])
+    try:
+        with closing(Memory(tmp_path / "memory.sqlite")) as memory:
+            for row in memory.select("select arn from secret"):
+                memory.forget(row["arn"], "policy")
+                memory.forget(row["arn"], "versions")
+        blind = audited(faulty, tmp_path)
+    finally:
+        for emulator in faulty.secrets.at.values():
+            emulator.faults.clear()
+    spots = [row for row in blind.memory.findings("new") if row["rule"] == "blind-spot"]
+    assert {row["remedy"] for row in spots} == {f"allow {' and '.join(PERMISSIONS[area])} to whoever runs the audit"}
+    assert {Severity(row["severity"]) for row in spots} == {worst_without(area)}
+    assert by_name(blind, "resolved") == {}
+
+
+def test_trails_and_events_that_cannot_be_read_are_blind_spots(faulty: Account, tmp_path: Path) -> None:
+    denied = faulty.trails["eu-west-1"].backend.denied
+    denied |= {"LookupEvents", "DescribeTrails"}
+    try:
+        audit = audited(faulty, tmp_path)
+    finally:
+        denied.clear()
+    found = by_name(audit)
+    assert found["events"] == {"blind-spot"}
+    assert found["trails"] == {"blind-spot"}
+    assert "eu-west-1" not in found  # nobody knows whether the alarms are deaf
+
+
+def test_a_budget_that_is_spent_leaves_the_rest_to_the_next_run(faulty: Account, tmp_path: Path) -> None:
+    """Each run goes on where the last one ended, and says so until all is seen."""
+    many = sum(it.deletion is None for it in faulty.here.state.secrets.values())
+    first = audited(faulty, tmp_path, policies_per_second=1, ends_in=0)
+    assert first.totals.calls["secretsmanager:GetResourcePolicy"] == 0
+    assert "blind-spot" in by_name(first)["policies some secrets"]
+    first.memory.close()
+    second = audited(faulty, tmp_path)
+    assert second.totals.calls["secretsmanager:GetResourcePolicy"] == many
+    assert "policies some secrets" not in by_name(second)
+
+
+def test_a_second_look_comes_before_anything_grave_that_time_may_have_settled(tmp_path: Path) -> None:
+    """The list lags by minutes: what DescribeSecret shows as done is not told."""
+    with Account("eu-west-1") as account:
+        account.secret("late")
+        function = account.add_function("secret-rotation-redshift")
+        account.rotate("late", function, days=60)
+        first = audited(account, tmp_path)
+        assert "rotation-late" in by_name(first)["late"]
+        first.memory.close()
+        stale = account.clients()
+        listed = stale("secretsmanager", "eu-west-1").list_secrets()
+        account.rotate("late", function, days=0)
+        with mock.patch.object(stale("secretsmanager", "eu-west-1"), "list_secrets", return_value=listed):
+            audit = audited(account, tmp_path, clients=stale)
+        assert by_name(audit, "resolved")["late"] == {"rotation-late"}
+        assert audit.totals.looked_twice == 1
