@@ -52,6 +52,8 @@ class Copying:
     pending_copied: bool = False
     sticks_within: int = 0
     """Ticks within which a second change of labels leaves the replica stuck; zero is never."""
+    status_late: int = 0
+    """Ticks for which the status still says InSync after a change."""
     silent: bool = False
     """Whether the Region cannot be asked, so that only the status is seen."""
     stuck: bool = False
@@ -93,7 +95,8 @@ class Copying:
         """Return what the primary says of it."""
         if self.failed:
             return Replica(self.region, "Failed", "The key is disabled")
-        return Replica(self.region, "InProgress" if self._way or self.stuck else "InSync")
+        under_way = self.stuck or any(self.now >= it.sent + self.status_late for it in self._way)
+        return Replica(self.region, "InProgress" if under_way else "InSync")
 
     def versions(self) -> Versions:
         """Return what DescribeSecret answers there."""
