@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ import pytest
 
 from rotation.errors import NotTheServer
 from rotation.model import Deadline
+from tests.lab import postgresql
 from tests.lab.stages.postgresql import Stage
+from tests.lab.theatre import Theatre, emulated
 from tests.support.servers.pgbouncer import PgBouncer
 from tests.support.servers.postgresql import PostgresServer
 
@@ -24,6 +27,17 @@ SHOWN = (
     "SELECT name, setting FROM pg_settings WHERE source NOT IN ('default', 'override', 'configuration file') ORDER BY 1"
 )
 ALLOWED = {"ignore_startup_parameters": "options"}
+LOCKS = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+
+numbers = itertools.count()
+
+
+class Scene(postgresql.PostgresScene):
+    """A server behind a pooler that finds both users of a pair."""
+
+    def environment(self) -> dict[str, str]:
+        """Say so to the function."""
+        return {"PROXY_KNOWS_BOTH_USERS": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +64,35 @@ def test_a_pgbouncer_is_refused_and_its_pool_stays_as_it_was(
         with closing(pooled(stage, pooler, user.username, user.password.reveal())) as connection:
             assert asked(connection, "SELECT pg_backend_pid()") == pid
             assert asked(connection) == before
-    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
-    assert stage.run(locks) == [(0,)]
+    assert stage.run(LOCKS) == [(0,)]
+
+
+@pytest.fixture(scope="module")
+def theatre(stage: Stage) -> Iterator[Theatre]:
+    """Set Secrets Manager and the function before the same server."""
+    with emulated() as emulator:
+        yield Theatre(postgresql, Scene(stage.server), emulator)
+
+
+@pytest.mark.parametrize("strategy", ["alternating-users", "single-user"])
+def test_a_rotation_goes_round_a_pgbouncer(stage: Stage, theatre: Theatre, authority: Authority, strategy: str) -> None:
+    """The secret names the server itself beside it: clients of the pool log in after each rotation, and see nothing."""
+    application = theatre.application(f"round_{next(numbers)}", strategy)
+    secret = application.secret()
+    own = {"host": secret["host"], "port": secret["port"], **secret.get("rotation", {})}
+    with PgBouncer(stage.server, authority, pool_mode="transaction", default_pool_size="1") as pooler:
+        application.put(secret | {"port": pooler.port, "rotation": own})
+        before = None
+        for _ in range(3):
+            now = application.secret()
+            with closing(pooled(stage, pooler, now["username"], now["password"])) as connection:
+                seen = asked(connection)
+            before = before or seen
+            assert seen == before
+            assert theatre.player.dry_run(application.arn).succeeded
+            result = application.rotate()
+            assert result.succeeded, result.steps[-1].error
+    assert stage.run(LOCKS) == [(0,)]
 
 
 def pooled(stage: Stage, pooler: PgBouncer, user: str, password: str) -> psycopg2.extensions.connection:
