@@ -68,6 +68,7 @@ class Settings:
     password_bits: int = LEAST_BITS
     strategy: StrategyName | None = None
     admin_secret_arns: tuple[str, ...] = ()
+    admin_secret_tag: tuple[str, str] | None = None
     allow_privileged_targets: bool = False
     adopt_unmarked_clones: bool = False
     repair_by_admin: bool = False
@@ -98,6 +99,7 @@ class Settings:
             password_bits=read.number("PASSWORD_MINIMUM_BITS", LEAST_BITS),
             strategy=read.strategy("ROTATION_STRATEGY"),
             admin_secret_arns=read.arns("ADMIN_SECRET_ARNS"),
+            admin_secret_tag=read.tag("ADMIN_SECRET_TAG"),
             allow_privileged_targets=read.switch("ALLOW_PRIVILEGED_TARGETS") or False,
             adopt_unmarked_clones=read.switch("ADOPT_UNMARKED_CLONES") or False,
             repair_by_admin=read.switch("REPAIR_BY_ADMIN") or False,
@@ -114,6 +116,10 @@ class Settings:
     def admits_admin(self, arn: str) -> bool:
         """Return whether the admin secret is on the list."""
         return any(covers(entry, arn) for entry in self.admin_secret_arns)
+
+    def admits_tagged(self, tags: Mapping[str, str]) -> bool:
+        """Return whether a secret with these tags is an admin secret for one of them."""
+        return self.admin_secret_tag is not None and self.admin_secret_tag in tags.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,12 @@ class _Reader:
                     "Copy the secret's whole ARN, or end the entry in -??????.",
                 )
         return tuple(entry for entry in entries if entry)
+
+    def tag(self, name: str) -> tuple[str, str] | None:
+        key, _, value = (self.text(name) or "").partition("=")
+        if bool(key) is not bool(value):
+            raise _wrong(name, "is not a tag", "Give a key and a value, such as AdminGroup=orders.")
+        return (key, value) if key else None
 
     @overload
     def number(self, name: str) -> int | None: ...

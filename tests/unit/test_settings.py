@@ -39,6 +39,7 @@ NAMES = [
     "EXCLUDE_CHARACTERS",
     "ROTATION_STRATEGY",
     "ADMIN_SECRET_ARNS",
+    "ADMIN_SECRET_TAG",
     "DATABASE_CA_BUNDLE",
     "SECRETS_MANAGER_ENDPOINT",
 ]
@@ -94,6 +95,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
             "ROTATION_STRATEGY": "alternating-users",
             "REPLICA_GATE": "warn",
             "ADMIN_SECRET_ARNS": f" {ARN}-AbCdEf ,, {ARN}2-??????,",
+            "ADMIN_SECRET_TAG": "AdminGroup=orders=1",
             "DATABASE_CA_BUNDLE": str(bundle),
             "SECRETS_MANAGER_ENDPOINT": "https://vpce.example:8443",
             "AWS_REGION": "eu-west-1",
@@ -105,6 +107,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         strategy=StrategyName.ALTERNATING_USERS,
         replica_gate=ReplicaGate.WARN,
         admin_secret_arns=(f"{ARN}-AbCdEf", f"{ARN}2-??????"),
+        admin_secret_tag=("AdminGroup", "orders=1"),
         ca_bundle=bundle,
         endpoint="https://vpce.example:8443",
     )
@@ -129,6 +132,9 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         ("SECRETS_MANAGER_ENDPOINT", "https://"),
         *(("SECRETS_MANAGER_ENDPOINT", url) for url in IN_THE_OPEN),
         ("PASSWORD_MINIMUM_BITS", "many"),
+        ("ADMIN_SECRET_TAG", "secret-canary"),
+        ("ADMIN_SECRET_TAG", "=secret-canary"),
+        ("ADMIN_SECRET_TAG", "secret-canary="),
         ("ADMIN_SECRET_ARNS", "secret-canary"),
         ("ADMIN_SECRET_ARNS", "*"),
         ("ADMIN_SECRET_ARNS", f"{ARN.rpartition(':')[0]}:*"),

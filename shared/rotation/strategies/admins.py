@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.credentials import secret_format
 from rotation.credentials.secret_keys import present
-from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs
+from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs, StoreDenied
 from rotation.model import CLONE_SUFFIX, Ownership, Pair
 from rotation.settings import is_whole
 from rotation.strategies import logins
@@ -57,19 +57,32 @@ def _require_listed(delivery: Delivery, secret: Secret, arn: str) -> None:
             where=secret.arn,
             remedy="Name the secret of a user that may manage users.",
         )
-    if not delivery.settings.admits_admin(arn):
+    if not (delivery.settings.admits_admin(arn) or _bears_the_tag(delivery, arn)):
         raise GuardViolation(
             'The secret\'s "masterarn" is not among the admin secrets that this function may use',
             where=secret.arn,
             remedy="Add its whole ARN to ADMIN_SECRET_ARNS (the parameter AdminSecretArns of the stack), or correct "
-            "it. A secret that was deleted and made again has another end.",
+            "it. A secret that was deleted and made again has another end. Where ADMIN_SECRET_TAG is set, the admin "
+            "secret may bear that tag instead.",
         )
+
+
+def _bears_the_tag(delivery: Delivery, arn: str) -> bool:
+    """Ask for the tags, where one can make an admin secret: one call more. What must not be seen does not bear it."""
+    if delivery.settings.admin_secret_tag is None:
+        return False
+    try:
+        return delivery.settings.admits_tagged(delivery.store.tags_of(arn))
+    except StoreDenied:
+        return False
 
 
 def read_admin(delivery: Delivery, secret: Secret) -> Secret:
     """Read the admin secret that the secret names. Raises GuardViolation where it may not be used for this user."""
-    admin = _read(delivery, require_admin_allowed(delivery, secret))
-    _require_listed(delivery, secret, admin.arn)  # an end that was left open, or off, may be another secret's
+    allowed = require_admin_allowed(delivery, secret)
+    admin = _read(delivery, allowed)
+    if admin.arn != allowed:  # an end that was left open may be another secret's
+        _require_listed(delivery, secret, admin.arn)
     stem = secret.username.removesuffix(CLONE_SUFFIX)
     if admin.username in {secret.username, stem, stem + CLONE_SUFFIX}:
         raise GuardViolation(

@@ -61,6 +61,12 @@ def load() -> dict[str, Node]:
     return parse((ROOT / "template.yaml").read_text("utf-8"))
 
 
+def fits(parameter: str, value: str) -> bool:
+    """Return whether CloudFormation takes the value for a parameter, before it makes anything."""
+    declared = load()["Parameters"][parameter]
+    return bool(re.search(declared["AllowedPattern"], value)) and len(value) <= declared.get("MaxLength", 4096)
+
+
 def of_type(template: Mapping[str, Node], kind: str) -> dict[str, Node]:
     """Return the resources of a type, by name."""
     return {name: one for name, one in template["Resources"].items() if one["Type"] == kind}

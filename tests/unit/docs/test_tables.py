@@ -91,7 +91,7 @@ def test_every_setting_is_explained() -> None:
 
 def test_a_setting_names_the_parameter_that_sets_it() -> None:
     """Each variable stands beside the parameter from which the template takes it."""
-    taken = re.findall(r"^ +([A-Z_]+): !(?:Ref (\w+)|If \[.*!Ref (\w+)\])$", TEMPLATE, re.MULTILINE)
+    taken = re.findall(r"^ +([A-Z_]+): !(?:Ref (\w+)|If \[.*(?:!Ref |\$\{)(\w+)\b.*\])$", TEMPLATE, re.MULTILINE)
     sources = {name: plain or otherwise for name, plain, otherwise in taken}
     for variable, parameter, _ in rows("| variable | parameter | meaning |"):
         assert sources.get(variable.strip("`"), "none") == parameter.strip("`")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any
 
 import botocore.loaders
@@ -15,11 +14,10 @@ import cfnlint.config
 import pytest
 import yaml
 
-from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, load, of_type
+from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, fits, load, of_type
 from tests.support.template.functions import ALL, ROTATING, named
 from tests.support.template.iam import allows, statements
 from tests.support.template.permissions import (
-    ADMIN,
     ELSEWHERE,
     OTHER_ADMIN,
     READING,
@@ -43,12 +41,6 @@ LONG = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:prod/orders-service/da
 KEYS = ",".join(f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{n:08d}-0000-0000-0000-000000000000" for n in range(4))
 CHINA = {"AWS::Region": "cn-northwest-1", "AWS::Partition": "aws-cn", "AWS::URLSuffix": "amazonaws.com.cn"}
 VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"}
-
-
-def fits(parameter: str, value: str) -> bool:
-    """Return whether CloudFormation takes the value, before it makes anything."""
-    declared = PARAMETERS[parameter]
-    return bool(re.search(declared["AllowedPattern"], value)) and len(value) <= declared.get("MaxLength", 4096)
 
 
 # Guard rails
@@ -156,82 +148,6 @@ def test_a_prefix_that_is_too_long_is_refused_before_anything_is_made() -> None:
     assert fits("FunctionPrefix", "x" * (64 - len("-replica-promotion")))
     assert not fits("FunctionPrefix", "x" * 47)
     assert not fits("FunctionPrefix", "")
-
-
-# Many admins
-
-
-def listed(most: int) -> str:
-    """Return as many ARNs of 99 characters as a list takes."""
-    entries = (",".join(LONG.format(n) for n in range(size)) for size in count(1))
-    return list(takewhile(lambda text: len(text) <= most, entries))[-1]
-
-
-@pytest.mark.parametrize("own", [False, True])
-def test_what_a_list_takes_fits_everywhere(*, own: bool) -> None:
-    """
-    The environment of a function takes 4,096 bytes, a role's own policies 10,240 characters, a managed one 6,144.
-
-    (Lambda developer guide, "Lambda quotas"; IAM user guide, "IAM and AWS STS quotas".)
-    """
-    full = listed(PARAMETERS["AdminSecretArns"]["MaxLength"])
-    assert full.count(",") == 25
-    lists = dict.fromkeys(ADMIN_LISTS if own else ["AdminSecretArns"], full)
-    limits = {"SecretsLimitedBy": "name-or-tag", "SecretNames": "a" * 60 + "/*", "RotationGroup": "b" * 40}
-    stack = Stack({**lists, **limits, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46})
-    for function in ROTATING:
-        assert length(stack.function(named(function, "Function"))["Environment"]["Variables"]) < 3800
-        policies = stack.resources[named(function, "Role")]["Properties"]["Policies"]
-        assert sum(length(it["PolicyDocument"]) for it in policies) < 10240
-    for policy in of_type({"Resources": stack.resources}, "AWS::IAM::ManagedPolicy").values():
-        assert length(policy["Properties"]["PolicyDocument"]) < 6144
-
-
-def length(document: Any) -> int:  # noqa: ANN401 what YAML says
-    """Return the size of a document without its blanks."""
-    return len(json.dumps(document, separators=(",", ":")))
-
-
-def test_a_list_that_is_too_long_is_refused_before_anything_is_made() -> None:
-    for name in ADMIN_LISTS:
-        assert not fits(name, ",".join(LONG.format(n) for n in range(40)))
-
-
-@pytest.mark.parametrize(
-    ("entries", "taken"),
-    [
-        ("", True),
-        (LONG.format(1), True),
-        (f"{LONG.format(1)},{LONG.format(2)}", True),
-        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-*", True),
-        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:admins/*-??????", True),
-        (f"arn:aws-cn:secretsmanager:cn-north-1:{ACCOUNT}:secret:admins/*", True),
-        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:*", False),
-        (f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:", False),
-        (f"arn:aws:secretsmanager:*:{ACCOUNT}:secret:admins/*", False),
-        ("rds!cluster-*", False),
-        (f"{LONG.format(1)},", False),
-        (f"{LONG.format(1)},shop", False),
-        (LONG.format(1).removesuffix("-AbCdEf"), False),
-    ],
-)
-def test_what_an_entry_of_a_list_may_be(entries: str, *, taken: bool) -> None:
-    for name in ADMIN_LISTS:
-        assert fits(name, entries) is taken
-
-
-@pytest.mark.parametrize("function", ROTATING)
-def test_an_engines_own_list_takes_the_place_of_the_common_one(function: str) -> None:
-    common, own = ADMIN, f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!cluster-*"
-    stack = Stack({"AdminSecretArns": common, named(function, "AdminSecretArns"): own})
-    for other in ROTATING:
-        shown = own if other == function else common
-        variables = stack.resources[named(other, "Function")]["Properties"]["Environment"]["Variables"]
-        assert variables["ADMIN_SECRET_ARNS"] == shown
-        policy = statements(stack.resources[named(other, "Role")])
-        managed = on_secret("GetSecretValue", own.replace("*", "0a1b-AbCdEf"))
-        assert allows(policy, managed) is (other == function)
-        assert allows(policy, on_secret("GetSecretValue", common)) is (other != function)
 
 
 # Aliases
