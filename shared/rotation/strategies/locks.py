@@ -23,9 +23,11 @@ def take(delivery: Delivery, session: Session, username: str, admin: Secret | No
     Take the user's lock; say whether it had to be waited for, so that the labels are to be looked at again.
 
     Anybody may take a lock of any name. Where one without a part in the rotation holds it, it counts for nothing.
-    The labels protect alone then, as on servers that have no locks.
+    The labels protect alone then, as on servers that have no locks. An admin may be one of two users that take turns,
+    and an earlier delivery may have come as the other one.
     """
-    holders = {username, username + CLONE_SUFFIX, *([admin.username] if admin else ())}
+    stems = {username, *([admin.username.removesuffix(CLONE_SUFFIX), admin.username] if admin else ())}
+    holders = stems | {stem + CLONE_SUFFIX for stem in stems}
     try:
         return session.lock(name_of(username), holders)
     except LockWithheld as withheld:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -12,6 +13,10 @@ from rotation.model import Stage, Step
 from rotation.strategies import locks
 from tests.support.memory.interruptions import when
 from tests.support.memory.stage import MemoryStage
+
+if TYPE_CHECKING:
+    from rotation.model import Secret
+    from rotation.ports import Session
 
 SINGLE: dict[str, Any] = {"rotation": {"strategy": "single-user"}}
 RETAINED: dict[str, Any] = {"engine": "memory-of-two", "rotation": {"strategy": "retained-password"}}
@@ -53,3 +58,19 @@ def test_a_revocation_goes_on_too() -> None:
     leaked = stage.credential(Stage.PREVIOUS)
     steps.revoke_previous(withheld(stage).delivery(""), end_sessions=True)
     assert not stage.server.logs_in(leaked)
+
+
+@pytest.mark.parametrize("admin", ["boss", "boss_clone"])
+def test_both_users_of_an_admin_that_takes_turns_have_a_part_in_it(admin: str) -> None:
+    """The delivery before may have come as the other one: its lock is no stranger's."""
+    asked: list[set[str]] = []
+
+    class Listening:
+        def lock(self, _name: str, holders: set[str]) -> bool:
+            asked.append(set(holders))
+            return False
+
+    stage = MemoryStage(admin=True)
+    secret = cast("Secret", SimpleNamespace(username=admin))
+    assert not locks.take(stage.delivery(""), cast("Session", Listening()), "app", secret)
+    assert asked == [{"app", "app_clone", "boss", "boss_clone", *({"boss_clone_clone"} if "_" in admin else ())}]
