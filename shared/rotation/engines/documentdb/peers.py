@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _CLUSTERS: Final = re.compile(r"^cluster-(ro-)?")
 """What a DocumentDB cluster's endpoint has before the domain of its instances (developer guide, "Endpoints")."""
 
+_OF_A_REGISTRY: Final = re.compile(r"[a-z0-9]{1,3}\.[a-z]{2}")
+"""Under such names a country's registry gives names away to anybody: co.uk, com.au, or.jp."""
+
 _SHOWN: Final = re.compile(r"[A-Za-z0-9_.:-]{1,255}")
 
 
@@ -50,12 +53,16 @@ def require_followed(address: Address, peer: Peer, where: str) -> None:
 
 
 def _domain(host: str) -> str:
-    """Return what follows a name's first label, if that is a domain of somebody's; an address has none."""
+    """
+    Return what follows a name's first label, if that is a domain of somebody's; an address has none.
+
+    The nodes of a cluster stand side by side there (Atlas: ``….abcde.mongodb.net``; DocumentDB: the cluster's own).
+    """
     try:
         ip_address(host)
     except ValueError:
         domain = plain(host).partition(".")[2]
         if (named := endpoint(host)) is not None and named.service == "docdb":
             domain = _CLUSTERS.sub("", domain)
-        return domain if "." in domain else ""
+        return domain if "." in domain and not _OF_A_REGISTRY.fullmatch(domain) else ""
     return ""
