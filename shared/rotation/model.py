@@ -176,6 +176,7 @@ class Overrides:
     made_from: str | None = None
     made_for: str | None = None
     made_at: str | None = None  # the Region, where the secret has replicas
+    seal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,25 +26,20 @@ SETTINGS: Final = "rotation"
 RECORD: Final = "rotationRecord"
 """The keys of a secret's JSON under which the two stand."""
 
-_BASE, _FROM, _FOR, _AT = "base", "from", "to", "at"
-RECORDED: Final = frozenset({_BASE, _FROM, _FOR, _AT})
-"""What the record tells: a pair's first user, the versions from which and for which the value was made, and where."""
+_BASE, _FROM, _FOR, _AT, _SEAL = "base", "from", "to", "at", "seal"
+RECORDED: Final = frozenset({_BASE, _FROM, _FOR, _AT, _SEAL})
+"""What the record tells: a pair's first user, the versions from which and for which it was made, where, and by whom."""
 _EXCLUDED: Final = "excludeCharacters"
-SETTABLE: Final = frozenset(
-    {
-        "strategy",
-        "passwordLength",
-        _EXCLUDED,
-        "excludeNumbers",
-        "excludePunctuation",
-        "excludeUppercase",
-        "excludeLowercase",
-        "requireEachIncludedType",
-        "host",
-        "hosts",
-        "port",
-    }
-)
+_SWITCHES: Final = {
+    "exclude_numbers": "excludeNumbers",
+    "exclude_punctuation": "excludePunctuation",
+    "exclude_uppercase": "excludeUppercase",
+    "exclude_lowercase": "excludeLowercase",
+    "require_each_included_type": "requireEachIncludedType",
+}
+RULES: Final = {"length": "passwordLength", "exclude_characters": _EXCLUDED, **_SWITCHES}
+"""The keys of the rules for passwords."""
+SETTABLE: Final = frozenset({"strategy", "host", "hosts", "port", *RULES.values()})
 """What a team may set."""
 
 
@@ -66,6 +61,7 @@ def read(document: Mapping[str, Any], where: str) -> Overrides:
         made_from=recorded.optional_text(_FROM),
         made_for=recorded.optional_text(_FOR),
         made_at=recorded.optional_text(_AT),
+        seal=recorded.optional_text(_SEAL),
     )
 
 
@@ -92,6 +88,14 @@ def recorded(
     elif older:
         written[SETTINGS] = left
     return {**written, RECORD: json.dumps(_record(overrides, provenance, region))}
+
+
+def with_seal(document: Mapping[str, Any], seal: str | None) -> dict[str, Any]:
+    """Return the document with this seal in its record, which stands there as one text; None takes it out."""
+    record = {**_object(document, RECORD, ""), _SEAL: seal}
+    left = {key: value for key, value in record.items() if value is not None}
+    bare = {key: value for key, value in document.items() if key != RECORD}
+    return {**bare, RECORD: json.dumps(left)} if left else bare
 
 
 def _record(overrides: Overrides, provenance: Provenance | None, region: str | None) -> dict[str, str]:
@@ -128,13 +132,9 @@ def _require_settable(settings: Mapping[str, Any], keys: Keys) -> None:
 
 def _rules(keys: Keys) -> PasswordRules:
     return PasswordRules(
-        length=keys.length("passwordLength"),
+        length=keys.length(RULES["length"]),
         exclude_characters=keys.characters(_EXCLUDED),
-        exclude_numbers=keys.optional_truth("excludeNumbers"),
-        exclude_punctuation=keys.optional_truth("excludePunctuation"),
-        exclude_uppercase=keys.optional_truth("excludeUppercase"),
-        exclude_lowercase=keys.optional_truth("excludeLowercase"),
-        require_each_included_type=keys.optional_truth("requireEachIncludedType"),
+        **{rule: keys.optional_truth(key) for rule, key in _SWITCHES.items()},
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rotation.address import plain
+from rotation.credentials.overrides import RULES
 from rotation.credentials.secret_keys import present
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _deciding(secret: Secret) -> dict[str, object]:
         "dbname": address.database,
         "authSource": address.auth_database,
         "masterarn": _anywhere(secret.admin_arn),
-        **{f"rotation.{rule}": value for rule, value in asdict(own.password).items()},
+        **{f"rotation.{RULES[rule]}": value for rule, value in asdict(own.password).items()},
     }
 
 

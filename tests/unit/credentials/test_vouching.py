@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from rotation.credentials import secret_format, vouching
+from rotation.credentials import overrides, secret_format, vouching
 from rotation.credentials.vouching import differences, vouches_for
 from rotation.model import Address, Overrides, PasswordRules, Secret, StoredVersion
 from tests.support.memory.engine import MemoryEngine, MemoryServer
@@ -74,13 +74,13 @@ def test_what_differs_in_nothing_that_decides(changed: dict[str, Any]) -> None:
         ({"masterarn": f"{ADMIN[:-6]}GhIjKl"}, "masterarn"),
         ({"rotation": rotation(host="elsewhere.example")}, "rotation.host"),
         ({"rotation": rotation(port=5432)}, "rotation.port"),
-        ({"rotation": rotation(passwordLength=12)}, "rotation.length"),
-        ({"rotation": rotation(excludeCharacters="abc")}, "rotation.exclude_characters"),
-        ({"rotation": rotation(excludeNumbers=True)}, "rotation.exclude_numbers"),
-        ({"rotation": rotation(excludePunctuation=False)}, "rotation.exclude_punctuation"),
-        ({"rotation": rotation(excludeUppercase=True)}, "rotation.exclude_uppercase"),
-        ({"rotation": rotation(excludeLowercase=True)}, "rotation.exclude_lowercase"),
-        ({"rotation": rotation(requireEachIncludedType=False)}, "rotation.require_each_included_type"),
+        ({"rotation": rotation(passwordLength=12)}, "rotation.passwordLength"),
+        ({"rotation": rotation(excludeCharacters="abc")}, "rotation.excludeCharacters"),
+        ({"rotation": rotation(excludeNumbers=True)}, "rotation.excludeNumbers"),
+        ({"rotation": rotation(excludePunctuation=False)}, "rotation.excludePunctuation"),
+        ({"rotation": rotation(excludeUppercase=True)}, "rotation.excludeUppercase"),
+        ({"rotation": rotation(excludeLowercase=True)}, "rotation.excludeLowercase"),
+        ({"rotation": rotation(requireEachIncludedType=False)}, "rotation.requireEachIncludedType"),
     ],
 )
 def test_what_decides_is_named(changed: dict[str, Any], key: str) -> None:
@@ -91,9 +91,9 @@ def test_what_decides_is_named(changed: dict[str, Any], key: str) -> None:
 
 def test_every_key_was_thought_of() -> None:
     """Whoever adds something that a secret may say of its way, or of its passwords, says here whether it decides."""
-    decides_nothing = {"strategy", "base", "made_from", "made_for", "made_at"}
+    decides_nothing = {"strategy", "base", "made_from", "made_for", "made_at", "seal"}
     own = {field.name for field in fields(Overrides)} - decides_nothing - {"password"}
-    rules = {field.name for field in fields(PasswordRules)}
+    rules = {overrides.RULES[field.name] for field in fields(PasswordRules)}
     elsewhere = {"tls": "ssl", "database": "dbname", "auth_database": "authSource", "cluster": "dbClusterIdentifier"}
     not_stored = {"users_database", "application_database", "dialect", "hosts"}  # the admin's; told by other keys
     place = {elsewhere.get(field.name, field.name) for field in fields(Address)} - not_stored
