@@ -79,6 +79,7 @@ class Settings:
     replica_repair: bool = False
     ca_bundle: Path | None = None
     endpoint: str | None = None
+    seal_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -111,6 +112,7 @@ class Settings:
             replica_repair=read.switch("REPLICA_REPAIR") or False,
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=endpoint,
+            seal_key=read.text("SEAL_KEY"),
         )
 
     def admits_admin(self, arn: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rotation.credentials import secret_format
+from rotation.credentials import seals, secret_format
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
 from rotation.strategies import copies, replicas, strategy_for
-from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken
+from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken, require_own
 from rotation.strategies.proxies import require_own_name
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def create(delivery: Delivery) -> None:
     require_own_name(delivery, current)
     username, provenance = strategy.propose(delivery, current)
     credential = Credential(username, _new_password(delivery, current))
-    value = secret_format.render(current, credential, provenance, replicas.region_to_record(delivery))
+    seal = seals.sealing(delivery.settings.seal_key, delivery.token, current)
+    value = secret_format.render(current, credential, provenance, replicas.region_to_record(delivery), seal)
     stored = delivery.store.stage_pending(delivery.token, value)
     if stored:
         require_not_overtaken(delivery)
@@ -51,6 +52,7 @@ def create(delivery: Delivery) -> None:
 def set_pending(delivery: Delivery) -> None:
     """Let the strategy prepare the server for the pending credential."""
     replicas.require_made_here(delivery.pending)
+    require_own(delivery)
     strategy_for(delivery.pending, delivery.settings).set(delivery)
 
 
@@ -59,12 +61,14 @@ def test_pending(delivery: Delivery) -> None:
     if delivery.pending.overrides.made_for != delivery.token and _is_copy(delivery):
         dry_run(delivery)
     else:
+        require_own(delivery)
         strategy_for(delivery.pending, delivery.settings).test(delivery)
 
 
 def finish(delivery: Delivery) -> None:
     """Let the strategy make the pending version the current one."""
     replicas.require_made_here(delivery.pending)
+    require_own(delivery)
     strategy = strategy_for(delivery.pending, delivery.settings)
     strategy.finish(delivery)
     delivery.observer.note("AWSCURRENT is the new credential", strategy=strategy.name)

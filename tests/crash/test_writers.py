@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from rotation import machine
+from rotation import machine, steps
 from rotation.errors import RotationError
 from rotation.model import Credential, Mark, Password, Stage, Step
 from rotation.settings import Settings
@@ -60,7 +60,7 @@ LOST: Final = "known-to-nobody"
 def _stage(strategy: str | None = None, *, admin: bool = False, engine: str = "memory", repaired: bool = False) -> Any:  # noqa: ANN401 a stage
     chosen: dict[str, Any] = {"rotation": {"strategy": strategy}} if strategy else {}
     stage = MemoryStage(admin=admin, engine=engine, **chosen)
-    stage.settings = Settings(admin_secret_arns=BOTH, repair_by_admin=repaired)
+    stage.settings = Settings(admin_secret_arns=BOTH, repair_by_admin=repaired, seal_key="the function's")
     return stage
 
 
@@ -160,6 +160,11 @@ class Writing(RuleBasedStateMachine):
     def write_under_a_label(self, foundation: str, changed: dict[str, Any], label: str) -> None:
         """Put a value that is not AWSCURRENT; what takes AWSPENDING ends the rotation, whose token is another."""
         self.writer.put(foundation, changed, label)
+
+    @rule(foundation=_foundations, changed=_values)
+    def have_it_delivered(self, foundation: str, changed: dict[str, Any]) -> None:
+        """Put a value with AWSPENDING, which the service takes for a rotation to go on with, and delivers."""
+        self.token = self.writer.put(foundation, changed, Stage.PENDING)
 
     @rule(step=_steps, at=_moments, phase=_phases, foundation=_foundations, changed=_values)
     def write_within(self, step: Step, at: int, phase: str, foundation: str, changed: dict[str, Any]) -> None:
@@ -329,6 +334,7 @@ FAULTS: Final[dict[str, tuple[str, object, str, object]]] = {
     "who is overtaken sets AWSCURRENT": ("alternating-users", pairs, "was_made_from", always),
     "a mark is enough for a repair": ("single-user, repaired", repair, "_unproven", lambda *_: []),
     "the same, for a pair": ("alternating-users, repaired", repair, "_unproven", lambda *_: []),
+    **{f"any pending value is kept, {kind}": (kind, steps, "require_own", always) for kind in STAGES},
     "a repair brings AWSCURRENT back": (
         "retained-password, repaired",
         SingleUser,
@@ -348,3 +354,4 @@ def test_each_fault_is_found(fault: str) -> None:
     with mock.patch.object(*place), pytest.raises(Violated):  # type: ignore[call-overload]
         _as_many_as(MOST_STEPS, walk, phases=[Phase.generate], report_multiple_bugs=False)
     assert walk.found
+    print(f"{fault}: found after {walk.found} steps")  # noqa: T201 shown by -rP

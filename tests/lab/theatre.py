@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"
+STACK: Final = f"arn:aws:cloudformation:{REGION}:123456789012:stack/rotation/1f0c3b2a-6c1e-11f0-8de9-0242ac120002"
 ADMIN: Final = "shop_admin"
 TIMEOUT: Final = 60.0
 """Seconds that Lambda would give an invocation."""
@@ -174,6 +175,7 @@ class Theatre:
             "SECRETS_MANAGER_ENDPOINT": self.emulator.url,
             "ADMIN_SECRET_ARNS": self.admin_arn,
             "ALLOW_LOCAL_HOSTS": "true",
+            "SEAL_KEY": STACK,
             "DATABASE_CA_BUNDLE": str(self.scene.bundle or ""),
             "NO_PROXY": "127.0.0.1",
             "POWERTOOLS_SERVICE_NAME": self._service,  # loggers of one name share one stream

@@ -42,6 +42,7 @@ NAMES = [
     "ADMIN_SECRET_TAG",
     "DATABASE_CA_BUNDLE",
     "SECRETS_MANAGER_ENDPOINT",
+    "SEAL_KEY",
 ]
 IN_THE_OPEN = [
     *("http://secretsmanager.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"),
@@ -98,6 +99,7 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
             "ADMIN_SECRET_TAG": "AdminGroup=orders=1",
             "DATABASE_CA_BUNDLE": str(bundle),
             "SECRETS_MANAGER_ENDPOINT": "https://vpce.example:8443",
+            "SEAL_KEY": "a-key",
             "AWS_REGION": "eu-west-1",
         }
     )
@@ -110,7 +112,9 @@ def test_texts_and_numbers(tmp_path: Path) -> None:
         admin_secret_tag=("AdminGroup", "orders=1"),
         ca_bundle=bundle,
         endpoint="https://vpce.example:8443",
+        seal_key="a-key",
     )
+    assert "a-key" not in repr(settings)
 
 
 @pytest.mark.parametrize(

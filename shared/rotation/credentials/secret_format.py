@@ -86,17 +86,23 @@ def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address
     )
 
 
-def render(secret: Secret, credential: Credential, provenance: Provenance | None, region: str | None = None) -> str:
+def render(
+    secret: Secret,
+    credential: Credential,
+    provenance: Provenance | None,
+    region: str | None = None,
+    seal: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+) -> str:
     """
     Write the value of a new version: all as it was, but the credential, and what later steps have to remember.
 
-    The Region is given where the secret has replicas.
+    The Region is given where the secret has replicas; ``seal`` puts a seal on the whole.
 
     Raises InvalidSecret where that is longer than Secrets Manager takes.
     """
     document = overrides.recorded(secret.document, secret.overrides, provenance, region)
     changed = {"username": credential.username, "password": credential.password.reveal()}
-    text = json.dumps({**document, **changed}, ensure_ascii=False)  # as short as it was
+    text = json.dumps(seal({**document, **changed}), ensure_ascii=False)  # as short as it was
     value = SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
     if len(value.encode()) > _VALUE_BYTES:
         raise InvalidSecret(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from rotation.credentials.seals import is_sealed
 from rotation.credentials.secret_format import carried
+from rotation.credentials.vouching import vouches_for
 from rotation.errors import GuardViolation, RotationError, RotationRefused, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import Stage, VersionState
 from rotation.strategies import copies, logins
@@ -72,6 +74,28 @@ def made_from(delivery: Delivery) -> str | None:
     """Return the version that the pending value was made from, where it records that for this very token."""
     overrides = delivery.pending.overrides
     return overrides.made_from if overrides.made_for == delivery.token else None
+
+
+def require_own(delivery: Delivery) -> None:
+    """
+    See that createSecret made the pending value: its seal says so, where the function has a key for seals.
+
+    Whoever may write the secret can store one before createSecret does, and the service delivers its token. Without a
+    seal only what the server accepts already goes on: a rotation that began before the function had its key. Raises
+    GuardViolation otherwise, with AWSPENDING taken off.
+    """
+    key, pending = delivery.settings.seal_key, delivery.pending
+    if key is None or is_sealed(key, pending):
+        return
+    if vouches_for(delivery.current, pending) and logins.accepts(delivery, pending):
+        return
+    violation = GuardViolation(
+        "AWSPENDING holds a value that createSecret of this function has not made",
+        where=f"version {pending.version} of {pending.arn}",
+        remedy="See in CloudTrail who stored it (PutSecretValue). It may be of another function, which rotated the "
+        "secret before; then rotate again.",
+    )
+    give_up(delivery, violation)
 
 
 def give_up(delivery: Delivery, error: RotationError) -> NoReturn:

@@ -45,8 +45,8 @@ class Writer:
         place = {"engine": "memory", "host": THEIR_HOST, "port": 5432}
         stage.store.admins[THEIR_ADMIN] = json.dumps({**place, "username": "root", "password": "mine"})
 
-    def put(self, foundation: str, changed: Mapping[str, Any], label: str = Stage.CURRENT) -> None:
-        """Store a value under a label; None takes a key away."""
+    def put(self, foundation: str, changed: Mapping[str, Any], label: str = Stage.CURRENT) -> str:
+        """Store a value under a label, and give its version; None takes a key away."""
         document = {
             **self._built_from(foundation),
             **changed,
@@ -54,7 +54,7 @@ class Writer:
         }
         value = json.dumps({key: value for key, value in document.items() if value is not None})
         self._proofs.stored(value)
-        self._stage.store.put(value, label)
+        return self._stage.store.put(value, label)
 
     def _built_from(self, foundation: str) -> dict[str, Any]:
         label = FOUNDATIONS[foundation]

@@ -141,9 +141,9 @@ def test_every_setting_of_the_library_is_declared(translated: dict[str, Node], f
 @pytest.mark.parametrize("function", ROTATING)
 def test_a_setting_left_alone_is_the_librarys_default(translated: dict[str, Node], function: str) -> None:
     declared = translated["Resources"][function]["Properties"]["Environment"]["Variables"]
-    defaults = {
-        name: SOURCE["Parameters"][value["Ref"]]["Default"] for name, value in declared.items() if "Ref" in value
-    }
+    referred = {name: value["Ref"] for name, value in declared.items() if "Ref" in value}
+    assert referred.pop("SEAL_KEY") == "AWS::StackId"
+    defaults = {name: SOURCE["Parameters"][parameter]["Default"] for name, parameter in referred.items()}
     assert defaults.pop("LOG_LEVEL") == "INFO"
     assert defaults.pop("POWERTOOLS_METRICS_NAMESPACE")
     ours, own = Settings.from_environment(defaults | {"ADMIN_SECRET_ARNS": ""}), Settings.from_environment({})
