@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -267,6 +268,32 @@ def test_a_value_stored_in_between_is_not_set(stage: MemoryStage, token: str) ->
     assert f"AWSCURRENT was replaced by version {stage.store.holder(Stage.CURRENT)}" in error.remedy
     assert "move AWSCURRENT back there" in error.remedy
     assert f"the password of version {current}" in error.remedy
+
+
+@pytest.mark.parametrize("key", ["the function's", None])
+def test_a_rotation_that_came_in_between_gets_its_password_back(stage: MemoryStage, key: str | None) -> None:
+    """
+    A person gave this one up, and the next one was whole, within the seconds in which no label is looked at again.
+
+    Its seal says that createSecret made its value. Without a key for seals nothing says so, and the error tells it.
+    """
+    stage.settings = replace(stage.settings, seal_key=key)
+    stage.server.withheld["rotation of app"] = "a server without locks"
+    late = stage.store.rotate()
+    assert stage.play(late, [Step.CREATE, Step.SET, Step.TEST]) is None
+
+    def another() -> None:
+        stage.server.effect = lambda _name, _phase: None
+        stage.store.abandon()
+        stage.rotate()
+
+    stage.server.effect = when("set_password", "before", another)
+    error = stage.play(late, [Step.FINISH])
+    assert error is not None
+    assert stage.store.holder(Stage.CURRENT) != late
+    assert stage.current_logs_in() is (key is not None)
+    assert ("its password was set again" in error.remedy) is (key is not None)
+    assert stage.play(stage.store.rotate()) is None
 
 
 def test_what_is_put_back_is_what_was_accepted(stage: MemoryStage, token: str) -> None:
