@@ -231,9 +231,10 @@ types: environment ## Types: mypy, strict, tests included
 	$(BILLED) types $(RUN) mypy $(SOURCES)
 
 .PHONY: validate
-validate: .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov.yaml explains what is left out)
+validate: environment .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov.yaml explains what is left out)
 	@echo "==> template"
 	$(BILLED) validate-sam $(SAM) validate --lint
+	@$(RUN) tests.support.template.translation .cache/template.json
 	$(BILLED) validate-checkov .tools/checkov/bin/checkov --config-file .checkov.yaml
 
 .PHONY: attach
