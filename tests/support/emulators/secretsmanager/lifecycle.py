@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.support.emulators.secretsmanager import errors, replicate
 from tests.support.emulators.secretsmanager.accounts import check_owner
 from tests.support.emulators.secretsmanager.model import Request, Response, Secret
-from tests.support.emulators.secretsmanager.selection import page, select
+from tests.support.emulators.secretsmanager.selection import in_order, page, select
 from tests.support.emulators.secretsmanager.values import store, value_in
 from tests.support.emulators.wire.clock import epoch
 
@@ -68,14 +68,24 @@ def describe_secret(state: State, request: Request) -> Response:
     """DescribeSecret, of deleted secrets too: "only returns fields that have a value".
 
     Recorded: what was never configured is absent, KmsKeyId for the default key too (LocalStack, all of describe_*).
+    API reference, DescribeSecret, LastRotatedDate: none "if […] rotation has been disabled"; DeletedDate: "The date the
+    secret is scheduled for deletion."
     """
     secret = state.any(request["SecretId"])
-    statuses = replicate.statuses(state, secret) or None
-    return _present(description(state, secret, "VersionIdsToStages") | {"ReplicationStatus": statuses})
+    own = {
+        "LastRotatedDate": _stamp(secret.rotation.last_rotated if secret.rotation.enabled else None),
+        "DeletedDate": _stamp(secret.deletion),
+        "ReplicationStatus": replicate.statuses(state, secret) or None,
+    }
+    return _present(description(state, secret, "VersionIdsToStages") | own)
 
 
 def description(state: State, secret: Secret, versions_key: str) -> Response:
-    """Return all that is known about a secret except its values."""
+    """Return all that is known about a secret except its values, as a list has it.
+
+    API reference, SecretListEntry, LastRotatedDate: none "if the secret hasn't ever rotated"; DeletedDate: "The date
+    and time the deletion of the secret occurred."
+    """
     rotation = secret.rotation
     return {
         "ARN": secret.arn,
@@ -88,7 +98,7 @@ def description(state: State, secret: Secret, versions_key: str) -> Response:
         "LastRotatedDate": _stamp(rotation.last_rotated),
         "LastChangedDate": _stamp(secret.changed),
         "LastAccessedDate": _stamp(secret.accessed),
-        "DeletedDate": _stamp(secret.deletion),
+        "DeletedDate": _stamp(secret.deleted_at),
         "NextRotationDate": _stamp(rotation.next_rotation),
         "Tags": _tag_list(secret),
         versions_key: secret.version_ids_to_stages(),
@@ -116,9 +126,7 @@ def _tag_list(secret: Secret) -> list[dict[str, str]] | None:
 def list_secrets(state: State, request: Request) -> Response:
     """ListSecrets: deleted ones only with IncludePlannedDeletion."""
     with_deleted = request.get("IncludePlannedDeletion", False)
-    secrets = select(state, request.get("Filters", []), with_deleted=with_deleted)
-    if request.get("SortOrder", "desc") == "desc":
-        secrets.reverse()
+    secrets = in_order(select(state, request.get("Filters", []), with_deleted=with_deleted), request)
     listed = page("SecretList", secrets, request)
     shown = [_present(description(state, secret, "SecretVersionsToStages")) for secret in listed["SecretList"]]
     return listed | {"SecretList": shown}
@@ -191,8 +199,10 @@ def tag_resource(state: State, request: Request) -> Response:
 
 
 def untag_resource(state: State, request: Request) -> Response:
-    """UntagResource: a key that is not there is no error."""
+    """UntagResource: "If a requested tag is not attached to the secret, […] the secret metadata is unchanged"."""
     secret = state.live(request["SecretId"])
+    if secret.tags.keys().isdisjoint(request["TagKeys"]):
+        return {}
     secret.had_tags |= bool(secret.tags)
     secret.tags = {key: value for key, value in secret.tags.items() if key not in request["TagKeys"]}
     secret.changed = state.clock()

@@ -9,7 +9,7 @@ from tests.support.emulators.secretsmanager import errors
 from tests.support.emulators.secretsmanager.replicate import primary_region
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.support.emulators.secretsmanager.model import Request, Response, Secret
     from tests.support.emulators.secretsmanager.state import State
@@ -19,12 +19,12 @@ PAGE = 100
 WORD = re.compile(r"[A-Z]+[^\W_A-Z]*|[^\W_A-Z]+")
 
 
-def page(key: str, entries: Sequence[object], request: Request) -> Response:
+def page(key: str, entries: Sequence[object], request: Request, most: int = PAGE) -> Response:
     """Return one page of a list; the token is the position at which the next begins."""
     token = request.get("NextToken", "0")
     if not token.isdecimal() or int(token) > len(entries):
         raise errors.answer("The NextToken value is invalid.", code="InvalidNextTokenException")
-    start, size = int(token), request.get("MaxResults", PAGE)
+    start, size = int(token), request.get("MaxResults", most)
     more = {"NextToken": str(start + size)} if start + size < len(entries) else {}
     return {key: entries[start : start + size]} | more
 
@@ -40,6 +40,22 @@ def select(state: State, filters: list[Request], *, with_deleted: bool = False) 
         and (with_deleted or secret.deletion is None)
         and all(_passes(state, secret, each) for each in filters)
     ]
+
+
+def in_order(secrets: list[Secret], request: Request) -> list[Secret]:
+    """Sort what was selected.
+
+    API reference, ListSecrets, SortBy: "If not specified, secrets are listed by CreatedDate." Which way by default, and
+    where those without the date stand, is not documented: the newest first, and these as the oldest.
+    """
+    keys: dict[str, Callable[[Secret], str | float]] = {
+        "name": lambda it: it.name,
+        "last-changed-date": lambda it: it.changed.timestamp(),
+        "last-accessed-date": lambda it: it.accessed.timestamp() if it.accessed else 0.0,
+        "created-date": lambda it: it.created.timestamp(),
+    }
+    found = sorted(secrets, key=keys[request.get("SortBy", "created-date")])
+    return found if request.get("SortOrder") == "asc" else found[::-1]
 
 
 def _passes(state: State, secret: Secret, condition: Request) -> bool:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State
 
 
+BATCH = 20
+
+
 def value_in(request: Request) -> Value | None:
     """Return the value that a request carries.
 
@@ -138,17 +141,25 @@ def _version_entry(secret: Secret, version: Version) -> Response:
 
 
 def batch_get_secret_value(state: State, request: Request) -> Response:
-    """BatchGetSecretValue: "you must include Filters or SecretIdList, but not both"."""
+    """BatchGetSecretValue: "you must include Filters or SecretIdList, but not both".
+
+    "for up to 20 secrets"; MaxResults: "To use this parameter, you must also use the Filters parameter." That it sets
+    LastAccessedDate is not recorded; a GetSecretValue of each secret in CloudTrail (API reference) speaks for it.
+    """
     ids, filters = request.get("SecretIdList"), request.get("Filters")
+    if filters is None and "MaxResults" in request:
+        message = "You can't use MaxResults without Filters."
+        raise errors.invalid_parameter(message)
     if (ids is None) == (filters is None):
         message = "Either 'SecretIdList' or 'Filters' must be provided, but not both."
         raise errors.invalid_parameter(message)
     names = ids if ids is not None else [secret.arn for secret in select(state, filters or [])]
     found: list[Response] = []
     failed: list[Response] = []
-    for secret_id in names:
+    one_page = page("SecretValues", [{"SecretId": name} for name in names], request, BATCH)
+    for asked in one_page["SecretValues"]:
         try:
-            found.append(get_secret_value(state, {"SecretId": secret_id}))
+            found.append(get_secret_value(state, asked))
         except ServiceError as error:
-            failed.append({"SecretId": secret_id, "ErrorCode": error.code, "Message": error.message})
-    return page("SecretValues", found, request) | {"Errors": failed}
+            failed.append(asked | {"ErrorCode": error.code, "Message": error.message})
+    return one_page | {"SecretValues": found, "Errors": failed}

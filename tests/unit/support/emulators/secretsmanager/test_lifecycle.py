@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 
-ONE = "1" * 32
+ONE, TWO = "1" * 32, "2" * 32
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
 
 
@@ -274,3 +274,44 @@ def test_a_manual_clock_moves_when_told() -> None:
     clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
     clock.advance(hours=25)
     assert clock() - datetime(2026, 1, 1, tzinfo=UTC) == timedelta(hours=25)
+
+
+def test_a_list_is_sorted_as_it_is_asked_for(client: SecretsManagerClient, clock: ManualClock) -> None:
+    """By the date of creation, the newest first, or by name and the other dates."""
+    for name in ("b", "a", "c"):
+        clock.advance(days=1)
+        client.create_secret(Name=name, SecretString="x")
+    clock.advance(days=1)
+    client.tag_resource(SecretId="b", Tags=[{"Key": "k", "Value": "v"}])
+    client.get_secret_value(SecretId="a")
+
+    def names(**asked: Any) -> str:  # noqa: ANN401 parameters of the call
+        return "".join(it["Name"] for it in client.list_secrets(**asked)["SecretList"] if len(it["Name"]) == 1)
+
+    assert names() == names(SortBy="created-date", SortOrder="desc") == "cab"
+    assert names(SortBy="name", SortOrder="asc") == "abc"
+    assert names(SortBy="last-changed-date") == "bca"
+    assert names(SortBy="last-accessed-date")[0] == "a"
+
+
+def test_what_describe_and_list_say_differently(client: SecretsManagerClient, clock: ManualClock) -> None:
+    """Of a secret whose rotation was switched off, and of one that is deleted."""
+    client.rotate_secret(SecretId="app", RotationLambdaARN=FUNCTION, ClientRequestToken=TWO)
+    client.put_secret_value(SecretId="app", SecretString="x", ClientRequestToken=TWO)
+    client.cancel_rotate_secret(SecretId="app")
+    described = client.describe_secret(SecretId="app")
+    assert described["RotationEnabled"] is False
+    assert described["RotationLambdaARN"] == FUNCTION
+    assert "NextRotationDate" not in described
+    client.delete_secret(SecretId="app", RecoveryWindowInDays=7)
+    (listed,) = (it for it in client.list_secrets(IncludePlannedDeletion=True)["SecretList"] if it["Name"] == "app")
+    assert listed["DeletedDate"] < clock() + timedelta(hours=1)
+    assert client.describe_secret(SecretId="app")["DeletedDate"] > clock() + timedelta(days=6)
+
+
+def test_taking_a_tag_off_that_is_not_there_changes_nothing(client: SecretsManagerClient, clock: ManualClock) -> None:
+    """The date of the last change stays, too."""
+    before = client.describe_secret(SecretId="app")["LastChangedDate"]
+    clock.advance(hours=1)
+    client.untag_resource(SecretId="app", TagKeys=["none"])
+    assert client.describe_secret(SecretId="app")["LastChangedDate"] == before
