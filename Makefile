@@ -166,7 +166,7 @@ containers: environment images ## The contract suite in containers (VERSIONS='po
 # Each round takes one version of each server, and plays what holds for these; a row ends where its server has no more.
 MATRIX := postgres=13,mysql=8.0,mariadb=10.11,mongo=5 postgres=14,mysql=8.4,mariadb=11,mongo=6 \
 	postgres=15,mysql=9,mongo=7 postgres=16,mongo=8 postgres=17 postgres=18 \
-	postgres=13.16 postgres=14.13 postgres=15.8 postgres=16.4 postgres=17.0
+	postgres=13.16 postgres=14.11 postgres=15.8 postgres=16.4 postgres=17.0
 OF_postgres := tests/contract/postgresql tests/contract/test_postgresql_engine.py tests/contract/test_aurora_engine.py
 OF_mysql := tests/contract/mysql tests/contract/test_mysql_engine.py
 OF_mariadb := tests/contract/mysql tests/contract/test_mariadb_engine.py

