@@ -54,7 +54,7 @@ PART_contract-mysql := tests/contract/mysql \
 	$(addprefix tests/contract/test_,mysql_engine.py mariadb_engine.py aurora_engine.py)
 PART_contract-others = $(filter-out $(PART_contract-mysql),$(call tests,tests/contract))
 PART_dialect := tests/dialect
-PART_crash-memory := tests/crash/test_memory.py tests/crash/test_walks.py tests/crash/test_writers.py
+PART_crash-memory := $(addprefix tests/crash/test_,memory.py replicas.py walks.py writers.py)
 PART_crash-aurora := $(wildcard tests/crash/test_aurora*.py)
 PART_crash-wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
 PART_crash-walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py tests/crash/test_load.py
