@@ -114,9 +114,10 @@ GIVEN = $(if $(filter 1,$(words $(MAKECMDGOALS))),--given '$(strip $(foreach nam
 	command,$(firstword $(origin $(name)))),$(name))))')
 
 .PHONY: demo
-demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 OPTIONS='…'
+demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 REGIONS=2 OPTIONS='…'
 	@exec $(RUN) tests.lab $(GIVEN) $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
-		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') $(OPTIONS)
+		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') \
+		$(if $(REGIONS),--regions '$(REGIONS)') $(OPTIONS)
 
 .PHONY: pictures
 pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen, and the state machine

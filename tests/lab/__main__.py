@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.lab.words import ENGINES, STRATEGY, Words, positive, seconds, stage_of, switch, told
+from tests.lab.words import ENGINES, STRATEGY, Words, positive, regions, seconds, stage_of, switch, told
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-VARIABLES = ("ENGINE", "STRATEGY", "ROTATIONS", "FAILOVER", "OPTIONS")
+VARIABLES = ("ENGINE", "STRATEGY", "ROTATIONS", "FAILOVER", "REGIONS", "OPTIONS")
+
+IN_REGIONS = ("postgresql", "mysql", "documentdb")
+"""The engines that the demo plays in two Regions."""
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -37,13 +40,27 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--revoke", action="store_true", help="in the end, revoke AWSPREVIOUS (events/revoke.json)")
     parser.add_argument("--databases", help="DATABASES=…: auto, containers or local")
     parser.add_argument("--failover", type=switch, default=0, help="FAILOVER=1: kill the writer in a rotation (Aurora)")
+    parser.add_argument(
+        "--regions", type=regions, default=1, help="REGIONS=2: a replica in another Region, its clients too"
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the screen as an SVG")
     options: argparse.Namespace = parser.parse_args(given)
     if options.failover and not options.engine.startswith("aurora"):
         parser.error("FAILOVER=1 needs ENGINE=aurora-postgresql or ENGINE=aurora-mysql: no other server is replaced.")
+    if options.regions > 1:
+        _require_fit(parser, options)
     options.module = importlib.import_module(f"tests.lab.{options.engine.replace('-', '_')}")
     options.strategy = parser.one_of("STRATEGY", options.strategy, options.module.STRATEGIES)
     return options
+
+
+def _require_fit(parser: Words, options: argparse.Namespace) -> None:
+    """Refuse what has no part in two Regions."""
+    if options.engine not in IN_REGIONS:
+        parser.error(f"REGIONS=2 needs ENGINE={', ENGINE='.join(IN_REGIONS[:-1])} or ENGINE={IN_REGIONS[-1]}.")
+    for name in ("cache", "dry_run", "revoke"):
+        if getattr(options, name):
+            parser.error(f"OPTIONS=--{name.replace('_', '-')} has no part in REGIONS=2. Leave one of them out.")
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -54,7 +71,8 @@ def main(given: Sequence[str] | None = None) -> int:
 def _play(options: argparse.Namespace) -> int:
     if options.databases:
         os.environ["DATABASES"] = options.databases
-    play: int = importlib.import_module("tests.lab.play").perform(options)
+    stage = "tests.lab.two_regions" if options.regions > 1 else "tests.lab.play"
+    play: int = importlib.import_module(stage).perform(options)
     return play
 
 

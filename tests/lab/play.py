@@ -66,7 +66,7 @@ def play(application: Application, options: argparse.Namespace, screen: Screen) 
     with application.clients(options.cache) as client:
         screen.say("a client logs in with AWSCURRENT every few milliseconds")
         for number in range(1, options.rotations + 1):
-            screen.rotation(number, options.rotations, users_of(application))
+            screen.rotation(f"{number}/{options.rotations}", users_of(application))
             result = _rotated(application, screen, failing=bool(options.failover) and number == options.rotations)
             screen.end_of_line(result)
             findings.rotations.append(result)

@@ -105,10 +105,10 @@ class Screen:
         """Tell of the next stage of the set-up."""
         self._hanging("[dim]·[/] ", text)
 
-    def rotation(self, number: int, of: int, users: str) -> None:
+    def rotation(self, which: str, users: str) -> None:
         """Begin a line for a rotation."""
         self._end()
-        self._add(f"  rotation {number}/{of} {users}")
+        self._add(f"  rotation {which} {users}")
 
     def step(self, step: StepResult) -> None:
         """Add a step to the line, or to the next one where it has no room."""
@@ -143,7 +143,7 @@ class Screen:
 
     def dry_run(self, text: str) -> None:
         """Show what a dry run says that a rotation would do, a line each."""
-        for record in _records(text):
+        for record in records(text):
             message = str(record.get("message", ""))
             if message.startswith(WOULD_DO):
                 self._hanging("    - ", message.removeprefix(WOULD_DO))
@@ -158,7 +158,7 @@ class Screen:
 
     def log_in_words(self, text: str) -> None:
         """Show what the function's log says to people: a line each, with its level and its step."""
-        for record in _records(text):
+        for record in records(text):
             if "message" in record:
                 where = f"{record.get('level', ''):<7} {record.get('step', '')!s:<12}"
                 self._hanging(f"  [dim]{where}[/] ", str(record["message"]))
@@ -166,6 +166,27 @@ class Screen:
     def log(self, text: str) -> None:
         """Show the function's log as it is."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    def fact(self, name: str, text: str) -> None:
+        """Show a figure by its name."""
+        self._hanging(f"  [bold]{name:<22}[/] ", text)
+
+    def table(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+        """Show a table of few words; what is too long for the screen goes below itself."""
+        table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self._console.print()
+        self._console.print(table)
+
+    def verdicts(self, verdicts: Iterable[tuple[str, bool]]) -> None:
+        """Show the claims that were checked, each with whether it holds."""
+        self._console.print()
+        for claim, true in verdicts:
+            self._hanging(f"  {'[green]✓[/]' if true else '[red]✗[/]'} ", claim)
+        self._console.print()
 
     def findings(self, findings: Findings) -> None:
         """Say in one screen what happened, and what to do next."""
@@ -176,11 +197,8 @@ class Screen:
         console.print(_table(title, _rows(findings), narrow=console.width < ROOMY))
         console.print()
         for name, text in _facts(findings):
-            self._hanging(f"  [bold]{name:<22}[/] ", text)
-        console.print()
-        for claim, true in findings.verdicts:
-            self._hanging(f"  {'[green]✓[/]' if true else '[red]✗[/]'} ", claim)
-        console.print()
+            self.fact(name, text)
+        self.verdicts(findings.verdicts)
         self.say("next" if findings.holds else "a claim does not hold: look into the function's log")
         for command, shows in _next(findings) if findings.holds else LOOK:
             self._hanging(f"    [bold]{command:<31}[/] ", shows)
@@ -240,10 +258,10 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
 
 def cutover_windows(log: str) -> list[float]:
     """Read the function's own measure of each window, in milliseconds, from its embedded metrics."""
-    return [window for record in _records(log) for window in record.get("CutoverWindow", [])]
+    return [window for record in records(log) for window in record.get("CutoverWindow", [])]
 
 
-def _records(log: str) -> Iterator[dict[str, Any]]:
+def records(log: str) -> Iterator[dict[str, Any]]:
     """Return the JSON records; where two deliveries wrote at once, several stand in a line."""
     decoder = json.JSONDecoder()
     for line in log.splitlines():

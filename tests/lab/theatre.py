@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from unittest import mock
 
 from tests.lab.client import Rejected, Seen
+from tests.support.arns import moved
 from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.secretsmanager.worlds import RECORDED, World
@@ -243,14 +244,14 @@ class Application:
                 self.await_client()
         return client.seen
 
-    def await_client(self) -> None:
+    def await_client(self, emulator: EmulatedSecretsManager | None = None) -> None:
         """
         Wait until the client has ended the login that it was in, so that no rotation begins during it.
 
         What a client read is good until the next rotation begins. That is a day later in life, and here, without the
         wait, sooner than a login on a busy machine.
         """
-        calls = self.theatre.emulator.calls
+        calls = (emulator or self.theatre.emulator).calls
         reads = len(calls(caller="client")) + 2
         give_up = time.monotonic() + TIMEOUT
         while len(calls(caller="client")) < reads:
@@ -290,13 +291,17 @@ class Application:
         """Do what events/revoke.json does."""
         self.theatre.invoke({"Step": "revokePrevious", "SecretId": self.arn, "EndSessions": end_sessions})
 
-    def clients(self, cache: float = 0, pause: float = 0.002) -> ClientProcess:
-        """Return a client that keeps logging in while it is entered as a context."""
+    def clients(
+        self, cache: float = 0, pause: float = 0.002, emulator: EmulatedSecretsManager | None = None
+    ) -> ClientProcess:
+        """Return a client that keeps logging in while it is entered as a context; in another Region where told."""
+        service = emulator or self.theatre.emulator
+        region = service.state.behaviour.region
         order = {
             "module": self.theatre.module.__name__,
-            "secret": self.arn,
-            "endpoint": self.theatre.emulator.url,
-            "region": REGION,
+            "secret": moved(self.arn, region),
+            "endpoint": service.url,
+            "region": region,
             "bundle": str(self.theatre.scene.bundle),
             "cache": cache,
             "pause": pause,
@@ -352,8 +357,8 @@ class ClientProcess:
 
 
 @contextlib.contextmanager
-def emulated(world: World = RECORDED) -> Iterator[EmulatedSecretsManager]:
-    """Run Secrets Manager; the functions that are made meanwhile may log in to servers beside it, on this machine."""
+def beside() -> Iterator[None]:
+    """Let the functions that are made meanwhile log in to servers on this machine."""
     _find_the_library()
     module = importlib.import_module("rotation.entrypoints.secrets_manager")
     settings = module.Settings
@@ -365,7 +370,14 @@ def emulated(world: World = RECORDED) -> Iterator[EmulatedSecretsManager]:
         def from_environment(environment: Mapping[str, str]) -> object:
             return settings.from_environment({"ALLOW_LOCAL_HOSTS": "true", **environment})
 
-    with EmulatedSecretsManager(region=REGION, world=world) as emulator, mock.patch.object(module, "Settings", Beside):
+    with mock.patch.object(module, "Settings", Beside):
+        yield
+
+
+@contextlib.contextmanager
+def emulated(world: World = RECORDED) -> Iterator[EmulatedSecretsManager]:
+    """Run Secrets Manager, and let functions log in beside it."""
+    with EmulatedSecretsManager(region=REGION, world=world) as emulator, beside():
         yield emulator
 
 

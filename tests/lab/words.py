@@ -43,6 +43,8 @@ REMEDY: Final = (
     "Connect this machine to the network this once, start Docker (DATABASES=containers), or try another ENGINE. See "
     "docs/development.md, Where the test servers run."
 )
+VARIABLES: Final = "engine|strategy|rotations|failover|regions|function|step|event"
+"""Options that make passes on from a variable of that name."""
 PROGRAM: Final = re.compile(r"/(?:[^\s:]*/)?([\w.-]+) \S.* (ended with \d+)")
 """A program that was tried, with all of its options."""
 
@@ -93,6 +95,13 @@ def switch(text: str) -> int:
     return int(text)
 
 
+def regions(text: str) -> int:
+    """Read in how many Regions the demo plays."""
+    if text not in {"1", "2"}:
+        raise argparse.ArgumentTypeError(f"REGIONS={text} is neither 1 nor 2.")
+    return int(text)
+
+
 class Words(argparse.ArgumentParser):
     """A command line whose errors are one line in make's words."""
 
@@ -133,7 +142,9 @@ class Words(argparse.ArgumentParser):
         """Say in one line what is wrong, as make does."""
         said = re.sub(r"^argument (--[a-z-]+): (?!expected)", "", message)
         said = re.sub(r"^argument (--[a-z-]+): expected.*", r"\1 needs a value.", said)
-        said = re.sub(r"--(engine|strategy|rotations|failover|function|step|event)\b", lambda it: it[1].upper(), said)
+        said = re.sub(
+            r"--(engine|strategy|rotations|failover|regions|function|step|event)\b", lambda it: it[1].upper(), said
+        )
         print(f"{self.prog}: error: {said}", file=sys.stderr)  # noqa: T201 its way of speaking
         raise SystemExit(WRONG)
 

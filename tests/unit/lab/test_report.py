@@ -58,7 +58,7 @@ def shown(width: int, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[s
 
 def rotate(screen: Screen, *, failing: bool = False) -> None:
     """Show a rotation, with the failover in its middle."""
-    screen.rotation(1, 3, "shop → shop_clone")
+    screen.rotation("1/3", "shop → shop_clone")
     for step in ROTATION.steps:
         screen.step(step)
         if failing and step.step == "setSecret":
