@@ -23,9 +23,15 @@ _URL: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{
 _SUFFIX: Final = "-[A-Za-z0-9]{6}"
 _OPEN: Final = "-??????"
 _ANY: Final = r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:"
+_ANY_PARAMETER: Final = r"arn:[a-z-]+:ssm:[a-z0-9-]+:[0-9]{12}:parameter/"
 _ARN: Final = re.compile(_ANY + "[A-Za-z0-9/_+=.@!-]+")
-_PATTERN: Final = re.compile(_ANY + "[A-Za-z0-9/_+=.@!-][A-Za-z0-9/_+=.@!*?-]*")
+_PATTERN: Final = re.compile(f"({_ANY}|{_ANY_PARAMETER})[A-Za-z0-9/_+=.@!-][A-Za-z0-9/_+=.@!*?-]*")
 """One that begins with an asterisk would be every secret of the account."""
+
+_PARAMETER: Final = re.compile(f"{_ANY_PARAMETER}[A-Za-z0-9/_.-]+")
+
+REFERENCE: Final = "/aws/reference/secretsmanager/"
+"""What Parameter Store's names of secrets begin with (user guide, "Referencing AWS Secrets Manager secrets")."""
 
 
 def covers(entry: str, arn: str) -> bool:
@@ -40,8 +46,23 @@ def covers(entry: str, arn: str) -> bool:
 
 
 def is_whole(arn: str) -> bool:
-    """Return whether it has the form of a secret's ARN to its end: a hyphen and six characters."""
-    return _ARN.fullmatch(arn) is not None and re.search(f"{_SUFFIX}$", arn) is not None
+    """Return whether it has the form of a secret's ARN to its end, a hyphen and six characters, or of a parameter's."""
+    secret = _ARN.fullmatch(arn) is not None and re.search(f"{_SUFFIX}$", arn) is not None
+    return secret or _PARAMETER.fullmatch(arn) is not None
+
+
+def named_beside(arn: str, name: str) -> str:
+    """
+    Return the ARN that a name stands for in the credential of a parameter; what is no such name stays as it is.
+
+    A parameter of the same account may be named by its name, a secret as Parameter Store does: then the end is missing.
+    """
+    account, parameter, _ = arn.partition(":parameter/")
+    if not parameter or not name.startswith("/"):
+        return name
+    if name.startswith(REFERENCE):
+        return f"{account.replace(':ssm:', ':secretsmanager:', 1)}:secret:{name.removeprefix(REFERENCE)}"
+    return f"{account}:parameter{name}"
 
 
 def goes_in_the_open(url: str, *, beside: bool = False) -> bool:
@@ -80,11 +101,13 @@ class Settings:
     ca_bundle: Path | None = None
     endpoint: str | None = None
     seal_key: str | None = field(default=None, repr=False)
+    forbidden_characters: str = ""
+    """What no new password may hold where it is kept, whatever is set: no variable sets this."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """Read and check all settings; an empty variable counts as absent. Raises InvalidSettings."""
-        read = _Reader(environment)
+        read = Reader(environment)
         local = read.switch("ALLOW_LOCAL_HOSTS")
         endpoint = read.url("SECRETS_MANAGER_ENDPOINT", beside=local or False)
         return cls(
@@ -125,21 +148,24 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
+class Reader:
     """Typed access to environment variables, with errors that name the variable and never show its value."""
 
     environment: Mapping[str, str]
 
     def text(self, name: str) -> str | None:
+        """Read a text; an empty one counts as absent."""
         return self.environment.get(name) or None
 
     def arns(self, name: str) -> tuple[str, ...]:
+        """Read a list of admin credentials."""
         entries = [entry.strip() for entry in self.environment.get(name, "").split(",")]
         for place, entry in enumerate(entries, 1):
             if entry and not _PATTERN.fullmatch(entry):
-                raise _wrong(name, f"has an entry ({place}) that is no ARN of a secret", "Copy the secret's whole ARN.")
-            if entry and not entry.endswith((_OPEN, "*")) and not re.search(f"{_SUFFIX}$", entry):
-                raise _wrong(
+                raise wrong(name, f"has an entry ({place}) that is no ARN of a secret", "Copy the secret's whole ARN.")
+            secret = re.match(_ANY, entry)
+            if secret and not entry.endswith((_OPEN, "*")) and not re.search(f"{_SUFFIX}$", entry):
+                raise wrong(
                     name,
                     f"has an entry ({place}) without the hyphen and six characters that Secrets Manager adds to a name",
                     "Copy the secret's whole ARN, or end the entry in -??????.",
@@ -147,9 +173,10 @@ class _Reader:
         return tuple(entry for entry in entries if entry)
 
     def tag(self, name: str) -> tuple[str, str] | None:
+        """Read a tag, its key and its value."""
         key, _, value = (self.text(name) or "").partition("=")
         if bool(key) is not bool(value):
-            raise _wrong(name, "is not a tag", "Give a key and a value, such as AdminGroup=orders.")
+            raise wrong(name, "is not a tag", "Give a key and a value, such as AdminGroup=orders.")
         return (key, value) if key else None
 
     @overload
@@ -159,43 +186,49 @@ class _Reader:
     def number(self, name: str, default: int) -> int: ...
 
     def number(self, name: str, default: int | None = None) -> int | None:
+        """Read a whole number."""
         text = self.text(name)
         if text is None:
             return default
         if not _NUMBER.fullmatch(text):
-            raise _wrong(name, "is not a whole number", "Give a number, such as 32.")
+            raise wrong(name, "is not a whole number", "Give a number, such as 32.")
         return int(text)
 
     def switch(self, name: str) -> bool | None:
+        """Read a yes or no."""
         text = (self.text(name) or "").strip().lower()
         if text not in _YES | _NO | {""}:
-            raise _wrong(name, "is neither true nor false", "Set it to true or false.")
+            raise wrong(name, "is neither true nor false", "Set it to true or false.")
         return text in _YES if text else None
 
     def strategy(self, name: str) -> StrategyName | None:
+        """Read a strategy's name."""
         text = self.text(name)
         if text is not None and text not in set(StrategyName):
-            raise _wrong(name, "names no strategy", f"Choose one of {', '.join(StrategyName)}, or leave it empty.")
+            raise wrong(name, "names no strategy", f"Choose one of {', '.join(StrategyName)}, or leave it empty.")
         return StrategyName(text) if text else None
 
     def gate(self, name: str) -> ReplicaGate:
+        """Read what becomes of a rotation whose replicas do not follow."""
         text = self.text(name) or ReplicaGate.REFUSE
         if text not in set(ReplicaGate):
-            raise _wrong(name, "is neither refuse nor warn", "Set it to refuse or warn.")
+            raise wrong(name, "is neither refuse nor warn", "Set it to refuse or warn.")
         return ReplicaGate(text)
 
     def url(self, name: str, *, beside: bool) -> str | None:
+        """Read an endpoint."""
         text = self.text(name)
         if text is not None and not _URL.fullmatch(text):
-            raise _wrong(name, "is not the URL of an endpoint", "Give one such as https://vpce-….amazonaws.com.")
+            raise wrong(name, "is not the URL of an endpoint", "Give one such as https://vpce-….amazonaws.com.")
         if text is not None and goes_in_the_open(text, beside=beside):
-            raise _wrong(name, "would send secrets over http, readable on the way", "Give one that begins with https.")
+            raise wrong(name, "would send secrets over http, readable on the way", "Give one that begins with https.")
         return text
 
     def file(self, name: str) -> Path | None:
+        """Read the path of a file."""
         text = self.text(name)
         if text is not None and not _is_file(Path(text)):
-            raise _wrong(name, "names a file that is not there", "Give the path of a PEM file in the package or layer.")
+            raise wrong(name, "names a file that is not there", "Give the path of a PEM file in the package or layer.")
         return Path(text) if text else None
 
 
@@ -206,5 +239,6 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _wrong(name: str, what: str, remedy: str) -> InvalidSettings:
+def wrong(name: str, what: str, remedy: str) -> InvalidSettings:
+    """Make the error of a setting; its value is not shown."""
     return InvalidSettings(f"The setting {name} {what}", where="the function's environment", remedy=remedy)

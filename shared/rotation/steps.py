@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.credentials import seals, secret_format
@@ -128,6 +129,6 @@ def _is_copy(delivery: Delivery) -> bool:
 
 def _new_password(delivery: Delivery, secret: Secret) -> Password:
     """Make a password by the rules of the function, the secret and the engine."""
-    limits = delivery.engine.traits.of(secret.engine).limits
-    settings = delivery.settings
+    limits, settings = delivery.engine.traits.of(secret.engine).limits, delivery.settings
+    limits = replace(limits, forbidden=limits.forbidden + settings.forbidden_characters)
     return policy_for(limits, settings.password, secret.overrides.password, settings.password_bits).generate()

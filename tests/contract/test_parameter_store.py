@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.stores.parameter_store import ParameterStore
+from rotation.model import Deadline
+from rotation.stores.parameter_store import Clients, ParameterStore
+from rotation.stores.parameter_store.store import FRESH
 from tests.contract.store_contract import FIRST, StoreContract, Swap
 from tests.support.emulators.secretsmanager.worlds import PendingAfterFinish, World
 from tests.support.emulators.ssm.model import arn_of
@@ -31,6 +34,8 @@ class ServiceLab:
 
     def __init__(self, emulator: EmulatedParameterStore) -> None:
         self._emulator = emulator
+        self._seconds = itertools.count(step=2 * FRESH)
+        """What others do shows at the next look, as it does in a few seconds at most."""
         self._observer = Warnings()
         self.arn = arn_of(NAME)
         self.first = self.store_current(FIRST)
@@ -42,9 +47,9 @@ class ServiceLab:
         return len(self._observer.warned)
 
     def _new_store(self) -> ParameterStore:
-        return ParameterStore(
-            self._emulator.client(), self._emulator.client(), NAME, self._observer, sleep=lambda _seconds: None
-        )
+        clients = Clients(self._emulator.client(), self._emulator.client())
+        clock = self._seconds.__next__
+        return ParameterStore(clients, NAME, self._observer, Deadline(10**6, clock), sleep=lambda _seconds: None)
 
     def begin_rotation(self) -> str:
         self._token = self.store.open_rotation()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from rotation.errors import RotationError
-from rotation.model import Step
-from rotation.stores.parameter_store import ParameterStore
+from rotation.model import Deadline, Step
+from rotation.stores.parameter_store import Clients, ParameterStore
 from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.emulators.wire.clock import Ticking
 from tests.support.memory.stage import MemoryStage
@@ -35,8 +35,8 @@ class ParameterStage:
 
     def run(self, caller: str = "test") -> RotationError | None:
         """Do what one invocation does: the token, and all steps, with a store of its own."""
-        clients = self.emulator.client(access_key=caller), self.emulator.client(access_key=caller)
-        store: Any = ParameterStore(*clients, NAME, self.memory.notes, sleep=lambda _seconds: None)
+        clients = Clients(self.emulator.client(access_key=caller), self.emulator.client(access_key=caller))
+        store: Any = ParameterStore(clients, NAME, self.memory.notes, Deadline(60), sleep=lambda _seconds: None)
         self.memory.store = store
         try:
             return self.memory.play(store.open_rotation(), tuple(Step))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.entrypoints.secrets_manager import MARGIN
+from rotation.entrypoints.assembly import MARGIN
 from rotation.strategies.cutover import TIME_NEEDED
 from tests.lab import postgresql
 from tests.lab.cutting.sights import sight_of_application

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from rotation.engines.aurora import session, writers
-from rotation.entrypoints import secrets_manager
+from rotation.entrypoints import assembly
 from rotation.strategies import cutover
 from tests.support.template.cloudformation import ROOT, Stack, load
 
@@ -23,8 +23,11 @@ NUMBERS: Final = {
     "rotation.engines.aurora.session:TAKEOVER": 60.0,
     "rotation.engines.aurora.writers:ATTEMPT": 20.0,
     "rotation.engines.documentdb.login:ELECTION_SECONDS": 15.0,
-    "rotation.entrypoints.secrets_manager:MARGIN": 1.5,
+    "rotation.entrypoints.assembly:MARGIN": 1.5,
+    "rotation.entrypoints.parameter_store.handler:QUIET": 60.0,
     "rotation.machine:REREAD_PAUSES": (0.1, 0.3, 0.8),
+    "rotation.stores.parameter_store.journal:KEPT": 2,
+    "rotation.stores.parameter_store.store:FRESH": 5.0,
     "rotation.strategies.cutover:LOOKS": (0, 0.5, 1.0),
     "rotation.strategies.cutover:TIME_NEEDED": 32.0,
     "rotation.strategies.cutover:TIME_TO_UNDO": 25.0,
@@ -48,7 +51,7 @@ def test_a_delicate_number_is_what_was_decided(name: str) -> None:
 
 def seconds_of(function: str, parameters: dict[str, str] | None = None) -> float:
     """Return the time that an invocation of a function has, without what is kept back to answer."""
-    return float(Stack(parameters).function(f"{function}Function")["Timeout"]) - secrets_manager.MARGIN
+    return float(Stack(parameters).function(f"{function}Function")["Timeout"]) - assembly.MARGIN
 
 
 @pytest.mark.parametrize("function", ["Postgresql", "Mysql", "Documentdb", "Redshift", "Aurora"])

@@ -65,6 +65,12 @@ def parse(
     )
 
 
+def engine_of(version: StoredVersion) -> str:
+    """Return the name of the engine that a version's value gives. Raises InvalidSecret."""
+    where = f"version {version.id} of {version.arn}"
+    return Keys(present(_object(version.value, where)), where).text("engine")
+
+
 def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address:
     """
     Read where the server is; its ``own`` host and port stand for a proxy's.

@@ -5,56 +5,32 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Protocol
-
-import botocore.session
-from botocore.config import Config
+from typing import TYPE_CHECKING, Final
 
 from rotation import VERSION, steps
 from rotation.credentials.password_policy import policy_for
-from rotation.delivery import Delivery
-from rotation.engines.session import clear_text
+from rotation.entrypoints.assembly import Assembly, deadline_of
 from rotation.entrypoints.telemetry import Telemetry
-from rotation.errors import InvalidEvent, InvalidSettings
+from rotation.errors import InvalidEvent
 from rotation.machine import advance
-from rotation.model import Deadline, Step
-from rotation.settings import Settings, goes_in_the_open
+from rotation.model import Step
+from rotation.settings import Settings
 from rotation.stores.secrets_manager import SecretsManagerStore
-from rotation.topology import FirstOf, RdsTopology, RedshiftTopology
-from rotation.topology.clusters import RdsClusters
-from rotation.topology.names import local_hosts, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rotation.ports import Engine, Observer
+    from rotation.delivery import Delivery
+    from rotation.entrypoints.assembly import LambdaContext
+    from rotation.ports import Engine
 
 REVOKE: Final = "revokePrevious"
 """The step of the operator's own event that ends AWSPREVIOUS's password."""
 
-MARGIN: Final = 1.5
-"""Seconds kept back of the invocation, to log and answer."""
-
 _SECRET_ID: Final = re.compile(r"[A-Za-z0-9/_+=.@!:-]{1,2048}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _ROTATION_TOKEN: Final = re.compile(r"[A-Za-z0-9-]{36,256}")
-
-_CONFIG: Final = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
-"""Bounds each call to the AWS API to about 20 seconds in total."""
-
-
-_BRIEF: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
-"""Bounds a call to another Region, to which a VPC may have no way, to some 3 seconds."""
-
-
-class LambdaContext(Protocol):
-    """What is used of the context that Lambda passes to a handler."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return what is left of the invocation, in milliseconds."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -95,6 +71,7 @@ class Handler:
         """Read the settings, and raise InvalidSettings where they are wrong or contradict the engine."""
         self._settings = Settings.from_environment(environment)
         self._engine = engine(self._settings.ca_bundle)
+        self._assembly = Assembly(self._settings)
         self._telemetry = Telemetry(self._engine.traits.name, environment)
         policy_for(self._engine.traits.limits, self._settings.password, least_bits=self._settings.password_bits)
         self._telemetry.note(f"Rotation functions {VERSION}", engine=self._engine.traits.name)
@@ -113,63 +90,19 @@ class Handler:
 
     def _take(self, event: object, context: LambdaContext) -> None:
         request = Event.parse(event)
-        delivery = self._delivery(request, context, self._telemetry)
-        settings = self._settings
-        with local_hosts(allowed=settings.allow_local_hosts), clear_text(allowed=settings.clear_text_passwords):
+        delivery = self._delivery(request, context)
+        with self._assembly.allowances():
             if request.step == REVOKE:
                 steps.revoke_previous(delivery, end_sessions=request.end_sessions)
             else:
                 advance(delivery, Step(request.step))
 
-    def _delivery(self, request: Event, context: LambdaContext, observer: Observer) -> Delivery:
-        delivery = Delivery(
-            token=request.token,
-            engine=self._engine,
-            store=SecretsManagerStore(
-                self._secrets_manager, request.secret_id, request.rotation_token, self._secrets_manager_in
-            ),
-            topology=FirstOf(RdsTopology(lambda: self._client("rds")), RedshiftTopology(self._client)),
-            settings=self._settings,
-            observer=observer,
-            deadline=Deadline(context.get_remaining_time_in_millis() / 1000 - MARGIN),
-            names_of=names_of,
+    def _delivery(self, request: Event, context: LambdaContext) -> Delivery:
+        assembly = self._assembly
+        store = SecretsManagerStore(
+            assembly.secrets_manager, request.secret_id, request.rotation_token, assembly.secrets_manager_in
         )
-        if self._engine.traits.clustered:
-            from rotation.engines.aurora.following import Following  # noqa: PLC0415 other functions start without it
-
-            following = Following(self._engine, self._clusters, observer, names_of)
-            delivery.engine, delivery.for_changes = following, following.for_changes
-        return delivery
-
-    @cached_property
-    def _clusters(self) -> RdsClusters:
-        return RdsClusters(lambda: self._client("rds"))
-
-    @cached_property
-    def _session(self) -> botocore.session.Session:
-        return botocore.session.get_session()
-
-    def _client(self, service: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        return self._closed(self._session.create_client(service, config=_CONFIG))
-
-    @cached_property
-    def _secrets_manager(self) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        endpoint = self._settings.endpoint
-        return self._closed(self._session.create_client("secretsmanager", endpoint_url=endpoint, config=_CONFIG))
-
-    def _secrets_manager_in(self, region: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        return self._closed(self._session.create_client("secretsmanager", region_name=region, config=_BRIEF))
-
-    def _closed(self, client: Any) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        """See that a client speaks TLS, whoever named its endpoint: the SDK also reads AWS_ENDPOINT_URL and files."""
-        if goes_in_the_open(client.meta.endpoint_url, beside=self._settings.allow_local_hosts):
-            raise InvalidSettings(
-                f"The endpoint of {client.meta.service_model.service_name} would be spoken to over http, "
-                "readable on the way",
-                where="the function's environment",
-                remedy="Let AWS_ENDPOINT_URL, and those of single services, begin with https.",
-            )
-        return client
+        return assembly.delivery(request.token, self._engine, store, self._telemetry, deadline_of(context))
 
 
 def handler_for(engine: Callable[[Path | None], Engine]) -> Handler:

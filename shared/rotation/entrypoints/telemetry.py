@@ -116,6 +116,11 @@ class Telemetry:
         """Log at WARNING."""
         self._logger.warning(message, stacklevel=3, extra=fields)
 
+    def speak_of(self, engine: str) -> None:
+        """Name the engine from here on, where it is known only once a credential was read."""
+        self._engine = engine
+        self._logger.append_keys(engine=engine)
+
     def recovered(self, reason: str, **fields: object) -> None:
         """Log at WARNING, and count; the metrics of this step can then be asked for by the reason."""
         self._logger.warning("A recovery was used", stacklevel=3, extra={"recovery": reason, **fields})

@@ -9,7 +9,7 @@ from rotation.credentials import secret_format
 from rotation.credentials.secret_keys import present
 from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs, StoreDenied
 from rotation.model import CLONE_SUFFIX, Ownership, Pair
-from rotation.settings import is_whole
+from rotation.settings import REFERENCE, is_whole, named_beside
 from rotation.strategies import logins
 from rotation.strategies.proxies import require_database, require_own_name
 
@@ -33,11 +33,12 @@ def marked_version(delivery: Delivery, admin: Secret | None) -> str | None:
 
 def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
     """
-    Return the admin secret's ARN. Raises GuardViolation unless the function's settings list it.
+    Return what to ask the store for: an ARN, or a reference. Raises GuardViolation unless the settings list it.
 
     A name can end as an ARN does (prod-master): where the list leaves the end open, what is read then decides.
     """
-    arn = secret.admin_arn or ""
+    asked = secret.admin_arn or ""
+    arn = named_beside(secret.arn, asked)
     left_open = arn != secret.arn and delivery.settings.admits_admin(f"{arn}{_ANY_SUFFIX}")
     if not left_open and not is_whole(arn):
         raise GuardViolation(
@@ -47,7 +48,7 @@ def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
         )
     if not left_open:
         _require_listed(delivery, secret, arn)
-    return arn
+    return asked if asked.startswith(REFERENCE) else arn
 
 
 def _require_listed(delivery: Delivery, secret: Secret, arn: str) -> None:

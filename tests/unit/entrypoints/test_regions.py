@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotation.entrypoints.assembly import Assembly
 from rotation.entrypoints.secrets_manager import Handler
 from rotation.errors import RotationRefused
 from rotation.model import Credential, Password
@@ -138,7 +139,7 @@ def test_what_a_rotation_costs(
 ) -> None:
     """Nothing more where there are no replicas; else some looks at home, and three in each Region."""
     scene = set_up(strategy, away=[AWAY, FAR][:replicas])
-    monkeypatch.setattr(Handler, "_secrets_manager_in", lambda _, region: scene.regions[region].client())
+    monkeypatch.setattr(Assembly, "secrets_manager_in", lambda _, region: scene.regions[region].client())
     assert scene.rotate()
     before = {region: len(scene.regions[region].calls()) for region in (HOME, AWAY, FAR)}
     logins = len(scene.server.accepted)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation import VERSION
+from rotation.entrypoints.assembly import Assembly
 from rotation.entrypoints.secrets_manager import REVOKE, Event, Handler, handler_for
 from rotation.errors import GuardViolation, InvalidEvent, InvalidSettings, RotationError, RotationRefused
 from rotation.model import Limits
+from rotation.settings import Settings
 from rotation.topology.names import resolve
 from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
@@ -251,11 +253,11 @@ def test_servers_in_clusters_are_followed(scene: Scene, monkeypatch: pytest.Monk
     """An engine whose traits say so finds the writer by itself; the API is asked only where that is needed."""
     asked: list[str] = []
 
-    def client(_: Handler, service: str) -> NoClusters:
+    def client(_: Assembly, service: str) -> NoClusters:
         asked.append(service)
         return NoClusters()
 
-    monkeypatch.setattr(Handler, "_client", client)
+    monkeypatch.setattr(Assembly, "client", client)
     monkeypatch.setattr(MemorySession, "takes_changes", lambda _: True, raising=False)
     scene.clustered = True
     assert scene.player.rotate("app").succeeded
@@ -335,11 +337,11 @@ def test_a_host_may_be_this_machine_only_where_a_setting_says_so(scene: Scene, a
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_RDS"])
-def test_no_api_is_spoken_to_in_the_open(scene: Scene, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_no_api_is_spoken_to_in_the_open(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The SDK takes endpoints from variables of its own; one without TLS is refused before anything is sent."""
     monkeypatch.setenv(name, "http://api.example.com")
     with pytest.raises(InvalidSettings, match="endpoint of rds would be spoken to over http"):
-        scene.handler._client("rds")  # noqa: SLF001 asked for only where RDS manages an admin
+        Assembly(Settings()).client("rds")
 
 
 # Settings at start

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.stores.parameter_store import ParameterStore
+from rotation.model import Deadline
+from rotation.stores.parameter_store import Clients, ParameterStore
 from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.emulators.wire.clock import Ticking
 from tests.support.memory.observer import Warnings
@@ -27,6 +29,12 @@ def parameters() -> Iterator[EmulatedParameterStore]:
         yield running
 
 
+def looking() -> Deadline:
+    """Return a time in which nothing that was seen counts at the next look: a minute passes at each."""
+    minutes = itertools.count(step=60)
+    return Deadline(10**6, lambda: float(next(minutes)))
+
+
 @pytest.fixture
 def observer() -> Warnings:
     return Warnings()
@@ -36,7 +44,11 @@ def observer() -> Warnings:
 def new_store(parameters: EmulatedParameterStore, observer: Warnings) -> Callable[[], ParameterStore]:
     """Make stores as other processes have them."""
     return lambda: ParameterStore(
-        parameters.client(), parameters.client(), PARAMETER, observer, sleep=lambda _seconds: None
+        Clients(parameters.client(), parameters.client()),
+        PARAMETER,
+        observer,
+        looking(),
+        sleep=lambda _seconds: None,
     )
 
 

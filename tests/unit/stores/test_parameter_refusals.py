@@ -10,8 +10,8 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
 from rotation.errors import StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.stores.parameter_store import ParameterStore, refusals
-from tests.unit.stores.conftest import PARAMETER
+from rotation.stores.parameter_store import Clients, ParameterStore, refusals
+from tests.unit.stores.conftest import PARAMETER, looking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ def test_nobody_answers(observer: Warnings) -> None:
         aws_secret_access_key="y",
     )
     with pytest.raises(StoreUnavailable, match="got no answer") as error:
-        ParameterStore(client, client, PARAMETER, observer).describe()
+        ParameterStore(Clients(client, client), PARAMETER, observer, looking()).describe()
     assert "interface endpoint for ssm" in error.value.remedy
 
 
@@ -115,4 +115,4 @@ def test_answers_of_somebody_else(
 
     client.meta.events.register("after-call.ssm.GetParameter", answered)
     with pytest.raises(StoreUnavailable, match="not Parameter Store"):
-        ParameterStore(client, client, PARAMETER, observer).describe()
+        ParameterStore(Clients(client, client), PARAMETER, observer, looking()).describe()

@@ -8,8 +8,8 @@ import pytest
 
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import LATE_CUTOVER, Replica, Stage, VersionState
-from rotation.stores.parameter_store import ParameterStore
-from tests.unit.stores.conftest import PARAMETER
+from rotation.stores.parameter_store import Clients, ParameterStore
+from tests.unit.stores.conftest import PARAMETER, looking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,8 +283,9 @@ def test_what_others_wrote(
 
 def test_the_writer_never_repeats_a_put(parameters: EmulatedParameterStore, observer: Warnings) -> None:
     """A client with the SDK's retries is not taken for it."""
+    clients = Clients(parameters.client(), parameters.client(attempts=3))
     with pytest.raises(ValueError, match="must not repeat"):
-        ParameterStore(parameters.client(), parameters.client(attempts=3), PARAMETER, observer)
+        ParameterStore(clients, PARAMETER, observer, looking())
 
 
 def test_readers_by_label_are_told_of(

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Stage
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 OVER: Final = ".over"
 """What the name of an entry ends in that says of another: it is pending no more."""
@@ -121,32 +121,3 @@ class Journal:
         flags = [f"{name}{OVER}" for token, name in zip(old, names, strict=True) if token in self.over]
         marks = [f"{label}.{number}" for label, number in self.marks if number < self.last_mark(label)]
         return sorted(ours + flags + marks)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A parameter and its journal at an instant."""
-
-    live: Live
-    journal: Journal
-    previous: str | None
-    """The id of the live version before this one."""
-    pending: Token | None
-
-    @property
-    def current(self) -> str:
-        """Return the id of AWSCURRENT."""
-        return self.journal.id_of(self.live.number, self.live.value)
-
-    def stages(self) -> Mapping[str, frozenset[str]]:
-        """Return the labels of all versions, as Secrets Manager would give them."""
-        held: dict[str, set[str]] = {}
-        if self.previous is not None:
-            held.setdefault(self.previous, set()).add(Stage.PREVIOUS)
-        if self.pending is not None:
-            held.setdefault(str(self.pending), set()).add(Stage.PENDING)
-        held.setdefault(self.current, set()).discard(Stage.PREVIOUS)
-        held[self.current].add(Stage.CURRENT)
-        for label, version in self.journal.marked():
-            held.setdefault(version, set()).add(label)
-        return {version: frozenset(labels) for version, labels in held.items()}

@@ -3,48 +3,59 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
-from rotation.stores.parameter_store.parameters import Unanswered, settings_of
+from rotation.stores.parameter_store.parameters import Busy, Unanswered, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Collection, Mapping
 
     from rotation.ports import Observer
     from rotation.stores.parameter_store.journal import Live
     from rotation.stores.parameter_store.parameters import Parameters, Version
-
-TRIES: Final = 5
-PAUSE: Final = 0.3
-"""Seconds between two reads of what is known to be there (reads are eventually consistent)."""
+    from rotation.stores.parameter_store.tries import Tries
 
 _VERSIONS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What is done besides, when a new value becomes the newest version."""
+
+    restore_foreign: bool = False
+    """Whether a value that somebody wrote in that instant is put back, at the cost of the rotation."""
+    follow_labels: frozenset[str] = frozenset()
+    """Labels that move to each new version, for readers that ask by label."""
 
 
 class LiveParameter:
     """What readers read. It knows what this process wrote, whatever a stale read shows."""
 
-    def __init__(self, parameters: Parameters, name: str, observer: Observer, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self, parameters: Parameters, name: str, observer: Observer, tries: Tries, publishing: Publishing
+    ) -> None:
         """Know its name, and who is told of what a person should look at."""
         self._parameters = parameters
         self._name = name
         self._observer = observer
-        self._sleep = sleep
+        self._tries = tries
+        self._publishing = publishing
         self._values: dict[tuple[int, int, int], str] = {}
         self._history: dict[tuple[int, int], list[Version]] = {}
         self._replaced: Live | None = None
 
     def read(self) -> Live:
         """Read the newest version; one that is older than what is known to be there is read again."""
-        old = self._replaced
-        for _ in range(TRIES):
+        old, seen = self._replaced, 0
+        for _ in self._tries:
             live = self._parameters.live(self._name)
             if old is None or live.number > old.number or live.stamp > old.stamp:
                 return live
-            self._sleep(PAUSE)
+            seen = live.number
         raise StoreUnavailable(
-            f"The parameter still shows version {live.number}, and a newer one was written or may have been",
+            f"The parameter still shows version {seen}, and a newer one was written or may have been",
             where=self._name,
             remedy="Retry later.",
         )
@@ -58,10 +69,7 @@ class LiveParameter:
 
     def settings(self, live: Live) -> Version:
         """Read what the next put must send again, and see that there is room for it."""
-        key = (live.stamp, live.number)
-        if key not in self._history:
-            self._history[key] = self._parameters.history(self._name)
-        history = self._history[key]
+        history = self._versions(live)
         if len(history) >= _VERSIONS and history[0].labels:
             raise StoreError(
                 f"The parameter has 100 versions, and the oldest, {history[0].number}, bears a label: it takes no more",
@@ -75,7 +83,8 @@ class LiveParameter:
         Put the value in the place of that version, in one try. Raises Busy where nothing was written.
 
         Raises StoreUnavailable where it is not known whether the value was written. It may still be; until a newer
-        version shows, every read says so too, so that nobody takes the old one for the last word.
+        version shows, every read says so too, so that nobody takes the old one for the last word. Raises StoreError
+        where somebody's value was newest in between, and was put back.
         """
         settings = self.settings(live)
         try:
@@ -85,13 +94,34 @@ class LiveParameter:
             number = self._shown(value)
         self._replaced = live
         if number != live.number + 1:
-            self._tell(live, value, number)
-        if settings.labels:
-            self._observer.warn(
-                "The version before bears labels, which did not move; clients that read by label have its value",
-                parameter=self._name,
-                labels=", ".join(settings.labels),
-            )
+            self._see_who_came_between(live, value, number, settings.settings)
+        self._warn_of_labels([label for label in settings.labels if label not in self._publishing.follow_labels])
+        self.let_labels_follow(live, number)
+
+    def let_labels_follow(self, live: Live, number: int) -> None:
+        """Move the labels that are to follow from older versions to that one; where that fails it is told."""
+        followed = self._publishing.follow_labels
+        behind = [label for it in self._versions(live) if it.number < number for label in followed & {*it.labels}]
+        left: Collection[str] = behind
+        if behind:
+            with suppress(StoreError):
+                left = self._parameters.label(self._name, number, sorted(behind))
+        self._warn_of_labels(sorted(left))
+
+    def written(self, name: str, missing: str | None = None) -> str:
+        """Read what is known to be there; a read may not show it yet."""
+        for _ in self._tries:
+            with suppress(VersionNotFound):
+                return self._parameters.value(name)[2]
+        if missing is not None:
+            return missing
+        raise StoreUnavailable("What was written is not shown yet", where=name, remedy="Retry later.")
+
+    def _versions(self, live: Live) -> list[Version]:
+        key = (live.stamp, live.number)
+        if key not in self._history:
+            self._history[key] = self._parameters.history(self._name)
+        return self._history[key]
 
     def _shown(self, value: str) -> int:
         shown = self.read()
@@ -103,22 +133,14 @@ class LiveParameter:
             remedy="Look who wrote the parameter. The next run goes on from what is newest then.",
         )
 
-    def written(self, name: str, missing: str | None = None) -> str:
-        """Read what is known to be there; a read may not show it yet."""
-        for _ in range(TRIES):
-            with suppress(VersionNotFound):
-                return self._parameters.value(name)[2]
-            self._sleep(PAUSE)
-        if missing is not None:
-            return missing
-        raise StoreUnavailable("What was written is not shown yet", where=name, remedy="Retry later.")
-
-    def _tell(self, live: Live, value: str, number: int) -> None:
-        """Warn of whoever wrote between our read and our put; a twin wrote the same and is none."""
-        between = range(live.number + 1, number)
-        foreign = [it for it in between if self.written(f"{self._name}:{it}", missing="") != value]
+    def _see_who_came_between(self, live: Live, value: str, number: int, settings: Mapping[str, str]) -> None:
+        """Warn of whoever wrote between our read and our put, or put theirs back; a twin wrote the same and is none."""
+        between = {it: self.written(f"{self._name}:{it}", missing="") for it in range(live.number + 1, number)}
+        foreign = {it: theirs for it, theirs in between.items() if theirs != value}
         if not foreign and number > live.number:
             return
+        if self._publishing.restore_foreign and foreign:
+            self._restore(number, foreign[max(foreign)], settings)
         by: list[str] = []
         with suppress(StoreError):
             by = [it.by for it in self._parameters.history(self._name) if it.number in foreign]
@@ -129,3 +151,30 @@ class LiveParameter:
             versions=", ".join(map(str, foreign)),
             by=", ".join(by),
         )
+
+    def _restore(self, number: int, theirs: str, settings: Mapping[str, str]) -> None:
+        """Put their value back, if it is known, over ours if that is the newest still. Raises StoreError then."""
+        ours = next((it for _ in self._tries if (it := self._parameters.live(self._name)).number >= number), None)
+        if not theirs or ours is None or ours.number > number:
+            return
+        try:
+            self._parameters.overwrite(self._name, theirs, settings)
+        except Busy:  # they write on
+            return
+        except Unanswered:
+            self._replaced = ours
+            self._shown(theirs)
+        self._replaced = ours
+        raise StoreError(
+            "Somebody wrote the parameter in the instant before the new value was published; theirs was put back",
+            where=self._name,
+            remedy="The next rotation goes on from their value. The setting RESTORE_FOREIGN asks for this.",
+        )
+
+    def _warn_of_labels(self, labels: Collection[str]) -> None:
+        if labels:
+            self._observer.warn(
+                "The version before bears labels, which did not move; clients that read by label have its value",
+                parameter=self._name,
+                labels=", ".join(labels),
+            )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -14,11 +15,16 @@ from rotation.stores.parameter_store import refusals
 from rotation.stores.parameter_store.journal import Journal, Live
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from mypy_boto3_ssm.client import SSMClient
 
+    from rotation.ports import SecretStore
+
 _NAME: Final = re.compile(r"[!-~]{1,2048}")
+REFERENCE: Final = "/aws/reference/secretsmanager/"
+"""What the names of secrets begin with here (user guide, "Referencing AWS Secrets Manager secrets")."""
+
 _KEPT: Final = ("KeyId", "Tier", "AllowedPattern", "DataType", "Description")
 """What is sent again with each value: nothing promises that an overwrite keeps it (API reference, PutParameter)."""
 
@@ -41,16 +47,25 @@ class Version:
     by: str
 
 
-class Parameters:
-    """A botocore client, and one that tries once, for the writes that nothing makes idempotent."""
+class Clients(NamedTuple):
+    """Botocore clients: one that may repeat requests, and one that tries once, for what nothing makes idempotent."""
 
-    def __init__(self, client: SSMClient, single_try: SSMClient) -> None:
-        """Keep both. Raises ValueError where the second one repeats requests by itself."""
-        retries: Any = getattr(single_try.meta.config, "retries", None)
+    client: SSMClient
+    single_try: SSMClient
+    secrets: Callable[[], SecretStore] | None = None
+    """Makes what reads the admin credentials that Secrets Manager keeps."""
+
+
+class Parameters:
+    """The operations of Parameter Store."""
+
+    def __init__(self, clients: Clients) -> None:
+        """Keep the clients. Raises ValueError where the one that writes repeats requests by itself."""
+        retries: Any = getattr(clients.single_try.meta.config, "retries", None)
         if (retries or {}).get("total_max_attempts") != 1:
             raise ValueError("the client that writes the live parameter must not repeat a put by itself")
-        self._client = client
-        self._single_try = single_try
+        self._client = clients.client
+        self._single_try = clients.single_try
 
     def live(self, name: str) -> Live:
         """Read the newest version. Raises InvalidSecret where it is no SecureString."""
@@ -70,6 +85,19 @@ class Parameters:
         with refusals.translated("GetParameter", name):
             found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
             return _name(found["ARN"]), int(found["Version"]), _text(found["Value"])
+
+    def admin(self, name: str) -> tuple[str, str, str]:
+        """
+        Read a parameter, or a secret by its reference: ARN, version and value.
+
+        Of a secret SourceResult holds what Secrets Manager answered, and so whose value it really is.
+        """
+        with refusals.translated("GetParameter", name):
+            found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+            if not name.startswith(REFERENCE):
+                return _name(found["ARN"]), f"v{int(found['Version'])}", _text(found["Value"])
+            source = json.loads(found["SourceResult"])
+            return _name(source["ARN"]), _name(source["VersionId"]), _text(found["Value"])
 
     def journal(self, folder: str, home: str) -> Journal:
         """Read what stands under a folder: one GetParametersByPath for each ten entries, or fewer."""
@@ -120,6 +148,12 @@ class Parameters:
                 raise
             except BotoCoreError:
                 raise Unanswered from None
+
+    def label(self, name: str, number: int, labels: list[str]) -> list[str]:
+        """Move labels to a version, and return those that the service does not take."""
+        with refusals.translated("LabelParameterVersion", name):
+            answer = self._client.label_parameter_version(Name=name, ParameterVersion=number, Labels=labels)
+            return [_text(label) for label in answer.get("InvalidLabels", [])]
 
     def delete(self, names: list[str]) -> None:
         """Delete up to ten; what is not there is no error."""

@@ -74,6 +74,15 @@ def translated(operation: str, where: str) -> Iterator[None]:
         ) from None
 
 
+def no_replicas(name: str, region: str) -> StoreError:
+    """Return the error of what Parameter Store does not do: it copies no parameter to another Region."""
+    return StoreError(
+        "A parameter has no replicas",
+        where=f"{name} in {region}",
+        remedy="Copy it to the other Region by other means, and rotate it in one Region alone.",
+    )
+
+
 def failed_inside(error: ClientError) -> bool:
     """Return whether the service failed, so that what it was asked for may have been done."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500  # noqa: PLR2004 HTTP's

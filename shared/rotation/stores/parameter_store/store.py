@@ -3,85 +3,127 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage, StoredVersion, Versions
-from rotation.stores.parameter_store.journal import OVER, Journal, Snapshot, Token
-from rotation.stores.parameter_store.live import PAUSE, TRIES, LiveParameter
-from rotation.stores.parameter_store.parameters import Busy, Parameters
+from rotation.stores.parameter_store import refusals
+from rotation.stores.parameter_store.admins import AdminCredentials
+from rotation.stores.parameter_store.journal import OVER, Journal, Token
+from rotation.stores.parameter_store.live import LiveParameter, Publishing
+from rotation.stores.parameter_store.parameters import Busy, Clients, Parameters
+from rotation.stores.parameter_store.snapshot import Snapshot, Stages
+from rotation.stores.parameter_store.tries import TRIES, Tries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from mypy_boto3_ssm.client import SSMClient
-
-    from rotation.model import Replica
+    from rotation.model import Deadline, Replica
     from rotation.ports import Observer
     from rotation.stores.parameter_store.journal import Live
 
 ROOT: Final = "/rotation"
 """Where the journals stand: never below an application's path, whose readers would take them for configuration."""
 
+FRESH: Final = 5.0
+"""Seconds for which a look counts: as long as the core relies upon one (``pending_version.UNSEEN``), and no longer."""
+
+_PROBE: Final = "dry-run"
+
+
+@dataclass
+class _Look:
+    """What was read last, and when."""
+
+    live: Live
+    journal: Journal
+    at: float
+
 
 class ParameterStore:
     """
     One parameter, and read access to admin credentials in others.
 
-    A store is made for one rotation: what it wrote itself it knows, whatever a stale read shows.
+    A store is made for one invocation: what it wrote itself it knows, whatever a stale read shows. What it read counts
+    for ``FRESH`` seconds. Labels are always read anew, and so is the parameter itself before it is written.
     """
 
     def __init__(
         self,
-        client: SSMClient,
-        single_try: SSMClient,
+        clients: Clients,
         name: str,
         observer: Observer,
+        deadline: Deadline,
         *,
         root: str = ROOT,
+        publishing: Publishing | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Bind the store to a parameter; ``single_try`` is a client that never repeats a request by itself."""
-        self._parameters = Parameters(client, single_try)
+        """Bind the store to a parameter."""
+        self._parameters = Parameters(clients)
         self._name = name
         self._root = root
-        self._sleep = sleep
-        self._live = LiveParameter(self._parameters, name, observer, sleep)
+        self._admins = AdminCredentials(self._parameters, clients.secrets)
+        self._deadline = deadline
+        self._tries = Tries(deadline, sleep)
+        self._live = LiveParameter(self._parameters, name, observer, self._tries, publishing or Publishing())
         self._own = Journal()
         self._expected: Token | None = None
+        self._seen: _Look | None = None
+        self._opened = False
+
+    def written_at(self) -> float:
+        """Return when the newest version was written, in seconds since 1970 by the service's clock."""
+        return self._look().live.stamp / 1000
+
+    def under_way(self) -> bool:
+        """Return whether a rotation was begun from the newest version, and is not over."""
+        return self._look().pending is not None
+
+    def look_again(self) -> None:
+        """Let what follows begin with a look of its own at the parameter."""
+        self._look_at_live()
 
     def open_rotation(self) -> str:
         """Return the token of the rotation that is under way, or else of the one that begins now."""
         seen = self._look()
+        self._opened = True
         if seen.pending is None:
             attempts = seen.journal.attempts(seen.live)
             self._expected = seen.live.token(1 + max((token.attempt for token in attempts), default=0))
         return str(seen.pending or self._expected)
 
     def describe(self) -> Versions:
-        """Tell the labels from the newest version and the journal: two calls or three."""
+        """
+        Tell the labels from the newest version and the journal, read anew: two calls, and one for AWSPREVIOUS if asked.
+
+        The one exception is the first time after the rotation was opened, which is what was just seen.
+        """
+        if not self._opened:
+            self._seen = None
+        self._opened = False
         seen = self._look()
-        return Versions(seen.live.arn, seen.stages())
+        return Versions(seen.live.arn, Stages(seen))
 
     def describe_replica(self, region: str) -> Versions:
         """Raise StoreError: Parameter Store copies no parameter to another Region."""
-        raise _no_replicas(self._name, region)
+        raise refusals.no_replicas(self._name, region)
 
     def replicate(self, replica: Replica) -> None:
         """Raise StoreError, for the same reason."""
-        raise _no_replicas(self._name, replica.region)
+        raise refusals.no_replicas(self._name, replica.region)
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
         """Read one version by its label, its id, or both."""
         seen = self._look()
-        stages = seen.stages()
-        holder = next((held for held, labels in stages.items() if stage in labels), None)
+        holder = seen.holder(stage) if stage is not None else None
         wanted = version or holder
         if wanted is None or (stage is not None and holder != wanted):
             raise VersionNotFound(
                 "The parameter has no such version", where=self._name, remedy="Run createSecret first."
             )
-        return StoredVersion(seen.live.arn, wanted, stages.get(wanted, frozenset()), self._value(seen, wanted))
+        return StoredVersion(seen.live.arn, wanted, seen.labels_of(wanted), self._value(seen, wanted))
 
     def stage_pending(self, token: str, value: str) -> bool:
         """
@@ -89,6 +131,7 @@ class ParameterStore:
 
         What the live parameter would refuse afterwards is refused here, before a database is touched.
         """
+        self._opened = False
         seen, entry = self._look(), self._token(token)
         if entry in seen.journal.entries:
             return seen.journal.entries[entry] == value
@@ -106,6 +149,7 @@ class ParameterStore:
                 remedy="Nothing was changed. Begin a new rotation.",
             )
         settings = self._live.settings(seen.live)
+        self._live.let_labels_follow(seen.live, seen.live.number)
         self._tidy(seen)
         name = self._entry(entry)
         if not self._parameters.create(name, value, {**settings.settings, "Description": f"Pending: {self._name}"}):
@@ -121,8 +165,8 @@ class ParameterStore:
         The service has no conditional overwrite. The number that it answers tells whether somebody wrote in between:
         their value was newest for an instant, ours is now, and the observer is warned.
         """
-        for again in range(TRIES):
-            seen = self._look()
+        for again in self._tries:
+            seen = self._look_at_live()
             if again and seen.current == token:
                 return
             if seen.current != replacing:
@@ -131,11 +175,10 @@ class ParameterStore:
                 )
             value = self._value(seen, token)
             try:
-                self._live.publish(seen.live, value)
+                self._publish(seen.live, value)
             except Busy:
-                self._sleep(PAUSE)
-            else:
-                return
+                continue
+            return
         raise StoreUnavailable(
             "PutParameter was refused: others were just writing it (TooManyUpdates)",
             where=self._name,
@@ -156,7 +199,7 @@ class ParameterStore:
     def unstage(self, token: str) -> None:
         """Note that the token is over; its value stays, and can be read."""
         entry = Token.parse(token)
-        if entry is None or entry.home != self._live.read().home:
+        if entry is None or entry.home != self._look().live.home:
             return
         self._parameters.note(f"{self._entry(entry)}{OVER}", "over")
         self._own.over.add(entry)
@@ -164,38 +207,60 @@ class ParameterStore:
     def unlabelled(self) -> Sequence[str]:
         """Return what is left over, newest first: entries of the journal, then older versions of the parameter."""
         seen = self._look()
-        labelled = {version for version, labels in seen.stages().items() if labels & set(Stage)}
+        labelled = {seen.holder(stage) for stage in Stage}
         entries = sorted(seen.journal.entries, key=lambda token: token[1:], reverse=True)
         numbers = [it.number for it in self._parameters.history(self._name) if it.number < seen.live.number - 1]
         older = [self._id_of(seen.live, seen.journal, number) for number in reversed(numbers)]
         return [it for it in dict.fromkeys([*map(str, entries), *older]) if it not in labelled]
 
     def check_labels(self, version: str) -> None:
-        """Prove the right to write the parameter by a put that must be refused, because it creates alone."""
+        """Prove the right to write: the journal, and the parameter by a put that must be refused, since it creates."""
         self.read(version=version)
-        live = self._live.read()
-        if self._parameters.create(self._name, live.value, self._live.settings(live).settings):
+        live = self._look().live
+        settings = self._live.settings(live).settings
+        if self._parameters.create(self._name, live.value, settings):
             raise StoreError(
                 "Somebody deleted the parameter just now; it was made again with its last value",
                 where=self._name,
                 remedy="Delete it again if it is to go, and end its rotation.",
             )
+        probe = self._place(live.home, _PROBE)
+        self._parameters.create(probe, live.value, settings)
+        self._parameters.delete([probe])
 
     def read_admin(self, arn: str) -> StoredVersion:
-        """Read another parameter's newest version."""
-        found, number, value = self._parameters.value(arn)
-        return StoredVersion(found, f"v{number}", frozenset({Stage.CURRENT}), value)
+        """Read an admin credential: a parameter's newest version, or a secret's AWSCURRENT, by whichever way."""
+        return self._admins.read(arn)
 
     def tags_of(self, arn: str) -> Mapping[str, str]:
-        """Read another parameter's tags."""
-        return self._parameters.tags(arn.partition(":parameter")[2] or arn)
+        """Read the tags of an admin credential."""
+        return self._admins.tags(arn)
 
     def _look(self) -> Snapshot:
-        live = self._live.read()
-        journal = self._parameters.journal(f"{self._root}/{live.home}", live.home)
+        """Look at the parameter and its journal; what was seen just now counts."""
+        if self._seen is None or self._deadline.elapsed() - self._seen.at >= FRESH:
+            at, live = self._deadline.elapsed(), self._live.read()
+            self._seen = _Look(live, self._parameters.journal(f"{self._root}/{live.home}", live.home), at)
+        live, journal = self._seen.live, self._seen.journal
         journal.update(self._own)
-        previous = self._id_of(live, journal, live.number - 1) if live.number > 1 else None
-        return Snapshot(live, journal, previous, journal.pending(live, self._expected))
+
+        def id_of(number: int) -> str:
+            return self._id_of(live, journal, number)
+
+        return Snapshot(live, journal, journal.pending(live, self._expected), id_of)
+
+    def _look_at_live(self) -> Snapshot:
+        """Read the parameter anew; where it is the version that was seen, its journal counts still."""
+        live = self._live.read()
+        if self._seen is not None and self._seen.live != live:
+            self._seen = None
+        return self._look()
+
+    def _publish(self, live: Live, value: str) -> None:
+        try:
+            self._live.publish(live, value)
+        finally:
+            self._seen = None
 
     def _id_of(self, live: Live, journal: Journal, number: int) -> str:
         """Return the id of an older version; its value is read where the journal may know it."""
@@ -229,11 +294,3 @@ class ParameterStore:
 
     def _place(self, home: str, name: str) -> str:
         return f"{self._root}/{home}/{name}"
-
-
-def _no_replicas(name: str, region: str) -> StoreError:
-    return StoreError(
-        "A parameter has no replicas",
-        where=f"{name} in {region}",
-        remedy="Copy it to the other Region by other means, and rotate it in one Region alone.",
-    )

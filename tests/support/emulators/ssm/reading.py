@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.emulators.ssm.model import SECURE, Parameter, Version
+from tests.support.emulators.ssm.model import SECURE, Parameter, Version, arn_of
 from tests.support.emulators.ssm.state import missing
+from tests.support.emulators.wire.clock import epoch
 from tests.support.emulators.wire.errors import ServiceError, answer
 
 if TYPE_CHECKING:
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
     from tests.support.emulators.ssm.state import State
 
 BY_PATH: Final = 10
+REFERENCE: Final = "/aws/reference/secretsmanager/"
 HISTORY: Final = 50
 
 
 def get_parameter(state: State, request: Request, call: Call) -> Response:
-    """GetParameter."""
+    """GetParameter; of a secret, by its reference."""
+    if request["Name"].startswith(REFERENCE):
+        return {"Parameter": _secret(state, request)}
     return {"Parameter": _read(state, request["Name"], state.horizon(), request, call)}
 
 
@@ -68,14 +73,40 @@ def get_parameter_history(state: State, request: Request, call: Call) -> Respons
 
 
 def describe_parameters(state: State, request: Request, call: Call) -> Response:
-    """DescribeParameters, by name alone."""
+    """DescribeParameters, by name, path and tags (API reference, ParameterStringFilter)."""
     del call
     found = [
         parameter.described(versions[-1])
         for parameter, versions in _all(state, state.horizon())
-        if all(_named(parameter.name, wanted) for wanted in request.get("ParameterFilters", []))
+        if all(_meant(parameter, wanted) for wanted in request.get("ParameterFilters", []))
     ]
     return _page(state, found, request, HISTORY)
+
+
+def _secret(state: State, request: Request) -> Response:
+    """
+    Give what Secrets Manager keeps (user guide, "Referencing AWS Secrets Manager secrets from Parameter Store").
+
+    "The WithDecryption flag must be True"; SourceResult holds the whole answer of GetSecretValue. The texts are moto's.
+    """
+    name = request["Name"].removeprefix(REFERENCE)
+    if not request.get("WithDecryption", False):
+        message = "WithDecryption flag must be True for retrieving a Secret Manager secret."
+        raise answer(message, code="ValidationException")
+    found = state.secrets(name)
+    if found is None:
+        message = f"An error occurred (ParameterNotFound) when referencing Secrets Manager: Secret {name} not found."
+        raise answer(message, code="ParameterNotFound")
+    return {
+        "Name": request["Name"],
+        "Type": SECURE,
+        "Value": found["SecretString"],
+        "Version": 0,
+        "SourceResult": json.dumps({key: found[key] for key in ("ARN", "Name", "VersionId", "VersionStages")}),
+        "LastModifiedDate": epoch(state.clock()),
+        "ARN": arn_of(request["Name"]),
+        "DataType": "text",
+    }
 
 
 def _read(state: State, asked: str, horizon: int, request: Request, call: Call) -> Response:
@@ -118,12 +149,18 @@ def _label_filter(request: Request) -> list[str] | None:
     return [label for it in filters for label in it.get("Values", [])] if filters else None
 
 
-def _named(name: str, wanted: Request) -> bool:
-    if wanted["Key"] != "Name":
-        message = "This emulator filters by name alone."
-        raise answer(message, code="InvalidFilterKey")
-    begins = wanted.get("Option") == "BeginsWith"
-    return any(name.startswith(it) if begins else name == it for it in wanted["Values"])
+def _meant(parameter: Parameter, wanted: Request) -> bool:
+    key, values, option = wanted["Key"], wanted["Values"], wanted.get("Option", "Equals")
+    if key == "Name":
+        begins = option == "BeginsWith"
+        return any(parameter.name.startswith(it) if begins else parameter.name == it for it in values)
+    if key == "Path":  # "Recursive" or "OneLevel"
+        below = (parameter.name.removeprefix(f"{it}/") for it in values if parameter.name.startswith(f"{it}/"))
+        return any(option == "Recursive" or "/" not in rest for rest in below)
+    if key.startswith("tag:"):
+        return parameter.tags.get(key.removeprefix("tag:")) in values
+    message = "This emulator filters by name, path and tags alone."
+    raise answer(message, code="InvalidFilterKey")
 
 
 def _page(state: State, found: list[Response], request: Request, most: int) -> Response:

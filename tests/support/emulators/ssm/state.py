@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.support.emulators.ssm.journal import Journal
 from tests.support.emulators.ssm.model import DEFAULT_KEY, STANDARD, Parameter
@@ -15,6 +15,7 @@ from tests.support.emulators.wire.clock import Clock, system_clock
 from tests.support.emulators.wire.errors import ServiceError, answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from tests.support.emulators.ssm.model import Version
@@ -40,6 +41,8 @@ class State:
     """How many of the next reads see nothing of the last write."""
     stale_after: int = 0
     """What ``stale`` becomes with each write of a client's."""
+    secrets: Callable[[str], dict[str, Any] | None] = lambda _name: None
+    """What Secrets Manager answers to GetSecretValue, beside this service."""
     journal: Journal = field(default_factory=Journal)
     writes: list[datetime] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)

@@ -49,11 +49,15 @@ PLAYS: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
         ("get_parameters", {"Names": ["/a/01", "/nobody"], "WithDecryption": True}),
         ("get_parameters_by_path", {"Path": "/a", "WithDecryption": True}),
         ("get_parameters_by_path", {"Path": "/a/b", "WithDecryption": True}),
+        ("describe_parameters", {"ParameterFilters": [{"Key": "Path", "Option": "Recursive", "Values": ["/a/b"]}]}),
         ("delete_parameters", {"Names": ["/a/01", "/nobody"]}),
         ("delete_parameter", {"Name": "/a/01"}),
     ],
     "tags": [
         ("put_parameter", {"Name": "/a", **SECURE, "Tags": [{"Key": "k", "Value": "v"}]}),
+        ("put_parameter", {"Name": "/b", **SECURE, "Tags": [{"Key": "k", "Value": "w"}]}),
+        ("describe_parameters", {"ParameterFilters": [{"Key": "tag:k", "Values": ["v", "x"]}]}),
+        ("describe_parameters", {"ParameterFilters": [{"Key": "tag:l", "Values": ["v"]}]}),
         (
             "add_tags_to_resource",
             {"ResourceType": "Parameter", "ResourceId": "/a", "Tags": [{"Key": "l", "Value": ""}]},
@@ -61,6 +65,10 @@ PLAYS: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
         ("remove_tags_from_resource", {"ResourceType": "Parameter", "ResourceId": "/a", "TagKeys": ["k"]}),
         ("list_tags_for_resource", {"ResourceType": "Parameter", "ResourceId": "/a"}),
         ("list_tags_for_resource", {"ResourceType": "Parameter", "ResourceId": "/nobody"}),
+    ],
+    "references to secrets": [
+        ("get_parameter", {"Name": "/aws/reference/secretsmanager/nobody", "WithDecryption": True}),
+        ("get_parameter", {"Name": "/aws/reference/secretsmanager/nobody"}),
     ],
     "a labelled oldest version": [
         ("put_parameter", {"Name": "/a", **SECURE}),

@@ -98,7 +98,7 @@ def test_by_path_and_label(client: SSMClient, emulator: EmulatedParameterStore) 
         ("get_parameters_by_path", {"Path": "/app", "ParameterFilters": [{"Key": "Type", "Values": ["String"]}]}),
         ("get_parameters_by_path", {"Path": "/app", "MaxResults": 11}),
         ("get_parameters", {"Names": ["a"] * 11}),
-        ("describe_parameters", {"ParameterFilters": [{"Key": "tag:a", "Values": ["b"]}]}),
+        ("describe_parameters", {"ParameterFilters": [{"Key": "KeyId", "Values": ["b"]}]}),
         ("get_parameter_history", {"Name": "/nobody"}),
         ("label_parameter_version", {"Name": "/nobody", "Labels": ["a"]}),
     ],

@@ -1,0 +1,76 @@
+"""What is seen of a parameter and its journal at an instant, as Secrets Manager's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rotation.model import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rotation.stores.parameter_store.journal import Journal, Live, Token
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A parameter and its journal at an instant."""
+
+    live: Live
+    journal: Journal
+    pending: Token | None
+    id_of: Callable[[int], str]
+    """Tells the id of an older version; that can take a call."""
+
+    @cached_property
+    def current(self) -> str:
+        """Return the id of AWSCURRENT."""
+        return self.journal.id_of(self.live.number, self.live.value)
+
+    @cached_property
+    def previous(self) -> str | None:
+        """Return the id of AWSPREVIOUS, the version before."""
+        return self.id_of(self.live.number - 1) if self.live.number > 1 else None
+
+    def holder(self, stage: Stage) -> str | None:
+        """Return the version with that label."""
+        if stage is Stage.CURRENT:
+            return self.current
+        if stage is Stage.PREVIOUS:
+            return self.previous if self.previous != self.current else None
+        return str(self.pending) if self.pending else None
+
+    def labels_of(self, version: str) -> frozenset[str]:
+        """Return a version's labels; of the current and the pending one it is known that AWSPREVIOUS is none."""
+        ours = {label for label, bearer in self.journal.marked() if bearer == version}
+        for stage in (Stage.CURRENT, Stage.PENDING, Stage.PREVIOUS):
+            if version == self.holder(stage):
+                return frozenset({*ours, stage})
+        return frozenset(ours)
+
+
+class Stages(Mapping[str, frozenset[str]]):
+    """The labels of all versions, each told when it is asked for."""
+
+    def __init__(self, seen: Snapshot) -> None:
+        """Tell what that snapshot shows."""
+        self._seen = seen
+
+    def __getitem__(self, version: str) -> frozenset[str]:
+        """Return a version's labels. Raises KeyError where it has none."""
+        if labels := self._seen.labels_of(version):
+            return labels
+        raise KeyError(version)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the versions that bear a label, the current one first."""
+        held = [self._seen.holder(stage) for stage in (Stage.CURRENT, Stage.PENDING, Stage.PREVIOUS)]
+        ours = [version for _, version in self._seen.journal.marked()]
+        return iter(dict.fromkeys(version for version in [*held, *ours] if version is not None))
+
+    def __len__(self) -> int:
+        """Count them."""
+        return sum(1 for _ in self)
