@@ -94,17 +94,26 @@ def test_each_user_is_known_by_its_own_name(stage: Stage) -> None:
 
 
 def test_each_user_sees_its_own_operations(stage: Stage) -> None:
-    """Not the other's, unless a role shows more."""
+    """And ends its own. Not the other's, unless a role shows more."""
     base, admin = stage.user(), stage.admin()
     clone, _ = stage.level(admin, pair_of(base.username))
-    with stage.server.client(base.username, base.password.reveal()) as other:
-        other.shop.orders.find_one()
+    with stage.server.client(base.username, base.password.reveal()) as other, other.start_session() as session:
+        other.shop.orders.insert_many([{"item": number} for number in range(4)])
+        cursor = other.shop.orders.find(batch_size=2, session=session)
+        next(cursor)
         with stage.server.client(clone.username, clone.password.reveal()) as client:
+            client.admin.command("killSessions", [session.session_id])
+            assert len(list(cursor)) >= 3
             own = client.admin.aggregate([{"$currentOp": {"allUsers": False, "idleConnections": True}}])
             seen = {user["user"] for operation in own for user in operation.get("effectiveUsers", [])}
             assert seen == {clone.username}
             with pytest.raises(OperationFailure):
                 client.admin.aggregate([{"$currentOp": {"allUsers": True}}])
+        cursor = other.shop.orders.find(batch_size=2, session=session)
+        next(cursor)
+        other.admin.command("killSessions", [session.session_id])
+        with pytest.raises(OperationFailure):
+            list(cursor)
 
 
 def test_of_several_that_create_the_clone_one_wins_and_the_others_may_look_again(stage: Stage) -> None:

@@ -107,6 +107,21 @@ def test_limits_count_for_each(two: Two) -> None:
         assert two.code(two.clone, "SELECT 1") == 0
 
 
+def test_wrong_passwords_count_for_each(two: Two) -> None:
+    """Who blocks the base by guessing does not block the clone."""
+    stage, name = two.stage, two.base.username
+    count = "SET GLOBAL max_password_errors = 1" if stage.is_mariadb else f"ALTER USER {name} FAILED_LOGIN_ATTEMPTS 1"
+    stage.run(count if stage.is_mariadb else f"{count} PASSWORD_LOCK_TIME 1")
+    try:
+        with pytest.raises(pymysql.err.OperationalError):
+            stage.server.connect(name, "wrong", DATABASE)
+        assert two.code(two.base, "SELECT 1") in {4150, 3955}
+        assert two.code(two.clone, "SELECT 1") == 0
+    finally:
+        if stage.is_mariadb:
+            stage.run("SET GLOBAL max_password_errors = DEFAULT", "FLUSH PRIVILEGES")
+
+
 def test_each_shows_its_own_mark(two: Two) -> None:
     """MariaDB's SHOW GRANTS names a role without rights; MySQL's ATTRIBUTE holds a key."""
     for who in (two.base, two.clone):

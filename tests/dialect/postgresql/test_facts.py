@@ -358,10 +358,34 @@ def test_a_clone_ends_its_own_sessions(stage: Stage) -> None:
 def test_replication_does_not_work_through_the_base(stage: Stage) -> None:
     """So a difference in it refuses; given to the clone by a superuser it works for both."""
     base = stage.user(options="REPLICATION")
-    admin = stage.superuser()
-    clone, _ = stage.level(admin, pair_of(base.username))
-    attributes = "SELECT rolreplication FROM pg_roles WHERE rolname IN (%s, %s)"
-    assert stage.run(attributes, values=(base.username, clone.username)) == [(True,), (True,)]
+    pair = pair_of(base.username)
+    with pytest.raises(AccessMismatch, match="REPLICATION"):
+        stage.level(stage.admin(base.username), pair)
+    clone, _ = stage.level(stage.superuser(), pair)
+    for who in (base, clone):
+        assert identified(stage, who)
+    stage.run("ALTER ROLE {} NOREPLICATION", clone.username)
+    with pytest.raises(psycopg2.OperationalError, match=r"(?i)replication"):
+        identified(stage, clone)
+
+
+def identified(stage: Stage, who: Credential) -> object:
+    """Ask for the system in a session for replication."""
+    raw = stage.server.connect(who.username, who.password.reveal(), replication="database")
+    raw.autocommit = True
+    with closing(raw) as connection, connection.cursor() as cursor:
+        cursor.execute("IDENTIFY_SYSTEM")
+        return cursor.fetchone()
+
+
+def test_a_limit_of_connections_counts_for_each_user_of_a_pair(stage: Stage) -> None:
+    """The base's only session leaves the clone's to it."""
+    base = stage.user(options="CONNECTION LIMIT 1")
+    clone, _ = stage.level(stage.admin(base.username), pair_of(base.username))
+    with closing(stage.server.connect(base.username, base.password.reveal())):
+        with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):
+            stage.server.connect(base.username, base.password.reveal())
+        stage.accepts(clone)
 
 
 def test_open_sessions_outlive_a_change(stage: Stage) -> None:
