@@ -37,6 +37,7 @@ CREATE FUNCTION redshift.name_of(identity oid) RETURNS text STABLE LANGUAGE sql 
     SELECT CASE WHEN identity = 0 THEN 'public' ELSE pg_get_userbyid(identity) END
 $$;
 
+-- Developer Guide, "System permissions for RBAC"; what a role was granted counts for its holders: "Role hierarchy".
 CREATE FUNCTION redshift.holds(wanted text) RETURNS boolean STABLE LANGUAGE sql SECURITY DEFINER AS $$
     SELECT (SELECT rolsuper FROM pg_authid WHERE rolname = session_user) OR EXISTS (
         WITH RECURSIVE held(oid) AS (
@@ -46,11 +47,13 @@ CREATE FUNCTION redshift.holds(wanted text) RETURNS boolean STABLE LANGUAGE sql 
          WHERE g.privilege = wanted)
 $$;
 
+-- Each SVV view's page: superusers and ACCESS SYSTEM TABLE see all, others "identities they have access to or own".
 CREATE FUNCTION redshift.sees(identity oid) RETURNS boolean STABLE LANGUAGE sql AS $$
     SELECT redshift.holds('ACCESS SYSTEM TABLE') OR identity = 0
         OR identity = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)
 $$;
 
+-- "SVV_RELATION_PRIVILEGES": superusers, and SYSLOG ACCESS UNRESTRICTED.
 CREATE FUNCTION redshift.sees_tables(identity oid) RETURNS boolean STABLE LANGUAGE sql SECURITY DEFINER AS $$
     SELECT (SELECT rolsuper FROM pg_authid WHERE rolname = session_user)
         OR (SELECT syslog = 'UNRESTRICTED' FROM redshift.users WHERE name = session_user)
@@ -64,6 +67,7 @@ CREATE FUNCTION redshift.execute(VARIADIC statements text[]) RETURNS void LANGUA
 DECLARE statement text;
 BEGIN FOREACH statement IN ARRAY statements LOOP EXECUTE statement; END LOOP; END $$;
 
+-- "CREATE USER", "ALTER USER" and "DROP USER", required privileges; "CREATE USER", PASSWORD DISABLE: superusers alone.
 CREATE FUNCTION redshift.user_statement(needed text, target text, own boolean, VARIADIC statements text[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -84,6 +88,7 @@ BEGIN
     FOREACH statement IN ARRAY statements LOOP EXECUTE statement; END LOOP;
 END $$;
 
+-- "CREATE ROLE", "DROP ROLE" and "GRANT", required privileges: the owner, and who has the role WITH ADMIN OPTION.
 CREATE FUNCTION redshift.role_statement(needed text, target text, VARIADIC statements text[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -101,6 +106,7 @@ BEGIN
     FOREACH statement IN ARRAY statements LOOP EXECUTE statement; END LOOP;
 END $$;
 
+-- "DROP ROLE", FORCE and RESTRICT.
 CREATE FUNCTION redshift.drop_role(target text, force boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT force AND EXISTS (SELECT FROM pg_auth_members WHERE roleid = target::regrole) THEN
@@ -110,6 +116,7 @@ BEGIN
     EXECUTE 'DROP ROLE ' || quote_ident(target);
 END $$;
 
+-- "CREATE USER", PASSWORD: the forms are in passwords.py.
 CREATE FUNCTION redshift.set_password(target text, secret text, own boolean) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_authid WHERE rolname = target AND rolcanlogin) THEN
@@ -119,6 +126,7 @@ BEGIN
         ON CONFLICT (name) DO UPDATE SET password = secret;
 END $$;
 
+-- "GRANT": the privileges that PostgreSQL does not have. That only superusers give them is the stand-in's own limit.
 CREATE FUNCTION redshift.keep(
     granting boolean, kind_ text, object_ text[], privileges text[], scope_ text, identities text[], option_ boolean)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -257,7 +265,10 @@ VIEWS = {
        rpad(s.usename, 50)::char(50) AS user_name,
        rpad(s.datname, 50)::char(50) AS db_name FROM pg_stat_activity s WHERE s.usename IS NOT NULL""",
 }
-"""What stands in pg_catalog, under the names and columns of the Redshift Database Developer Guide, "SVV views"."""
+"""
+What stands in pg_catalog, under the names and columns of the Redshift Database Developer Guide, each on its own page:
+"SVV views", "PG_PROC_INFO", "STV_SESSIONS". PG_SHADOW and PG_GROUP are PostgreSQL's.
+"""
 
 
 SUPERUSERS = frozenset({"pg_shadow", "svv_rls_attached_policy"})

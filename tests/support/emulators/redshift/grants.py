@@ -1,4 +1,8 @@
-"""Grants: PostgreSQL's where it has them, rows in the table that the views show where it has not."""
+"""
+Grants: PostgreSQL's where it has them, rows in the table that the views show where it has not.
+
+Developer Guide, "GRANT", "REVOKE", "ALTER DEFAULT PRIVILEGES"; EXFUNC stands in the example of "SVV_IAM_PRIVILEGES".
+"""
 
 from __future__ import annotations
 

@@ -39,7 +39,13 @@ ABSENT = {
     r"\bNOLOGIN\b|^\s*ALTER\s+ROLE\b.*\bPASSWORD\b": "42601",
     r"^\s*GRANT\s+(?!ROLE\b|.*\b(ON|IN)\b|.*\bTO\s+ROLE\b)": "42601",
 }
-"""What PostgreSQL would take and Redshift does not, each with the SQLSTATE that it answers."""
+"""
+What PostgreSQL would take and Redshift does not, each with the SQLSTATE that it answers.
+
+Developer Guide: "Unsupported PostgreSQL functions" (advisory locks, ARRAY_AGG, STRING_AGG); "SQL commands", without
+SAVEPOINT, SET ROLE, REASSIGN, DROP OWNED and DO; the syntax of "INSERT", "SELECT", "COMMENT", "CREATE USER", "ALTER
+ROLE" and "GRANT". Roles and other catalogs that PostgreSQL got after 8.0.2 ("Amazon Redshift and PostgreSQL").
+"""
 
 
 def translated(statement: str, *, exact: bool = False) -> str:
@@ -225,3 +231,7 @@ RULES: list[tuple[str, Callable[[re.Match[str]], str]]] = [
     ),
     (rf"(?P<verb>GRANT|REVOKE)\s+(?P<privileges>[\w ,]+?)\s+(?:TO|FROM)\s+ROLE\s+(?P<role>{NAME})", grants.system),
 ]
+"""
+What is translated (Developer Guide, the section of each statement's name): users, roles, policies of rows and of masks,
+datashares, default privileges ("ALTER DEFAULT PRIVILEGES"), and the six forms of "GRANT" and "REVOKE".
+"""
