@@ -140,15 +140,19 @@ class Writing(RuleBasedStateMachine):
             self.stage.rotate()
         self.writer = Writer(self.stage, self.chronicle.proofs, believes=believes)
         self.token = self.stage.store.rotate()
-        if lost and self.chronicle.repair_allowed and (earlier or "alternating" not in self.kind):
-            self._lose()
+        if lost:
+            self.lose()
 
-    def _lose(self) -> None:
-        """Let somebody change all passwords, and mark the accounts as the guides say."""
+    @rule()
+    def lose(self) -> None:
+        """Let somebody change all passwords, where that may be repaired, and mark the accounts as the guides say."""
+        pair = "alternating" in self.kind
+        if not self.chronicle.repair_allowed or (pair and "app_clone" not in self.stage.server.accounts):
+            return
         for name, account in self.stage.server.accounts.items():
             if name.startswith("app"):
                 account.password, account.second = LOST, None
-                if "alternating" not in self.kind:
+                if not pair:
                     account.mark = Mark(self.stage.store.arn, name, "")
 
     @rule(foundation=_foundations, changed=_values)
