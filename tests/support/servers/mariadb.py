@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tests.support import debian, servers
-from tests.support.servers import choice, process
+from tests.support.servers import choice, process, templates
 from tests.support.servers.mysql import MySQLServer
 
 if TYPE_CHECKING:
@@ -105,6 +105,12 @@ def _mariadb_command(place: process.Place) -> list[str | Path]:
 
 @functools.cache
 def _mariadb_template(place: process.Place) -> Path:
+    if isinstance(place, process.Machine):
+        return templates.kept(_root() / "usr/sbin/mariadbd.real", packages().key, lambda: _initialised(place))
+    return _initialised(place)
+
+
+def _initialised(place: process.Place) -> Path:
     folder = process.new_folder("template")
     (folder / "data/mysql").mkdir(parents=True)
     (folder / "begin.sql").write_text(BEGIN, encoding="ascii")

@@ -239,6 +239,8 @@ def program() -> Path:
         version, usual = choice.current().version("mongo"), choice.USUAL["mongo"]
         raise servers.ServerUnavailableError(f"no MongoDB {version} here: the wheel has {usual} alone")
     for found in _places():
+        if servers.readable(found):
+            return found
         copy = process.new_folder("mongod") / "mongod"
         shutil.copy(found, copy)
         copy.chmod(0o755)

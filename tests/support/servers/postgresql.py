@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from tests.support import servers
-from tests.support.servers import locales, postgresql_log, process
+from tests.support.servers import locales, postgresql_log, process, templates
 from tests.support.servers.own import OwnServer
 from tests.support.servers.postgresql_address import HOST, SUPERUSER, Postgres, PostgresAtAddress
 
@@ -186,15 +186,23 @@ def provide(authority: Authority) -> OpenPostgres:
 @functools.cache
 def _template(installation: servers.Installation) -> tuple[Path, str]:
     """Return a data folder to copy, and its superuser's password: initdb takes most of a start."""
+    if isinstance(installation.place, process.Machine):
+        key = f"postgresql-{installation.version}"
+        folder = templates.kept(installation.programs / "postgres", key, lambda: _initialised(installation))
+    else:
+        folder = _initialised(installation)
+    return folder / "data", (folder / "password").read_text(encoding="utf-8")
+
+
+def _initialised(installation: servers.Installation) -> Path:
     folder = process.new_folder("template")
-    password = secrets.token_urlsafe(16)
-    (folder / "password").write_text(password, encoding="utf-8")
+    (folder / "password").write_text(secrets.token_urlsafe(16), encoding="utf-8")
+    (folder / "password").chmod(0o600)
     process.hand_over(folder)
     command: list[str | Path] = [installation.program("initdb"), "-D", folder / "data", "-U", SUPERUSER]
     command += ["--locale=C", "--encoding=UTF8", "--no-sync", "--auth=scram-sha-256"]
     installation.place.run([*command, f"--pwfile={folder / 'password'}"], _environment(installation))
-    (folder / "password").unlink()
-    return folder / "data", password
+    return folder
 
 
 def _environment(installation: servers.Installation, language: str = "") -> dict[str, str]:
