@@ -9,6 +9,7 @@ gives none (or keeps what is needed in /var or /opt) they are copies without the
 from __future__ import annotations
 
 import functools
+import hashlib
 import http.client
 import os
 import platform
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from tests.support import interpreter
+from tests.support.debian import only_one
 from tests.support.emulators.secretsmanager.invocation import InvokeUrl
 from tests.support.servers import process
 from tests.support.template.functions import named
@@ -58,10 +60,27 @@ def architecture() -> str:
 
 @functools.cache
 def built(arch: str, version: str) -> Path:
-    """Run `make build`, once in this process, and give the folder with what `sam deploy` would deploy."""
+    """Run `make build`, once for all processes and sources, and give the folder with what `sam deploy` would deploy."""
     folder = ROOT / ".aws-sam" / f"run-{arch}-{version}"
-    _make("build", f"ARCH={arch}", f"LAMBDA_PYTHON={version}", f"BUILD={folder}")
+    noted = folder.with_name(f"{folder.name}.sources")
+    folder.parent.mkdir(exist_ok=True)
+    with only_one(folder.with_name(f"{folder.name}.lock")):
+        sources = f"{interpreter.of_version(version)} {_sources()}"
+        if not (folder.is_dir() and noted.exists() and noted.read_text(encoding="utf-8") == sources):
+            noted.unlink(missing_ok=True)
+            _make("build", f"ARCH={arch}", f"LAMBDA_PYTHON={version}", f"BUILD={folder}")
+            noted.write_text(sources, encoding="utf-8")
     return folder
+
+
+def _sources() -> str:
+    """Return a digest of all that a build is made of, by name and content."""
+    digest = hashlib.sha256()
+    folders = [path for name in ("functions", "shared") for path in (ROOT / name).rglob("*") if path.is_file()]
+    for path in sorted([*folders, ROOT / "template.yaml", ROOT / "Makefile"]):
+        if path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def ready() -> Path:
@@ -83,8 +102,11 @@ def logical_id(function: str) -> str:
 def managed() -> Path:
     """Return the folder of what Lambda's runtime holds beside Python: awslambdaric and boto3."""
     version = interpreter.of_lambda().version
-    _make(".tools-runtime", f"ARCH={architecture()}", f"LAMBDA_PYTHON={version}")
-    return ROOT / ".tools" / f"runtime-{architecture()}-{version}"
+    folder = ROOT / ".tools" / f"runtime-{architecture()}-{version}"
+    folder.parent.mkdir(exist_ok=True)
+    with only_one(folder.with_name(f"{folder.name}.lock")):
+        _make(".tools-runtime", f"ARCH={architecture()}", f"LAMBDA_PYTHON={version}")
+    return folder
 
 
 def _make(*arguments: str) -> None:
