@@ -44,6 +44,11 @@ class AtOnce:
             writer.flush()
 
 
+@pytest.fixture(autouse=True)
+def _quick(no_pauses: None) -> None:
+    """Wait for no label."""
+
+
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
     """Return the run's only tally."""

@@ -10,8 +10,9 @@ import contextlib
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,9 @@ from rotation.model import Deadline
 from tests.lab.nightly import NIGHTLY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
     from rotation.model import Address, Credential
     from tests.lab.stages.behind_a_proxy import Post
 
@@ -29,6 +33,9 @@ SECONDS: Final = 0.7
 
 SLACK: Final = 3.0
 """Seconds by which a busy machine may be late."""
+
+TOGETHER: Final = 6
+"""Logins that are tried at a time."""
 
 some = settings(
     max_examples=1_000 if NIGHTLY else 12,
@@ -121,6 +128,23 @@ def is_let_in(post: Post, address: Address, user: Credential) -> bool:
     return let_in
 
 
+def side_by_side(meet: Callable[..., None], **drawn: st.SearchStrategy[Any]) -> None:
+    """Meet everything that is drawn: most of it makes a login wait for all of its time, and they wait together."""
+    meetings: list[tuple[dict[str, Any], Future[None]]] = []
+    with ThreadPoolExecutor(TOGETHER) as pool:
+
+        @some
+        @given(**drawn)
+        def draw(**one: Any) -> None:  # noqa: ANN401 whatever was drawn
+            meetings.append((one, pool.submit(meet, **one)))
+
+        draw()
+    for one, met in meetings:
+        if error := met.exception():
+            error.add_note(f"It was {one}.")
+            raise error
+
+
 changes = st.builds(
     Change,
     at=st.integers(0, 400),
@@ -138,13 +162,11 @@ def test_a_login_whose_answers_are_altered_ends_in_time_and_in_sense(post: Post)
         with Liar(target, Change(0, mask)) as liar:
             assert is_let_in(post, replace(post.direct, port=liar.port), user) == (mask == 0)
 
-    @some
-    @given(change=changes, tls=st.booleans())
     def altered(change: Change, *, tls: bool) -> None:
         with Liar(target, change) as liar:
             is_let_in(post, replace(post.direct, port=liar.port, tls=tls and post.direct.tls), user)
 
-    altered()
+    side_by_side(altered, change=changes, tls=st.booleans())
 
 
 def test_a_server_that_says_anything_is_no_server(post: Post) -> None:
@@ -154,14 +176,9 @@ def test_a_server_that_says_anything_is_no_server(post: Post) -> None:
         [b"", b"S", b"N", b"E\0\0\0\x10SFATAL\0C28P01\0", b"\x4a\0\0\0\x0a9.0.0\0", b"\x16\x03\x03"]
     )
 
-    @some
-    @given(
-        said=st.tuples(starts, st.binary(max_size=200)).map(b"".join),
-        heard=st.sampled_from([0, 1, 4096]),
-        tls=st.booleans(),
-    )
     def anything(said: bytes, heard: int, *, tls: bool) -> None:
         with Liar(None, Change(0, inserted=said, removed=heard)) as liar:
             is_let_in(post, replace(post.direct, port=liar.port, tls=tls), user)
 
-    anything()
+    said = st.tuples(starts, st.binary(max_size=200)).map(b"".join)
+    side_by_side(anything, said=said, heard=st.sampled_from([0, 1, 4096]), tls=st.booleans())

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from rotation import machine
 from rotation.model import Mark, Step
 from rotation.settings import Settings
-from rotation.strategies import cutover
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.other_people import BY_HAND, WAYS, abandoned, retried
 from tests.support.emulators.secretsmanager.worlds import RECORDED, WORLDS, DryRunValue, World
@@ -36,13 +34,6 @@ LEAST_OF_A_DRY_RUN = 3
 """It reads the two versions, looks at the labels, and logs in."""
 
 long = pytest.mark.exhaustive
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the labels again at once."""
-    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
-    monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
 
 
 OTHER_WORLDS = [

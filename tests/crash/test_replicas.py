@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from rotation import machine
 from rotation.errors import RotationRefused
 from rotation.model import Credential, Password, Stage
 from rotation.settings import Settings
-from rotation.strategies import cutover
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.invariants import Violated
 from tests.support.emulators.secretsmanager.replication import Order
@@ -130,8 +128,6 @@ class Replicated(Play):
 @pytest.fixture
 def plays(monkeypatch: pytest.MonkeyPatch) -> list[Replicated]:
     """Let a wait be time in which copies arrive; the last one that is in the list is played."""
-    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
-    monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
     playing: list[Replicated] = []
     monkeypatch.setattr("rotation.strategies.replicas.time.sleep", lambda _: playing[-1].replica.tick())
     return playing

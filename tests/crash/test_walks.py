@@ -24,10 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from rotation import machine
 from rotation.errors import RotationError, StoreDenied, StoreUnavailable, Unreachable, VersionNotFound
 from rotation.model import Stage, Step
-from rotation.strategies import cutover, pending_version
+from rotation.strategies import pending_version
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.invariants import require_kept
 from tests.support.crashes.recorder import sight_of, watched
@@ -280,8 +279,6 @@ class _both:  # noqa: N801 reads as a phrase
 @pytest.mark.parametrize("kind", STAGES)
 def test_whatever_happens_nothing_is_lost(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As many walks as it takes."""
-    monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
-    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
     monkeypatch.setattr(memory_engine, "LOCK_WAIT", 0.01)
     walk: type[Walk] = type("Walk", (Walk,), {"kind": kind})
     quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from rotation import machine, steps
+from rotation import steps
 from rotation.errors import RotationError
 from rotation.model import Credential, Mark, Password, Stage, Step
 from rotation.settings import Settings
@@ -277,10 +277,8 @@ def _as_many_as(steps: int, walk: type[Writing], **more: Any) -> None:  # noqa: 
 
 
 @pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look again at once."""
-    monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
-    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
+def _no_waits_for_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a lock up at once."""
     monkeypatch.setattr(memory_engine, "LOCK_WAIT", 0.01)
 
 

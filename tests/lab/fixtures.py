@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rotation import machine
+from rotation.strategies import cutover
 from tests.lab import documentdb, postgresql, redshift
 from tests.lab.theatre import Theatre, emulated
 from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.servers.tls import Authority
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read again at once what the service may show late: no emulated one does, unless a test says so."""
+    monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
+    monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
 
 
 @pytest.fixture(scope="session")
