@@ -44,12 +44,15 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
 
 SOURCES := shared functions tests
 
-# What `make test` does, in parts that run side by side: most wait for servers, disks or the network, and one alone
-# leaves both processors idle half of the time. A part is named after its suite. The longest first.
-JOBS ?= $(shell echo $$((1 + $$(nproc 2>/dev/null || echo 2))))
-PARTS := crash-wire e2e-functions contract-mysql crash-engines unit contract-others crash-walks e2e-rotations \
-	crash-aurora crash-memory dialect
-PART_unit := tests/unit
+# What `make test` does, in parts that run side by side: each waits half of its time for servers, disks or the network,
+# so that two more of them than there are processors keep these busy. A part is named after its suite. The longest
+# first, and those that wait most beside those that wait least.
+JOBS ?= $(shell echo $$((2 + $$(nproc 2>/dev/null || echo 2))))
+PARTS := contract-others crash-wire e2e-rotations crash-memory crash-engines e2e-functions crash-walks unit-library \
+	contract-mysql unit-house crash-aurora dialect
+# The house: all that is no code of the library.
+PART_unit-house := $(addprefix tests/unit/,bench docs lab support template)
+PART_unit-library := $(filter-out $(PART_unit-house) %conftest.py %__pycache__,$(wildcard tests/unit/*))
 PART_contract-mysql := tests/contract/mysql \
 	$(addprefix tests/contract/test_,mysql_engine.py mariadb_engine.py aurora_engine.py)
 PART_contract-others = $(filter-out $(PART_contract-mysql),$(call tests,tests/contract))
@@ -68,7 +71,7 @@ NAMED := tests/unit tests/contract tests/dialect tests/crash tests/e2e tests/con
 PART_others := $(filter-out $(NAMED),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
 CHOSEN := $(PARTS) $(if $(PART_others),others) $(if $(filter containers,$(DATABASES)),containers)
 # The tests of the library, which cover every branch of it.
-COVERED := unit contract-mysql contract-others
+COVERED := unit-library contract-mysql contract-others
 
 # $(call tests,SUITE): its test files, and its folders that hold some.
 tests = $(sort $(wildcard $(1)/test_*.py) $(patsubst %/,%,$(dir $(wildcard $(1)/*/test_*.py))))
@@ -154,7 +157,8 @@ $(PARTS:%=test-%) test-others test-containers: test-%: environment
 	@echo "==> $*"
 	$(BILLED) $* env COVERAGE_FILE=.coverage.$* $(RUN) pytest -q $(OPTIONS) \
 		$(if $(filter $*,$(COVERED)),--cov --cov-report=) $(PART_$*) || [ $$? = 5 -a -n '$(OPTIONS)' ]
-test-e2e-functions: .tools-sam .tools-ministack
+test-e2e-functions test-e2e-rotations: .tools-sam
+test-e2e-functions: .tools-ministack
 test-others: .tools-clients
 
 .PHONY: containers
