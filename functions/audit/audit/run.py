@@ -211,7 +211,11 @@ class _Region:
     def _judge_around(self) -> None:
         for function in filter(None, self._functions.known.values()):
             end = around.end_of(function.runtime)
-            told: dict[str, Any] = {"arn": function.arn, "name": name_of(function.arn), "runtime": function.runtime}
+            told: dict[str, Any] = {
+                "arn": function.arn,
+                "name": ":".join(function.arn.split(":")[6:]),
+                "runtime": function.runtime,
+            }
             told |= {"ends": f"{end:%Y-%m-%d}" if end else "", "secrets": function.secrets, "exists": function.exists}
             self._audit.totals.functions.append(told)
             self._thing(around.FUNCTIONS, function, name=name_of(function.arn), kind="function")

@@ -1,0 +1,1 @@
+"""The page: one file of HTML that stands by itself, and is written piece by piece."""
