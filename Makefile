@@ -67,7 +67,7 @@ PART_e2e-functions := $(addprefix tests/e2e/test_,artifacts.py built_functions.p
 PART_e2e-rotations = $(filter-out $(PART_e2e-functions),$(call tests,tests/e2e))
 # What only containers can show is not asked of plain processes.
 PART_containers := tests/containers
-NAMED := tests/unit tests/contract tests/dialect tests/crash tests/e2e tests/containers
+NAMED := tests/unit tests/contract tests/dialect tests/crash tests/e2e tests/containers tests/page
 PART_others := $(filter-out $(NAMED),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
 CHOSEN := $(PARTS) $(if $(PART_others),others) $(if $(filter containers,$(DATABASES)),containers)
 # The tests of the library, which cover every branch of it.
@@ -126,6 +126,10 @@ demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROT
 pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen, and the state machine
 	@$(RUN) tests.lab --databases local --picture docs/pictures/demo.svg
 	@PYTHONPATH=shared:. $(RUN) tests.support.guides.picture
+
+.PHONY: demo-audit
+demo-audit: environment ## The audit of an emulated account in which everything is wrong, with its page
+	@$(RUN) tests.lab.audit --demo --folder .cache/demo-audit $(OPTIONS) || [ $$? = 1 ]
 
 .PHONY: invoke
 invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: FUNCTION=mysql STEP=setSecret EVENT=… STRATEGY=… ENGINE=…
@@ -215,6 +219,11 @@ $(CRASH_PARTS:%=crash-%): crash-%:
 		>$(PLAYED)/$*.log 2>&1 || status=$$?; \
 	echo "==> $*"; cat $(PLAYED)/$*.log; [ $$status = 0 ] || [ $$status = 5 ]
 
+.PHONY: check-page
+check-page: environment ## The audit's page in a browser: widths, light and dark, filters, print, accessibility (fetches 150 MB; needs npm)
+	@echo "==> the audit's page, in a browser"
+	@$(RUN) pytest -q $(OPTIONS) tests/page
+
 .PHONY: unit
 unit: environment ## The quick loop: unit tests, to the first failure (OPTIONS='-k name')
 	@$(RUN) pytest -q -x $(OPTIONS) tests/unit
@@ -274,6 +283,11 @@ FUNCTION_PREFIX ?= secret-rotation
 .PHONY: status
 status: .venv-demo ## Which secrets rotate by which function, and what failed last; reads only: PROFILE=… REGION=… JSON=1
 	@$(RUN) tests.lab.status $(FLEET) $(if $(JSON),--json) $(OPTIONS)
+
+# How `make audit` reaches more than one Region: REGION='eu-west-1 eu-central-1'.
+.PHONY: audit
+audit: .venv-demo ## Hold every secret of an account against good practice, and open the page; reads only: PROFILE=… REGION=… OPTIONS='…'
+	@$(RUN) tests.lab.audit --open $(if $(PROFILE),--profile '$(PROFILE)') $(foreach it,$(REGION),--region '$(it)') $(OPTIONS)
 
 .PHONY: before-deleting
 before-deleting: .venv-demo ## Which secrets would be left without a function if the stack were deleted: PROFILE=… REGION=…

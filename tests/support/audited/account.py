@@ -181,7 +181,10 @@ class Account:
         """Write a parameter, so many days ago."""
         self.at(days=days)
         kind = "SecureString" if secure else "String"
-        self.parameters[HERE].execute("PutParameter", {"Name": name, "Value": "one", "Type": kind})
+        store = self.parameters[HERE]
+        if name in store.state.parameters:
+            store.execute("DeleteParameter", {"Name": name})
+        store.execute("PutParameter", {"Name": name, "Value": "one", "Type": kind})
         self.at()
 
     def add_trail(self, region: str, *, logging: bool = True) -> None:

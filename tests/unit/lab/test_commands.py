@@ -12,7 +12,7 @@ from tests.support.guides.pages import ROOT
 from tests.support.servers import choice
 
 
-@pytest.mark.parametrize("module", ["tests.lab", "tests.lab.invoke"])
+@pytest.mark.parametrize("module", ["tests.lab", "tests.lab.invoke", "tests.lab.audit"])
 def test_a_command_of_the_lab_starts_without_the_library_on_its_path(module: str) -> None:
     """The lab puts the library on the path itself, as Lambda does; nothing that it imports before may need it."""
     bare = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

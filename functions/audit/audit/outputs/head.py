@@ -41,7 +41,7 @@ def head_of(audit: Audit) -> Head:
         "schema": VERSION,
         "generated": f"{audit.now:%Y-%m-%dT%H:%M:%SZ}",
         "regions": totals.regions,
-        "secrets": totals.secrets,
+        "secrets_seen": totals.secrets,
         "kinds": dict(totals.kinds),
         "parameters_seen": totals.parameters,
         "blind_spots": blind,

@@ -76,7 +76,8 @@ def on_secret(rule: Rule[Secret], secret: Secret, ground: Ground) -> Finding | N
     fields = {"arn": secret.arn, "name": secret.name, "region": secret.region, "function": secret.function}
     fields |= {"version": secret.lone_pending or "", "key": secret.key, "replica": _worst_copy(secret)}
     command = rule.command(fields, secret.kind)
-    return _finding(rule, secret, secret.name, evidence, command, str(secret.kind), cause_of(secret))
+    where = (secret.region, secret.account)
+    return _finding(rule, secret, secret.name, where, evidence, command, str(secret.kind), cause_of(secret))
 
 
 def on_thing(rule: Rule[Any], thing: Any, ground: Ground, **fields: str) -> Finding | None:  # noqa: ANN401 whatever the rule is about
@@ -84,21 +85,23 @@ def on_thing(rule: Rule[Any], thing: Any, ground: Ground, **fields: str) -> Find
     evidence = rule.judge(thing, ground)
     if evidence is None:
         return None
-    return _finding(rule, thing, fields["name"], evidence, rule.command({"arn": thing.arn, **fields}), fields["kind"])
+    named = dict(zip(("region", "account"), (thing.arn.split(":") + [""] * 5)[3:5], strict=True)) | fields
+    command = rule.command({"arn": thing.arn, **named})
+    return _finding(rule, thing, fields["name"], (named["region"], named["account"]), evidence, command, fields["kind"])
 
 
 def _finding(
     rule: Rule[Any],
     thing: Any,  # noqa: ANN401 as above
     name: str,
+    where: tuple[str, str],
     evidence: str,
     command: str,
     kind: str,
     cause: str = "",
 ) -> Finding:
-    region, account = (thing.arn.split(":") + [""] * 5)[3:5]
     severity = getattr(thing, "severity", None) or rule.severity
-    return Finding(rule.id, severity, thing.arn, name, region, account, rule.title, evidence, command, kind, cause)
+    return Finding(rule.id, severity, thing.arn, name, *where, rule.title, evidence, command, kind, cause)
 
 
 def _worst_copy(secret: Secret) -> str:

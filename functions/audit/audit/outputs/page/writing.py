@@ -156,4 +156,4 @@ def _others(memory: Memory, head: Head) -> str:
         f"select count(*) as many from secret where arn not in (select arn from finding where state in ({marks}))"  # noqa: S608 marks alone
     )
     many = memory.select(question, *_SHOWN)[0]["many"]
-    return f"{many:,} of {head.facts['secrets']:,} secrets have no finding. The report in JSON lists each of them."
+    return f"{many:,} of {head.facts['secrets_seen']:,} secrets have no finding. The report in JSON lists each of them."

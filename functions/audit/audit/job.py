@@ -1,0 +1,99 @@
+"""A whole audit, in Lambda and at a desk alike: look, sum up, and write every output into a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from audit.memory import Memory
+from audit.outputs import report
+from audit.outputs.head import Head, head_of
+from audit.outputs.others import TOLD, asff, ocsf
+from audit.outputs.page import writing
+from audit.outputs.summary import summary_of
+from audit.run import Audit
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    from audit.acceptance import Exceptions
+    from audit.calls import Clients, Sight
+    from audit.settings import Settings
+
+MEMORY: Final = "memory.sqlite"
+PAGE: Final = "page.html"
+REPORT: Final = "report.json"
+OUTPUTS: Final = (PAGE, REPORT, "findings.asff.jsonl", "findings.ocsf.jsonl")
+
+
+@dataclass
+class Job:
+    """What is to be looked at, and where the outputs go: into the folder that also holds the memory."""
+
+    accounts: Iterable[tuple[str, Clients]]
+    regions: Iterable[str]
+    settings: Settings
+    exceptions: Exceptions
+    folder: Path
+    now: datetime
+    ends: float
+    link: str = ""
+    lost: list[Sight] = field(default_factory=list)
+    """Accounts that could not be looked at; what yields the accounts fills it."""
+    progress: Callable[[str, int], None] = lambda _region, _many: None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it."""
+
+    head: Head
+    summary: str | None
+    """The text for those who subscribed; None where nothing changed."""
+    changed: list[dict[str, object]]
+    """Findings that changed, in ASFF."""
+    oldest: int
+    """Days of the oldest password that a schedule rotates."""
+
+
+def carry_out(job: Job) -> Done:
+    """Look at everything, and write everything."""
+    memory = Memory(job.folder / MEMORY)
+    audit = Audit(memory, job.settings, job.exceptions, job.now, job.ends, job.progress)
+    memory.begin(job.now)
+    for account, clients in job.accounts:
+        audit.look(clients, account, job.regions)
+    audit.sights += job.lost
+    audit.finish()
+    head = head_of(audit)
+    _write(job.folder, head, memory)
+    changed = [asff(it) for it in memory.findings("new", "worse", "resolved") if it["account"]]
+    done = Done(head, summary_of(head, memory, job.link), changed, _oldest(memory, job.now))
+    memory.close()
+    return done
+
+
+def _write(folder: Path, head: Head, memory: Memory) -> None:
+    with (folder / REPORT).open("w", encoding="utf-8") as file:
+        report.write(file, head, memory)
+    with (folder / PAGE).open("w", encoding="utf-8") as file:
+        writing.write(file, head, memory)
+    _lines(folder / "findings.asff.jsonl", asff, memory)
+    _lines(folder / "findings.ocsf.jsonl", ocsf, memory)
+
+
+def _lines(file: Path, form: Callable[[sqlite3.Row], dict[str, object]], memory: Memory) -> None:
+    """Write what is about an account; what is about the audit itself is no resource of anybody's."""
+    with file.open("w", encoding="utf-8") as out:
+        out.writelines(f"{json.dumps(form(row))}\n" for row in memory.findings(*TOLD) if row["account"])
+
+
+def _oldest(memory: Memory, now: datetime) -> int:
+    """Return the age of the oldest password among those that rotate."""
+    question = "select min(rotated) as oldest from secret where rotated <> '' and schedule <> ''"
+    oldest = memory.select(question)[0]["oldest"]
+    return (now - now.fromisoformat(oldest)).days if oldest else 0
