@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Address
-    from tests.contract.engine_contract import EngineLab, NetworkLab
+    from tests.contract.engine_contract import EngineLab
     from tests.support.servers.tls import Authority
 
 
@@ -109,6 +109,8 @@ def sent() -> Iterator[list[str]]:
 class TestRedshift(EngineContract, ClosingContract, NetworkContract):
     """Run the specification; where Redshift cannot keep a promise, the case says what it does instead."""
 
+    silent = frozenset({"lock"})
+
     def test_a_lock_excludes(self, lab: EngineLab) -> None:
         """Redshift has no lock that fits: nobody waits, and nobody is told to look again."""
         name = lab.unique("lock")
@@ -118,11 +120,6 @@ class TestRedshift(EngineContract, ClosingContract, NetworkContract):
 
     test_a_lock_excludes_other_users = test_a_lock_excludes
     test_a_lock_that_was_waited_for_says_so = test_a_lock_excludes
-
-    @pytest.mark.parametrize("act", ["set_password", "level", "end_sessions", "guard_target"])
-    def test_a_server_that_falls_silent_is_unreachable(self, lab: NetworkLab, act: str) -> None:
-        """Every statement's wait ends at the deadline of its session; a lock needs no statement."""
-        super().test_a_server_that_falls_silent_is_unreachable(lab, act)
 
     def test_the_longest_names(self, lab: EngineLab) -> None:
         """Names of 127 bytes fit Redshift, and none more; the server behind the stand-in keeps 63 of them."""

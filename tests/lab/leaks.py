@@ -127,6 +127,7 @@ class Plugin:
         """Open the ledger, and patch what makes passwords and what writes."""
         self.ledger = Ledger(Path(tempfile.mkdtemp(prefix="leaks-")))
         self.leaks: list[str] = []
+        self._shown: set[int] = set()
         self._patches = ExitStack()
         self._after(Password, "__init__", lambda _, __, text: self.ledger.made(text))
         self._after(errors.RotationError, "__init__", self._raised)
@@ -147,7 +148,12 @@ class Plugin:
         self._patches.enter_context(mock.patch.object(kind, name, listening))
 
     def _read(self, secret: Secret, delivery: Delivery, version: StoredVersion) -> None:
-        """Keep how the library shows what holds a password."""
+        """Keep how the library shows what holds a password: once for each, since a play shows them again and again."""
+        staged = delivery.staged and delivery.staged.value
+        held = hash((secret.credential.password.reveal(), version.value, staged))
+        if held in self._shown or self.ledger.excused:
+            return
+        self._shown.add(held)
         shown = (secret, secret.credential, secret.credential.password, version, delivery.staged)
         self.ledger.wrote("reprs", f"{shown!r} {secret} {version}")
 
