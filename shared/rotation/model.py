@@ -17,6 +17,7 @@ from rotation.versions import Stage as Stage  # noqa: PLC0414 likewise
 from rotation.versions import StoredVersion as StoredVersion  # noqa: PLC0414 likewise
 from rotation.versions import Versions as Versions  # noqa: PLC0414 likewise
 from rotation.versions import VersionState as VersionState  # noqa: PLC0414 likewise
+from rotation.versions import in_region as in_region  # noqa: PLC0414 likewise
 from rotation.versions import region_of as region_of  # noqa: PLC0414 likewise
 
 if TYPE_CHECKING:

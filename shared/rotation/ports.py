@@ -95,6 +95,14 @@ class Session(Protocol):
     def ownership(self, pair: Pair) -> Ownership:
         """Return whose the idle account of the pair is, by what the server keeps of it."""
 
+    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
+        """
+        Mark as the pair's each of its accounts that is marked as the ``former`` secret's, and name those.
+
+        A promotion alone asks, of the same secret in another Region. Every other mark stays as it is. A call that broke
+        off is completed by another one. With ``rehearse`` it names the accounts, and changes nothing.
+        """
+
     def prepared_version(self, pair: Pair) -> str | None:
         """
         Return the secret's version for which ``level`` last prepared either user of the pair, if a mark says so.
@@ -136,6 +144,9 @@ class Session(Protocol):
     def end_sessions(self, username: str) -> int:
         """End the user's other open sessions, and count them."""
 
+    def takes_changes(self) -> bool:
+        """Return whether the server is one that takes changes, now; those of a reader raise ReadOnlyServer."""
+
 
 class RetainingSession(Session, Protocol):
     """A session with a server that may keep two passwords for a user: the first one, and one that it retains."""
@@ -156,13 +167,6 @@ class RetainingSession(Session, Protocol):
 
     def discard_retained(self, username: str) -> None:
         """End the second password now, where there is one."""
-
-
-class MemberSession(Session, Protocol):
-    """A session with a server that may be one of a cluster. Its changes raise ReadOnlyServer at a reader."""
-
-    def takes_changes(self) -> bool:
-        """Return whether the server is the one that takes changes, now."""
 
 
 class Engine(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +26,12 @@ SEARCHING: Final = "rotation-searching"  # on the pending version for which that
 def region_of(arn: str) -> str:
     """Return the Region of an ARN; empty where the text is none."""
     return (arn.split(":") + [""] * 4)[3]
+
+
+def in_region(arn: str, region: str) -> str:
+    """Return the ARN with another Region: a secret's and its replica's differ in nothing else."""
+    parts = arn.split(":", 4)
+    return ":".join([*parts[:3], region, parts[4]]) if region and len(parts) > 4 and parts[3] else arn  # noqa: PLR2004 as ARNs are written
 
 
 class VersionState(Enum):
@@ -83,6 +89,17 @@ class Versions:
     primary_region: str = ""
     """Where it is written to; empty where the secret has no replicas and is none."""
     replicas: tuple[Replica, ...] = ()
+    function: str = ""
+    """The rotation function that was attached; empty where none was."""
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    """When it is rotated, as RotateSecret takes it."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kms_key: str = ""  # empty where it is the account's own of the Region
+
+    @property
+    def rotates(self) -> bool:
+        """Return whether a schedule rotates it, as far as is certain."""
+        return self.rotation_enabled and self.function != ""
 
     @property
     def region(self) -> str:

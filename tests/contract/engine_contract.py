@@ -21,6 +21,7 @@ from rotation.errors import (
     AccountUnusable,
     AuthenticationFailed,
     GuardViolation,
+    NotOurs,
     PermissionDenied,
     RotationError,
     StatementFailed,
@@ -369,6 +370,46 @@ class EngineContract(Acts):
         with self.login(lab, lab.admin) as session:
             found = [session.ownership(self.pair(lab, base, promote="base")) for base in (unmarked, ours, foreign)]
         assert found == [Ownership.UNMARKED, Ownership.OURS, Ownership.FOREIGN]
+
+    def test_accounts_go_over_to_the_same_secret_of_another_region(self, lab: EngineLab) -> None:
+        """From then on they are that secret's, and not the former one's any more, also where it is asked for again."""
+        pair = self.pair(lab, lab.create_user(lab.unique()).username)
+        idle, _ = self.level(lab, pair)
+        there = replace(pair, secret_arn=ARN.replace("eu-west-1", "eu-central-1"))
+        with self.login(lab, lab.admin) as session:
+            assert pair.clone in session.take_over(there, ARN, rehearse=True)
+            assert session.ownership(pair) is Ownership.OURS
+            assert pair.clone in session.take_over(there, ARN)
+            assert session.ownership(pair) is Ownership.FOREIGN
+            assert session.ownership(there) is Ownership.OURS
+            assert session.ownership(replace(there, idle=there.base)) is Ownership.OURS
+            assert session.take_over(there, ARN) == []
+            assert session.takes_changes()
+        with self.login(lab, idle) as session:
+            session.check_access(there)
+        with pytest.raises(NotOurs):
+            self.level(lab, pair)
+        promoted, _ = self.level(lab, replace(there, idle=there.base, version="version-2"))
+        assert self.accepts(lab, promoted)
+
+    def test_accounts_go_over_by_an_admin_alone(self, lab: EngineLab) -> None:
+        """A user cannot have its accounts taken for another secret's."""
+        pair = self.pair(lab, lab.create_user(lab.unique()).username)
+        idle, _ = self.level(lab, pair)
+        there = replace(pair, secret_arn=ARN.replace("eu-west-1", "eu-central-1"))
+        with self.login(lab, idle) as session, pytest.raises(PermissionDenied):
+            session.take_over(there, ARN)
+
+    def test_marks_of_others_stay(self, lab: EngineLab) -> None:
+        """What is marked as another secret's, or not at all, is none of a promotion's business."""
+        pair = self.pair(lab, lab.create_user(lab.unique()).username)
+        there = replace(pair, secret_arn=ARN.replace("eu-west-1", "eu-central-1"))
+        with self.login(lab, lab.admin) as session:
+            assert session.take_over(there, ARN) == []
+        self.level(lab, pair)
+        with self.login(lab, lab.admin) as session:
+            assert session.take_over(there, ARN.replace("eu-west-1", "us-east-1")) == []
+            assert session.ownership(pair) is Ownership.OURS
 
     def test_the_mark(self, lab: EngineLab) -> None:
         """A prepared clone carries the secret, its base and the version; nobody else carries anything."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rotation.model import Address
-    from rotation.ports import MemberSession
     from tests.contract.engine_contract import EngineLab
     from tests.lab.stages.mysql import Stage as MySQLStage
     from tests.support.servers.postgresql_address import Postgres
@@ -50,7 +49,7 @@ class TestAuroraPostgreSQL(EngineContract, ClosingContract, NetworkContract):
     def test_a_server_that_takes_changes_says_so(self, lab: EngineLab) -> None:
         """What a replica says is seen on clusters, where one fails over."""
         with self.login(lab, lab.admin) as session:
-            assert cast("MemberSession", session).takes_changes()
+            assert session.takes_changes()
 
 
 class TestAuroraMySQL(MySQLCases):
@@ -69,4 +68,4 @@ class TestAuroraMySQL(MySQLCases):
     def test_a_server_that_takes_changes_says_so(self, lab: EngineLab) -> None:
         """What a replica says is seen on clusters, where one fails over."""
         with self.login(lab, lab.admin) as session:
-            assert cast("MemberSession", session).takes_changes()
+            assert session.takes_changes()

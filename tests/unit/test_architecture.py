@@ -38,6 +38,7 @@ CORE: Final = frozenset(
         "rotation.credentials",
         "rotation.delivery",
         "rotation.machine",
+        "rotation.promotion",
         "rotation.settings",
         "rotation.steps",
         "rotation.strategies",
@@ -54,7 +55,9 @@ OUTSIDE: Final = {
 }
 """What stands around the core, and what of the library it may know."""
 
-WIRING: Final = frozenset(f"rotation.entrypoints.{name}" for name in ("assembly", "parameter_store", "secrets_manager"))
+WIRING: Final = frozenset(
+    f"rotation.entrypoints.{name}" for name in ("assembly", "parameter_store", "promotion", "secrets_manager")
+)
 """Where all parts are put together."""
 
 EARLIER: Final = frozenset({"rotation.entrypoint", "rotation.secret_format"})

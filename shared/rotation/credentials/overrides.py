@@ -70,6 +70,14 @@ def settings_of(document: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in _object(document, SETTINGS, "").items() if key not in RECORDED}
 
 
+def with_own(document: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document with these settings, as a text where they were one; an older record there stays."""
+    before = document.get(SETTINGS)
+    record = {key: value for key, value in _object(document, SETTINGS, "").items() if key in RECORDED}
+    whole = {**settings, **record}
+    return {**document, SETTINGS: json.dumps(whole) if isinstance(before, str) else whole}
+
+
 def recorded(
     document: Mapping[str, Any], overrides: Overrides, provenance: Provenance | None, region: str | None = None
 ) -> dict[str, Any]:

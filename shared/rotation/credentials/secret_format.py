@@ -92,6 +92,12 @@ def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address
     )
 
 
+def engine_of(version: StoredVersion) -> str:
+    """Read the name of the engine alone, as it stands there; empty where none does. Raises InvalidSecret."""
+    document = _object(version.value, f"version {version.id} of {version.arn}")
+    return str(document.get("engine", ""))
+
+
 def render(
     secret: Secret,
     credential: Credential,
@@ -108,8 +114,7 @@ def render(
     """
     document = overrides.recorded(secret.document, secret.overrides, provenance, region)
     changed = {"username": credential.username, "password": credential.password.reveal()}
-    text = json.dumps(seal({**document, **changed}), ensure_ascii=False)  # as short as it was
-    value = SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
+    value = _text(seal({**document, **changed}))
     if len(value.encode()) > _VALUE_BYTES:
         raise InvalidSecret(
             f"The new version's value would be longer than {_VALUE_BYTES} bytes",
@@ -117,6 +122,44 @@ def render(
             remedy="Take other content than the credential out of the secret.",
         )
     return value
+
+
+def relocated(version: StoredVersion, place: Mapping[str, Any], made_at: str | None = None) -> str:
+    """
+    Return the version's value for another place: as it is, but for those keys that it has and that say otherwise.
+
+    ``made_at`` is the Region where it was made, for a value that does not say so itself. ``place`` names keys as a
+    secret's JSON does; ``rotation.host`` and ``rotation.port`` stand in its settings, and count where it has such a
+    host. A port stays a text where it was one.
+
+    Raises InvalidSecret.
+    """
+    where = f"version {version.id} of {version.arn}"
+    document = _object(version.value, where)
+    known = overrides.read(document, where)
+    if made_at is not None and known.made_at is None:
+        document = overrides.recorded(document, known, None, made_at)
+    own = overrides.settings_of(document)
+    named = {key: value for key, value in place.items() if not key.startswith(f"{overrides.SETTINGS}.")}
+    inner = {key.partition(".")[2]: value for key, value in place.items() if key not in named}
+    if "host" in inner and "host" in own:
+        document = overrides.with_own(document, _changed(own, inner))
+    fresh = _changed(
+        document, {key: value for key, value in named.items() if key in present(document) or key == "port"}
+    )
+    return version.value if fresh == decoded(version.value) else _text(fresh)
+
+
+def _changed(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Set what is said otherwise; in a document of texts a number is one, too."""
+    differing = {key: value for key, value in wanted.items() if str(document.get(key)) != str(value)}
+    texts = all(isinstance(value, str) for value in document.values())
+    return {**document, **{key: str(value) if texts else value for key, value in differing.items()}}
+
+
+def _text(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, ensure_ascii=False)  # as short as it was
+    return SURROGATE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", text)
 
 
 def carried(secret: Secret) -> dict[str, object]:

@@ -58,6 +58,10 @@ class ConnectedSession(Generic[ConnectionT]):
         """Say nothing; an engine that has something to tell of its servers says it."""
         return ()
 
+    def takes_changes(self) -> bool:
+        """Return that it does: an engine whose logins may end at a replica asks the server."""
+        return True
+
     def __enter__(self) -> Self:
         """Return the session."""
         return self

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from rotation.answers import error_code
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Replica, Stage, StoredVersion, Versions, region_of
+from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Replica, Stage, StoredVersion, Versions, in_region
 from rotation.stores import refusals
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ class SecretsManagerStore:
 
     def describe_replica(self, region: str) -> Versions:
         """Read a replica's labels: one DescribeSecret in its Region, whose ARN differs in the Region alone."""
-        own = region_of(self._id)
-        there = self._id.replace(f":{own}:", f":{region}:", 1) if own else self._id
+        there = self._in(region)
         where = f"{there} in {region}"
         with refusals.translated("DescribeSecret", where):
             versions = _versions(self._elsewhere(region).describe_secret(SecretId=there))
@@ -82,12 +81,15 @@ class SecretsManagerStore:
 
     def replicate(self, replica: Replica) -> None:
         """Ask for the replica again, under its key, without overwriting anything: one ReplicateSecretToRegions."""
+        self._replicate(replica, overwriting=False)
+
+    def _replicate(self, replica: Replica, *, overwriting: bool) -> None:
         wanted: ReplicaRegionTypeTypeDef = {"Region": replica.region}
         if replica.kms_key:
             wanted["KmsKeyId"] = replica.kms_key
         with refusals.translated("ReplicateSecretToRegions", f"{self._id} in {replica.region}"):
             self._client.replicate_secret_to_regions(
-                SecretId=self._id, AddReplicaRegions=[wanted], ForceOverwriteReplicaSecret=False
+                SecretId=self._id, AddReplicaRegions=[wanted], ForceOverwriteReplicaSecret=overwriting
             )
 
     def read(self, stage: Stage | None = None, version: str | None = None) -> StoredVersion:
@@ -188,8 +190,11 @@ class SecretsManagerStore:
     def tags_of(self, arn: str) -> Mapping[str, str]:
         """Read an admin secret's tags: one DescribeSecret."""
         with refusals.translated("DescribeSecret", arn):
-            tags = self._client.describe_secret(SecretId=arn).get("Tags", [])
-            return {_text(tag["Key"]): _text(tag["Value"]) for tag in tags if "Key" in tag and "Value" in tag}
+            return _tags(self._client.describe_secret(SecretId=arn))
+
+    def _in(self, region: str) -> str:
+        """Name the same secret in another Region; a name that is no ARN is the same everywhere."""
+        return in_region(self._id, region)
 
     def _value(self, secret_id: str, where: str, **asked: str) -> StoredVersion:
         with refusals.translated("GetSecretValue", where):
@@ -231,7 +236,16 @@ def _versions(answer: DescribeSecretResponseTypeDef) -> Versions:
         bool(answer.get("RotationEnabled", True)),
         _text(answer.get("PrimaryRegion", "")),
         tuple(_replica(entry) for entry in answer.get("ReplicationStatus", [])),
+        _text(answer.get("RotationLambdaARN", "")),
+        {**answer.get("RotationRules", {})},
+        _tags(answer),
+        _text(answer.get("KmsKeyId", "")),
     )
+
+
+def _tags(answer: DescribeSecretResponseTypeDef) -> dict[str, str]:
+    tags = answer.get("Tags", [])
+    return {_text(tag["Key"]): _text(tag["Value"]) for tag in tags if "Key" in tag and "Value" in tag}
 
 
 def _replica(entry: ReplicationStatusTypeTypeDef) -> Replica:

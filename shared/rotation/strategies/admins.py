@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from rotation.credentials import secret_format
 from rotation.credentials.secret_keys import present
 from rotation.errors import AuthenticationFailed, GuardViolation, NotOurs, StoreDenied
-from rotation.model import CLONE_SUFFIX, Ownership, Pair
+from rotation.model import CLONE_SUFFIX, Ownership, Pair, in_region, region_of
 from rotation.settings import REFERENCE, is_whole, named_beside
 from rotation.strategies import logins
 from rotation.strategies.proxies import require_database, require_own_name
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
-    from rotation.model import Address, Secret
+    from rotation.model import Address, Mark, Secret
     from rotation.ports import Session
 
 _ANY_SUFFIX: Final = "-000000"
@@ -35,9 +35,10 @@ def require_admin_allowed(delivery: Delivery, secret: Secret) -> str:
     """
     Return what to ask the store for: an ARN, or a reference. Raises GuardViolation unless the settings list it.
 
-    A name can end as an ARN does (prod-master): where the list leaves the end open, what is read then decides.
+    A replica's value names the admin's secret in the primary's Region: the one here is meant, which is its replica. A
+    name can end as an ARN does (prod-master): where the list leaves the end open, what is read then decides.
     """
-    asked = secret.admin_arn or ""
+    asked = in_region(secret.admin_arn or "", region_of(secret.arn))
     arn = named_beside(secret.arn, asked)
     left_open = arn != secret.arn and delivery.settings.admits_admin(f"{arn}{_ANY_SUFFIX}")
     if not left_open and not is_whole(arn):
@@ -135,15 +136,36 @@ def require_unclaimed(session: Session, secret: Secret, username: str) -> None:
         raise not_ours(pairs[0], Ownership.FOREIGN)
 
 
+def require_this_region(secret: Secret, mark: Mark | None) -> None:
+    """
+    Raise NotOurs where the account went over to the same secret in another Region, which was promoted.
+
+    The mark of the Region where AWSCURRENT was made is in its place: the secret itself came from there. A user could
+    have written the mark, but gains nothing by a refusal.
+    """
+    arn = secret.arn
+    if mark is None or mark.secret_arn == arn or in_region(mark.secret_arn, region_of(arn)) != arn:
+        return
+    if region_of(mark.secret_arn) == secret.overrides.made_at:
+        return
+    raise NotOurs(
+        f"The account {secret.username} belongs to this secret in {region_of(mark.secret_arn)}, where it was promoted",
+        where=arn,
+        remedy="Nothing was changed. Switch the rotation off here: aws secretsmanager cancel-rotate-secret. To come "
+        "back to this Region, see docs/regions.md, The way back.",
+    )
+
+
 def not_ours(pair: Pair, ownership: Ownership) -> NotOurs:
     """Make the error that says why an account may not be changed, and what proves whose it is."""
     if ownership is Ownership.FOREIGN:
         return NotOurs(
             f"The account {pair.idle} is marked as another secret's",
             where=pair.secret_arn,
-            remedy="Correct the user in the secret. If that secret is gone, or is this one before its Region was "
-            "promoted: take the mark off the account (docs/strategies.md, Who owns an account), and set "
-            "ADOPT_UNMARKED_CLONES to true for one rotation.",
+            remedy="Correct the user in the secret. If it is this secret in another Region: switch the rotation off "
+            "here where it was promoted there, else promote this one (docs/regions.md). If it is gone: take the mark "
+            "off the account (docs/strategies.md, Who owns an account), and set ADOPT_UNMARKED_CLONES to true for one "
+            "rotation.",
         )
     return NotOurs(
         f"The account {pair.idle} exists, and nothing proves that it belongs to this secret",

@@ -98,9 +98,11 @@ def has_replicas(delivery: Delivery) -> bool:
 
 
 def region_to_record(delivery: Delivery) -> str | None:
-    """Return the Region that the pending value is to name: the secret's own, where it has replicas."""
+    """Return the Region that the pending value is to name: its own, where the secret has replicas, or once had some."""
     versions = delivery.versions
-    return versions.region if versions is not None and versions.replicas else None
+    if versions is None or not (versions.replicas or delivery.current.overrides.made_at):
+        return None
+    return versions.region
 
 
 def require_primary(versions: Versions) -> None:

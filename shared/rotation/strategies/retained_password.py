@@ -84,6 +84,7 @@ class RetainedPassword:
             elif admin is not None:
                 self._retain_by_admin(delivery, stack, admin)
             elif not locks.take(delivery, session, current.username) or still_pending(delivery):
+                admins.require_this_region(current, session.mark_of(current.username))
                 self._retain(delivery, session)
 
     def test(self, delivery: Delivery) -> None:
@@ -142,6 +143,7 @@ class RetainedPassword:
         session = stack.enter_context(admins.open_admin(delivery, admin))
         waited = locks.take(delivery, session, username, admin)
         mark = session.mark_of(username)
+        admins.require_this_region(current, mark)
         version = mark.version if mark else None
         if version == delivery.token and logins.accepts(delivery, pending, admin):
             logins.prove(delivery, current, admin)

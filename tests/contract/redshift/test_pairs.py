@@ -387,6 +387,18 @@ def test_an_admin_that_may_not_create_users_is_told_so(stage: Stage) -> None:
         stage.level(pair_of(base.username), stage.admin("ACCESS SYSTEM TABLE"))
 
 
+def test_an_admin_that_may_not_create_roles_takes_no_pair_over(stage: Stage) -> None:
+    """It sees whose the pair is, by a superuser's mark, and may not make another one."""
+    pair = pair_of(stage.user().username)
+    stage.level(pair)
+    there = replace(pair, secret_arn=pair.secret_arn.replace("eu-west-1", "eu-central-1"))
+    with stage.login(stage.admin("ACCESS SYSTEM TABLE")) as session:
+        assert session.take_over(there, pair.secret_arn, rehearse=True)
+        with pytest.raises(PermissionDenied, match="may not mark"):
+            session.take_over(there, pair.secret_arn)
+    assert stage.level(pair)
+
+
 def test_an_admin_that_is_no_superuser_levels_what_it_may(stage: Stage) -> None:
     """Four permissions through a role are enough where no grant is missing."""
     base = stage.user()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from rotation.engines.session import login_at
@@ -17,6 +18,7 @@ from rotation.errors import (
     AuthenticationFailed,
     GuardViolation,
     LockWithheld,
+    NotOurs,
     PasswordRejected,
     PermissionDenied,
     StatementFailed,
@@ -64,6 +66,8 @@ class MemoryServer:
     refused: list[str] = field(default_factory=list)
     sessions: list[MemorySession] = field(default_factory=list)
     reachable: bool = True
+    read_only: bool = False
+    """Whether it is a replica, which takes no changes."""
     forgets_versions: bool = False
     """Whether a mark says only whose an account is, as MariaDB's does."""
     users_write_marks: bool = False
@@ -122,8 +126,10 @@ class MemoryEngine:
     """The Engine of a MemoryServer."""
 
     def __init__(self, server: MemoryServer, limits: Limits | None = None) -> None:
-        """Serve one server, whatever the address says of its host."""
+        """Serve one server."""
         self.server = server
+        self.names = {HOST}
+        """What its host is called."""
         self.traits = Traits(
             name="memory",
             names=frozenset({"memory", "memory-of-two"}),
@@ -140,7 +146,7 @@ class MemoryEngine:
         other = server.others.get(f"{address.host}:{address.port}")
         if other is not None:
             return other.let_in(credential, deadline, where)
-        if not server.reachable or address.host != HOST or deadline.remaining() <= 0:
+        if not server.reachable or address.host not in self.names or deadline.remaining() <= 0:
             raise Unreachable("The server cannot be reached", engine="memory", where=where)
         session = server.let_in(credential, deadline, where)
         server.effect("connect", "after")
@@ -233,6 +239,21 @@ class MemorySession:
             return Ownership.UNMARKED
         return Ownership.OURS if (mark.secret_arn, mark.base) == (pair.secret_arn, pair.base) else Ownership.FOREIGN
 
+    def takes_changes(self) -> bool:
+        """Ask the server."""
+        return not self._server.read_only
+
+    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
+        """Mark one account after the other, as on a server without transactions."""
+        self._require_admin(pair.base)
+        before = former, pair.base
+        found = {name: self.mark_of(name) for name in (pair.base, pair.clone)}
+        theirs = {name: mark for name, mark in found.items() if mark and (mark.secret_arn, mark.base) == before}
+        for name, mark in () if rehearse else theirs.items():
+            fresh = mark._replace(secret_arn=pair.secret_arn)
+            self._statement("take_over", partial(setattr, self._account(name), "mark", fresh))
+        return list(theirs)
+
     def prepared_version(self, pair: Pair) -> str | None:
         """Read the version from the mark."""
         mark = self.mark_of(pair.clone)
@@ -316,6 +337,8 @@ class MemorySession:
 
     def _changes(self, pair: Pair) -> list[str]:
         self._require_admin(pair.idle)
+        if self.ownership(pair) is Ownership.FOREIGN:
+            raise NotOurs("The account is marked as another secret's", where=pair.idle)
         if not pair.promotes_clone:
             if extra := self._account(pair.clone).rights - self._account(pair.base).rights:
                 raise AccessMismatch(f"The clone alone has {sorted(extra)}", where=pair.clone)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rotation.model import Address, Credential, Deadline
-    from rotation.ports import Clusters, Engine, MemberSession, Observer
+    from rotation.ports import Clusters, Engine, Observer, Session
 
 
 class Following:
@@ -55,7 +55,7 @@ class Following:
         """Return where to log in for a change: at once at the writer, if the address may well be a reader's."""
         return self._writers.for_changes(address, deadline)
 
-    def _proven(self, address: Address, credential: Credential, deadline: Deadline) -> MemberSession:
+    def _proven(self, address: Address, credential: Credential, deadline: Deadline) -> Session:
         try:
             return self._writers.awake(address, credential, deadline)
         except TlsFailed:  # another name of the host (a CNAME) is not in its certificate; the endpoint's own is
@@ -76,7 +76,7 @@ class Following:
         credential: Credential,
         deadline: Deadline,
         refusal: AuthenticationFailed,
-    ) -> MemberSession:
+    ) -> Session:
         """Where the writer accepts what a reader refused, let the reader catch up."""
         refusal.logins += 1
         with suppress(AuthenticationFailed), self._writers.awake(writer, credential, deadline):

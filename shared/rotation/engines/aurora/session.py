@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rotation.engines.aurora.writers import Writers
     from rotation.model import Address, Deadline, Mark, Ownership, Pair, Password
-    from rotation.ports import MemberSession, RetainingSession
+    from rotation.ports import RetainingSession, Session
 
 Answer = TypeVar("Answer")
 
@@ -35,7 +35,7 @@ class FollowingSession:
     def __init__(
         self,
         writers: Writers,
-        session: MemberSession,
+        session: Session,
         address: Address,
         credential: Credential,
         deadline: Deadline,
@@ -46,7 +46,7 @@ class FollowingSession:
         self._credential = self._before = credential
         self._place = address
         self._at_writer = False
-        self._told: list[Callable[[MemberSession], object]] = []
+        self._told: list[Callable[[Session], object]] = []
         """What the server has to know of the session: its locks, and the pair that it is about."""
 
     def __enter__(self) -> Self:
@@ -100,6 +100,10 @@ class FollowingSession:
         found = self._at_the_writer(lambda session: session.ownership(pair))
         self._told.append(lambda session: session.ownership(pair))
         return found
+
+    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
+        """Mark at the writer."""
+        return self._at_the_writer(lambda session: session.take_over(pair, former, rehearse=rehearse))
 
     def prepared_version(self, pair: Pair) -> str | None:
         """Read at the writer."""
@@ -158,7 +162,7 @@ class FollowingSession:
         if self._writers.apart or self._place is not self._address:
             time.sleep(min(LAG[0], self._deadline.remaining()))  # a proof at the reader comes next
 
-    def _at_the_writer(self, act: Callable[[MemberSession], Answer]) -> Answer:
+    def _at_the_writer(self, act: Callable[[Session], Answer]) -> Answer:
         """Do it at the writer; where that has moved meanwhile, again at the new one."""
         if not self._at_writer and not self._session.takes_changes():
             self._move(None)
@@ -186,7 +190,7 @@ class FollowingSession:
         for tell in self._told:
             tell(self._session)
 
-    def _log_in(self) -> MemberSession:
+    def _log_in(self) -> Session:
         """Log in anew; a writer that took over may not have heard of the user's own last change."""
         try:
             self._session = self._writers.awake(self._place, self._credential, self._deadline)
@@ -197,7 +201,7 @@ class FollowingSession:
         return self._session
 
 
-def _lock_again(session: MemberSession, name: str, holders: Collection[str], where: str, engine: str) -> None:
+def _lock_again(session: Session, name: str, holders: Collection[str], where: str, engine: str) -> None:
     """Take a lock anew; whoever had it meanwhile may have changed what was decided upon."""
     if session.lock(name, holders):
         raise StatementFailed(
@@ -209,6 +213,6 @@ def _lock_again(session: MemberSession, name: str, holders: Collection[str], whe
         )
 
 
-def _retaining(session: MemberSession) -> RetainingSession:
+def _retaining(session: Session) -> RetainingSession:
     """Take the session of a server that may keep two passwords, as the strategy has made sure."""
     return cast("RetainingSession", session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from rotation.deadline import Deadline
 from rotation.endpoints import endpoint
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rotation.model import Address, Credential, Traits
-    from rotation.ports import Clusters, Engine, MemberSession, Observer
+    from rotation.ports import Clusters, Engine, Observer, Session
 
 LAST: Final = 2.0
 """Seconds that must be left to try again."""
@@ -92,7 +92,7 @@ class Writers:
         names = frozenset(self._names_of(address.host, deadline))
         return names.isdisjoint(self._names_of(writer.host, deadline))
 
-    def awake(self, address: Address, credential: Credential, deadline: Deadline) -> MemberSession:
+    def awake(self, address: Address, credential: Credential, deadline: Deadline) -> Session:
         """Log in, and wait for a server that does not answer for as long as the deadline lets."""
         told = False
         while True:
@@ -108,7 +108,7 @@ class Writers:
                 time.sleep(PAUSE)
             else:
                 attempt.extend_to(deadline)
-                return cast("MemberSession", session)
+                return session
 
     def elsewhere(self, address: Address, deadline: Deadline) -> Address | None:
         """Return the writer's address where it is another one; None where it is not, or cannot be learnt."""

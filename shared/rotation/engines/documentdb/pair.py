@@ -56,6 +56,24 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
     return latest.mark.version or None if latest else None
 
 
+def take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool) -> Sequence[str]:
+    """Write this secret's ARN into the marks that the former one's stands in; what else they hold stays."""
+    try:
+        return connection.on_primary(lambda: _take_over(connection, pair, former, rehearse=rehearse))
+    except PermissionDenied:
+        raise lacks_user_admin(connection, pair.base) from None
+
+
+def _take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool) -> list[str]:
+    before = replace(pair, secret_arn=former)
+    found = accounts.read(connection, pair.base, pair.clone)
+    theirs = [account for account in found.values() if account.record and account.record.names(before)]
+    for account in () if rehearse else theirs:
+        mark = {**account.custom[MARK], "secret": pair.secret_arn}
+        accounts.write(connection, "updateUser", account.name, customData={**account.custom, MARK: mark})
+    return sorted(account.name for account in theirs)
+
+
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
     """Return the idle user the access of the active one and the password, in one command."""
     try:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def mark_of(connection: Connection, username: str) -> Mark | None:
-    """Read the mark beside the account of that name, if there is exactly one."""
-    found = accounts_of(connection, username)
+    """Read the mark beside the account of that name, if there is exactly one; one's own needs no right."""
+    found = [connection.account] if username == connection.user else accounts_of(connection, username)
     return mark_in(attributes_of(connection, found[0])) if len(found) == 1 else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.mysql import definers, locks, passwords, preparing, rights
+from rotation.engines.mysql import definers, locks, passwords, preparing, rights, takeover
 from rotation.engines.mysql import pair as pairs
 from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
@@ -74,6 +74,10 @@ class MySQLSession(ConnectedSession[Connection]):
         """Return whose the idle user of the pair is, by its own mark."""
         self._pair = pair
         return pairs.ownership(self._connection, pair)
+
+    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
+        """Mark as the pair's what carries the former secret's mark of it."""
+        return takeover.take_over(self._connection, pair, former, rehearse=rehearse)
 
     def prepared_version(self, pair: Pair) -> str | None:
         """Read for which version the pair was prepared last, by the clone's mark."""

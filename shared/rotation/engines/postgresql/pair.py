@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, cast
 
 from rotation.engines.postgresql.accounts import (
     as_it_logs_in,
@@ -54,6 +55,21 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
     """Read for which version the pair was prepared last; a mark that names another base says nothing of it."""
     known = parse_mark(read_comment(connection, pair.clone))
     return known.version if known and _names(known, pair) else None
+
+
+def take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool) -> Sequence[str]:
+    """Write this secret's mark where the former one's stands, in one transaction; the version in it stays."""
+    before = replace(pair, secret_arn=former)
+    found = (read_role(connection, name) for name in (pair.base, pair.clone))
+    theirs = [role for role in found if role and role.mark and _names(role.mark, before)]
+    if theirs and not rehearse:
+        try:
+            with connection.transaction(keep=True):
+                for role in theirs:
+                    _apply(connection, mark(replace(pair, version=cast("Mark", role.mark).version), role))
+        except PermissionDenied as denied:
+            raise _explained(connection, pair, denied) from None
+    return [role.name for role in theirs]
 
 
 def _names(known: Mark, pair: Pair) -> bool:

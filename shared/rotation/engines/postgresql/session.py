@@ -66,6 +66,10 @@ class PostgreSQLSession(ConnectedSession[Connection]):
         """Return whose the idle user of the pair is, by the clone's mark."""
         return pairs.ownership(self._connection, pair)
 
+    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
+        """Mark as the pair's what carries the former secret's mark of it."""
+        return pairs.take_over(self._connection, pair, former, rehearse=rehearse)
+
     def prepared_version(self, pair: Pair) -> str | None:
         """Read for which version the pair was prepared last, by the clone's mark."""
         return pairs.prepared_version(self._connection, pair)

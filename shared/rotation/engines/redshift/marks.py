@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
@@ -96,6 +97,24 @@ def renew(connection: Connection, pair: Pair, *, superuser: bool) -> None:
     for user in _users(pair):
         if user not in marked:
             connection.run(f"GRANT ROLE {identifier(role)} TO {identifier(user)}")
+
+
+def take_over(connection: Connection, pair: Pair, former: str, *, superuser: bool) -> None:
+    """Mark by a role of this secret whom one of the former secret's marks, within a transaction; its version stays."""
+    known = {mark.role for mark in are_of(_read_all(connection, pair), pair)}
+    for mark in theirs(connection, pair, former):
+        role = f"rotation_{_tag(pair)}_{mark.version}"
+        if role not in known:
+            connection.run(f"CREATE ROLE {identifier(role)}")
+            known.add(role)
+        connection.run(f"GRANT ROLE {identifier(role)} TO {identifier(mark.user)}")
+    for old in sorted({mark.role for mark in theirs(connection, pair, former) if mark.own or superuser}):
+        _drop(connection, old)
+
+
+def theirs(connection: Connection, pair: Pair, former: str) -> list[Mark]:
+    """Read the marks that count and are of the same pair of the former secret."""
+    return are_of(read(connection, pair), replace(pair, secret_arn=former))
 
 
 def _drop(connection: Connection, role: str) -> None:

@@ -68,6 +68,20 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
     return marks.version_of(known[0], pair) if known else None
 
 
+def take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool) -> Sequence[str]:
+    """Mark as the pair's, in one transaction, who carries the former secret's mark of it."""
+    superuser = _require_sight(connection)
+    users = sorted({mark.user for mark in marks.theirs(connection, pair, former)})
+    if users and not rehearse:
+        try:
+            with connection.transaction(keep=True):
+                marks.take_over(connection, pair, former, superuser=superuser)
+        except PermissionDenied as denied:
+            remedy = by_permission(connection, _PERMISSIONS)
+            raise explained(denied, connection, f"mark {', '.join(users)}", remedy) from None
+    return users
+
+
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
     """Make the idle user the equal of the active one in one transaction, the password last."""
     elsewhere.require_here(connection)

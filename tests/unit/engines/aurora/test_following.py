@@ -167,6 +167,7 @@ def test_every_call_reaches_the_writer(cluster: Cluster) -> None:
         session.require_usable("app")
         assert session.mark_of("app") is None
         assert session.ownership(PAIR) is Ownership.ABSENT
+        assert session.take_over(PAIR, "the ARN elsewhere") == []
         assert session.prepared_version(PAIR) is None
         session.rehearse_password("app", NEW)
         assert session.level(PAIR, NEW, rehearse=True)

@@ -1,0 +1,69 @@
+"""The secret in the Region that is left: whether it answers, and that it is not rotated any more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rotation.errors import GuardViolation, StoreError
+from rotation.model import Stage, VersionState
+
+if TYPE_CHECKING:
+    from rotation.model import Versions
+    from rotation.promotion.case import Case
+
+
+def is_linked(here: Versions) -> bool:
+    """Return whether the secret is a replica."""
+    return here.primary_region not in {"", here.region}
+
+
+def require_former(case: Case, here: Versions) -> None:
+    """Raise GuardViolation where the secret is a replica of another Region than the event says."""
+    former = case.request.former
+    if is_linked(here) and here.primary_region != former:
+        raise GuardViolation(
+            f"The secret is a replica of {here.primary_region}, and not of {former}",
+            where=here.arn,
+            remedy='Correct "From" in the event. Nothing was changed.',
+        )
+
+
+def meet(case: Case, here: Versions) -> Versions | None:
+    """
+    Look at the old primary, and switch its rotation off; None where it gives no answer, as after a disaster.
+
+    Raises GuardViolation where it answers, is one with the replica still, and nobody said that this is meant.
+    """
+    former, report = case.request.former, case.report
+    cancel = f"aws secretsmanager cancel-rotate-secret --region {former} --secret-id {case.there(here.arn)}"
+    try:
+        there = case.store.describe_replica(former)
+    except StoreError as error:
+        report.tell(f"The secret in {former} was not seen: {error.what}")
+        report.to_do.append(f"As soon as {former} answers: {cancel}")
+        return None
+    if is_linked(here) and not case.request.force:
+        raise GuardViolation(
+            f"The primary secret in {former} answers",
+            where=there.arn,
+            remedy="Nothing was changed: a promotion would leave two secrets of their own. Where this is meant, as in "
+            'a drill or a planned move, set "Force" to true.',
+        )
+    if is_linked(there):
+        report.tell(f"The secret in {former} is a replica of {there.primary_region}")
+        return there
+    _compare(case, here, there)
+    if there.rotates:
+        work = f"Switch rotation off in {former}"
+        report.attempt(work, lambda: case.store.cancel_rotation(former), cancel)
+    return there
+
+
+def _compare(case: Case, here: Versions, there: Versions) -> None:
+    """Tell of what has not come here, and of a rotation under way there."""
+    former, report = case.request.former, case.report
+    current, pending = there.holding(Stage.CURRENT), there.holding(Stage.PENDING)
+    if is_linked(here) and current != here.holding(Stage.CURRENT):
+        report.tell(f"AWSCURRENT in {former} is version {current}, which has not come here")
+    if pending is not None and there.state_of(pending) is VersionState.PENDING:
+        report.tell(f"A rotation is under way in {former}: version {pending}")
