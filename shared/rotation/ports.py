@@ -165,6 +165,9 @@ class RetainingSession(Session, Protocol):
         took. ``current_version`` is the id of the version that holds the current password.
         """
 
+    def replace_first(self, username: str, pending: Password, mark: Mark) -> None:
+        """Set the pending password in the place of the first one, and record the mark; the second one stays."""
+
     def discard_retained(self, username: str) -> None:
         """End the second password now, where there is one."""
 

@@ -265,7 +265,7 @@ class TestOtherPeoplesUsers:
                 cursor.execute(f"ALTER USER CURRENT_USER() IDENTIFIED {same} ATTRIBUTE '{mark}'")
         environment = {**theatre.environment(), "REPAIR_BY_ADMIN": "true"}
         monkeypatch.setattr(theatre, "environment", lambda: environment)
-        monkeypatch.setattr(theatre, "handler", theatre._load())  # noqa: SLF001 settings are read at the start
+        monkeypatch.setattr(theatre, "handler", theatre.load())
         error = theatre.player.rotate(thief).steps[-1].error
         assert type(error).__name__ == "NoWorkingCredential", error
         assert shop.is_accepted(leaked)
@@ -338,7 +338,7 @@ class TestMovingOver:
         with monkeypatch.context() as adopting:
             environment = {**theatre.environment(), "ADOPT_UNMARKED_CLONES": "true"}
             adopting.setattr(theatre, "environment", lambda: environment)
-            adopting.setattr(theatre, "handler", theatre._load())  # noqa: SLF001 settings are read at the start
+            adopting.setattr(theatre, "handler", theatre.load())
             assert shop.rotate().succeeded
         assert shop.secret()["username"] == name
         shop.work()

@@ -133,7 +133,7 @@ class Theatre:
         password = secrets.token_urlsafe(18)
         scene.prepare_admin(ADMIN, password)
         self.admin_arn = self.create_secret("admin", ADMIN, password)
-        self.handler = self._load()
+        self.handler = self.load()
         self.player = RotationPlayer(emulator, self.invoke, caller="function")
 
     def application(self, user: str, strategy: str) -> Application:
@@ -154,7 +154,7 @@ class Theatre:
         request = {"Name": name, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())}
         return str(self.emulator.execute("CreateSecret", request)["ARN"])
 
-    def _load(self) -> Callable[[Any, Any], None]:
+    def load(self) -> Callable[[Any, Any], None]:
         """Import app.py as the runtime does."""
         path = ROOT / "functions" / self.module.FUNCTION / "app.py"
         _find_the_library()

@@ -92,12 +92,6 @@ def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address
     )
 
 
-def engine_of(version: StoredVersion) -> str:
-    """Read the name of the engine alone, as it stands there; empty where none does. Raises InvalidSecret."""
-    document = _object(version.value, f"version {version.id} of {version.arn}")
-    return str(document.get("engine", ""))
-
-
 def render(
     secret: Secret,
     credential: Credential,

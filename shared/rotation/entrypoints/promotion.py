@@ -157,7 +157,7 @@ def _engine_name(store: RegionalStore) -> str:
     name = secret_format.engine_of(found)
     if name not in ENGINES:
         raise InvalidSecret(
-            'The key "engine" names no engine that is rotated',
+            'The key "engine" names no engine that can be rotated',
             where=f"version {found.id} of {found.arn}",
             remedy=f"Give one of {', '.join(sorted(ENGINES))}.",
         )

@@ -31,7 +31,7 @@ class RegionalStore(SecretStore, Protocol):
     def policy(self) -> str:
         """Read the secret's resource policy; empty where there is none."""
 
-    def rotate(self, token: str, function: str, rules: Mapping[str, Any], *, immediately: bool) -> None:
+    def attach(self, token: str, function: str, rules: Mapping[str, Any], *, immediately: bool) -> None:
         """Attach a rotation function, and begin a rotation, or a dry run where it is not to be done immediately."""
 
     def cancel_rotation(self, region: str) -> None:

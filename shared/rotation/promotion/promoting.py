@@ -166,7 +166,7 @@ def _rotate(case: Case, function: str, rules: Mapping[str, Any], *, fenced: bool
     report, former = case.report, case.request.former
     report.about |= {"function": function, "rules": {**rules}, "fence": "marks" if fenced else "rotation"}
     what = "Attach the function, with a dry run" if fenced else "Attach the function, and rotate now"
-    report.step(what, lambda: case.store.rotate(str(uuid.uuid4()), function, rules, immediately=not fenced))
+    report.step(what, lambda: case.store.attach(str(uuid.uuid4()), function, rules, immediately=not fenced))
     report.to_do.append(
         f"Overwrite nothing here from {former}: no replicate-secret-to-regions with Force, no Terraform apply with "
         "force_overwrite_replica_secret."

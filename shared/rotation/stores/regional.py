@@ -51,7 +51,7 @@ class RegionalStore(SecretsManagerStore):
         with refusals.translated("GetResourcePolicy", self._id):
             return str(self._client.get_resource_policy(SecretId=self._id).get("ResourcePolicy", ""))
 
-    def rotate(self, token: str, function: str, rules: Mapping[str, Any], *, immediately: bool) -> None:
+    def attach(self, token: str, function: str, rules: Mapping[str, Any], *, immediately: bool) -> None:
         """Attach a rotation function, and begin a rotation or a dry run: one RotateSecret."""
         with refusals.translated("RotateSecret", self._id):
             self._client.rotate_secret(

@@ -167,7 +167,7 @@ class RetainedPassword:
         mark = Mark(current.arn, _base_of(current), delivery.token)
         try:
             if not retaining.retain_password(current.username, *passwords, mark, current.version):
-                self._take_first_place(delivery, session)
+                self._take_first_place(delivery, session, mark)
         except PasswordRejected as error:
             give_up(delivery, error)
         # the last look: whatever happened, clients of AWSCURRENT are let in
@@ -176,7 +176,7 @@ class RetainedPassword:
         delivery.observer.note("The user has the new password beside the old one", username=current.username)
 
     @staticmethod
-    def _take_first_place(delivery: Delivery, session: Session) -> None:
+    def _take_first_place(delivery: Delivery, session: Session, mark: Mark) -> None:
         """
         Set the pending password where another one than AWSCURRENT's is the first.
 
@@ -187,7 +187,7 @@ class RetainedPassword:
         pending = delivery.pending
         if logins.accepts(delivery, pending) or not still_pending(delivery):
             return
-        session.set_password(pending.username, pending.credential.password)
+        _retaining(session).replace_first(pending.username, pending.credential.password, mark)
         delivery.observer.warn(
             "Another password was set beside AWSCURRENT's, by an abandoned rotation or by a person; "
             "it is not accepted any more",

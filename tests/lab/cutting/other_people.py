@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
-from unittest import mock
+from typing import TYPE_CHECKING, Final
 
-from rotation.errors import GuardViolation, NotOurs
-from tests.lab.theatre import Application
+from tests.lab.cutting import other_region
 from tests.support.crashes.invariants import Violated
-from tests.support.crashes.other_people import OTHER_REGION
-from tests.support.emulators.secretsmanager.replicas import promote
 from tests.support.emulators.secretsmanager.rotation import NothingToRetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.lab.theatre import Application
     from tests.support.emulators.secretsmanager.rotation import RotationResult
 
 TRIES: Final = 4
@@ -56,29 +52,19 @@ def clone_dropped(application: Application) -> None:
 
 def region_promoted(application: Application) -> None:
     """
-    Make the replica in another Region a secret of its own, and rotate that one from then on.
+    Promote the replica in another Region, and rotate there from then on.
 
-    A clone is marked as the first Region's; as long as it is, the secret there is not rotated, and the first one is.
+    The function of the first Region comes back, and may change nothing any more.
     """
-    theatre, before = application.theatre, application.versions()
-    admin = promote(theatre.emulator.state, theatre.admin_arn, OTHER_REGION).arn
-    there = Application(theatre, promote(theatre.emulator.state, application.arn, OTHER_REGION).arn, "")
-    handler: Any = theatre.handler
-    settings = replace(handler._settings, admin_secret_arns=(admin,))  # noqa: SLF001 the other function's
-    with mock.patch.object(handler, "_settings", settings):
-        abandon(there)
-        if "masterarn" in there.secret():
-            require(there, GuardViolation)
-            there.put({**there.secret(), "masterarn": admin})
-        error = attempt(there)
-        if not isinstance(error, NotOurs):
-            complete(there)
-    if isinstance(error, NotOurs):
-        complete(application)
-    else:
-        application.arn = there.arn
-        known = [it["password"] for it in before]
-        assert there.secret()["password"] not in known
+    there = other_region.beside(application)
+    other_region.promote(there)
+    complete(there)
+    abandon(application)
+    before = there.secret()
+    if attempt(application) is None or not there.is_accepted(before):
+        raise Violated("The function of the Region that was left has changed something")
+    complete(there)
+    application.theatre, application.arn = there.theatre, there.arn
 
 
 WAYS: Final[dict[str, Callable[[Application], None]]] = {
@@ -114,11 +100,3 @@ def abandon(application: Application) -> None:
     labels = application.theatre.emulator.labels(application.arn)
     if labels.get("AWSPENDING") not in {None, labels["AWSCURRENT"]}:
         application.theatre.player.abandon(application.arn)
-
-
-def require(application: Application, kind: type[BaseException]) -> None:
-    """See that a rotation is refused for that reason, and let somebody give it up."""
-    error = attempt(application)
-    if not isinstance(error, kind):
-        raise Violated(f"It is not refused: {error}")
-    abandon(application)

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from rotation.errors import GuardViolation, NotOurs, RotationRefused
+from rotation.errors import RotationError, RotationRefused
 from rotation.model import CLONE_SUFFIX, Credential, Password, Stage, Step
+from rotation.promotion import promoting
+from rotation.promotion.case import Case
+from rotation.promotion.relocated import RelocatedStore
+from rotation.promotion.request import Promotion
 from rotation.settings import Settings
 from tests.support.arns import moved
 from tests.support.crashes.invariants import Violated
 from tests.support.memory.cuts import new_token
+from tests.support.memory.replica import MemoryReplica
 from tests.support.memory.stage import ADMIN_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rotation.promotion.ports import RegionalStore
     from tests.support.memory.cuts import Play
     from tests.support.memory.store import MemoryStore
 
 BY_HAND: Final = "set-by-hand"
+FIRST_REGION: Final = "eu-west-1"
 OTHER_REGION: Final = "eu-central-1"
+FUNCTION: Final = f"arn:aws:lambda:{OTHER_REGION}:123456789012:function:rotation"
 
 
 def retried(play: Play, token: str) -> None:
@@ -106,28 +114,46 @@ def clone_dropped(play: Play, token: str) -> None:
 
 def region_promoted(play: Play, token: str) -> None:
     """
-    Let somebody make the replica in another Region a secret of its own, and rotate that one from then on.
+    Lose the Region, promote the replica in another one, and rotate there from then on.
 
-    The function there takes no admin of another Region. A clone is marked as the first Region's: as long as it is,
-    the secret there is not rotated, and the one of the first Region goes on.
+    The function of the first Region comes back, with its schedule, and changes nothing any more.
     """
+    del token
     stage, primary, settings = play.stage, play.stage.store, play.stage.settings
-    stage.store = primary.promoted(OTHER_REGION)
+    there = MemoryReplica.of(primary, OTHER_REGION)
+    stage.store = there
     stage.settings = Settings(admin_secret_arns=(moved(ADMIN_ARN, OTHER_REGION),))
-    left = primary.values.keys() - stage.store.values.keys()
-    play.known |= {json.loads(primary.values[version])["password"] for version in left}
+    _know(play, primary)
     play.look(in_the_window=True)
-    if _idle(stage.store) and "masterarn" in stage.store.value_at(Stage.CURRENT):
-        _require(play, GuardViolation)
-    stage.store.abandon()
-    _name_the_admin_there(play)
-    fresh = stage.store.rotate()
-    if not isinstance(stage.play(fresh), NotOurs):
-        play.complete(fresh)
-        return
-    play.look(in_the_window=True)
+    promote_replica(play, there)
+    play.look()
+    play.complete(there.begun[-1] if there.begun else there.rotate())
+    _require_fenced(play, primary, settings)
+    play.complete(there.rotate())
+
+
+def promote_replica(play: Play, there: MemoryReplica) -> None:
+    """Promote the secret of the stage's store."""
+    delivery = play.stage.delivery("")
+    store, request = delivery.store, Promotion(there.arn, dry_run=False, former=FIRST_REGION)
+    delivery.store = RelocatedStore(cast("RegionalStore", store), {})
+    promoting.promote(Case(request, cast("RegionalStore", store), delivery, FUNCTION, {}))
+
+
+def _require_fenced(play: Play, primary: MemoryStore, settings: Settings) -> None:
+    """See that a rotation of the Region that was left is refused, and changes nothing."""
+    stage = play.stage
+    there, of_there = stage.store, stage.settings
     stage.store, stage.settings = primary, settings
-    _retry_or_begin_anew(play, token)
+    primary.abandon()
+    _require(play, RotationError)
+    _know(play, primary)
+    stage.store, stage.settings = there, of_there
+
+
+def _know(play: Play, store: MemoryStore) -> None:
+    """Take the passwords of the Region that is left for known: they may live on at the server."""
+    play.known |= {json.loads(value)["password"] for value in store.values.values()}
 
 
 WAYS: Final[dict[str, Callable[[Play, str], None]]] = {
@@ -167,23 +193,12 @@ def _retry_or_begin_anew(play: Play, token: str) -> None:
     play.complete(play.stage.store.rotate())
 
 
-def _idle(store: MemoryStore) -> bool:
-    return store.holder(Stage.PENDING) in {None, store.holder(Stage.CURRENT)}
-
-
 def _require(play: Play, kind: type[Exception]) -> None:
     """See that a rotation is refused for that reason, and changes nothing."""
     before = play.stage.held_passwords()
     error = play.stage.play(play.stage.store.rotate())
     if not isinstance(error, kind) or before != play.stage.held_passwords():
         raise Violated(f"It is not refused: {error}\n{play}")
-
-
-def _name_the_admin_there(play: Play) -> None:
-    """Store AWSCURRENT anew with the ARN that the admin secret has in the Region, where one is named."""
-    value = play.stage.store.value_at(Stage.CURRENT)
-    if ADMIN_ARN in value:
-        play.stage.store.begin(value.replace(ADMIN_ARN, moved(ADMIN_ARN, OTHER_REGION)))
 
 
 def _put(play: Play, **changed: object) -> None:

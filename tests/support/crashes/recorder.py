@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rotation.ports import Engine, SecretStore, Session
     from tests.support.memory.stage import MemoryStage
 
-CHANGES: Final = frozenset({"set_password", "retain_password", "disable_password", "discard_retained"})
+CHANGES: Final = frozenset({"set_password", "retain_password", "replace_first", "disable_password", "discard_retained"})
 """What changes the user that is its first argument; ``level`` changes the idle user of a pair."""
 
 LABELLINGS: Final = {"promote": Stage.CURRENT, "unstage": Stage.PENDING}

@@ -320,6 +320,15 @@ class MemorySession:
         self._statement("retain", retain)
         return True
 
+    def replace_first(self, username: str, pending: Password, mark: Mark) -> None:
+        """Change the first password, and mark the account."""
+
+        def change() -> None:
+            account = self._check_change(username, pending)
+            account.password, account.mark = pending.reveal(), mark
+
+        self._statement("replace_first", change)
+
     def discard_retained(self, username: str) -> None:
         """End the second password."""
 

@@ -103,22 +103,6 @@ class MemoryStore:
         for stages in self.stages.values():
             stages.discard(Stage.PENDING)
 
-    def promoted(self, region: str) -> MemoryStore:
-        """
-        Return what a replica in another Region is once it was made a secret of its own (StopReplicationToReplica).
-
-        It has the name, and of the versions those with a value and a label; the ARN differs in the Region alone (user
-        guide, "Replicate secrets across Regions"). Admin secrets are replicated and promoted beside it.
-        """
-        held = {version: set(stages) for version, stages in self.stages.items() if stages and version in self.values}
-        return MemoryStore(
-            moved(self.arn, region),
-            {version: value for version, value in self.values.items() if version in held},
-            held,
-            {moved(arn, region): value for arn, value in self.admins.items()},
-            world=self.world,
-        )
-
     def holder(self, stage: Stage) -> str | None:
         """Return the version with the label."""
         return next((version for version, held in self.stages.items() if stage in held), None)

@@ -290,7 +290,7 @@ def test_a_put_that_somebody_took_back(scene: TwoRegions) -> None:
     scene.engine.names.add("there.example")
     scene.regions.cut(HOME)
     case = scene.case(Endpoint="there.example")
-    case.store.rotate = lambda *_, **__: None  # type: ignore[method-assign]
+    case.store.attach = lambda *_, **__: None  # type: ignore[method-assign]
     promoting.promote(case)
     put = scene.regions[AWAY].labels("app")["AWSCURRENT"]
     scene.regions[AWAY].execute("UpdateSecretVersionStage", swapped(scene))

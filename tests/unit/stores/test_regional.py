@@ -57,7 +57,7 @@ def test_what_stands_beside_the_value(store: RegionalStore) -> None:
     store.stop_replication()
     assert store.policy() == ""
     store.tag({"rotation:promoted-from": HOME})
-    store.rotate(TOKEN, FUNCTION.format(AWAY), RULES, immediately=False)
+    store.attach(TOKEN, FUNCTION.format(AWAY), RULES, immediately=False)
     versions = store.describe()
     assert versions.tags == {"rotation:promoted-from": HOME}
     assert (versions.function, versions.rules, versions.rotates) == (FUNCTION.format(AWAY), RULES, True)
@@ -92,7 +92,7 @@ def test_a_replica_takes_no_writes(store: RegionalStore) -> None:
     writes: list[Callable[[], None]] = [
         lambda: store.put_current(TOKEN, "{}"),
         lambda: store.tag({"a": "b"}),
-        lambda: store.rotate(TOKEN, FUNCTION.format(AWAY), RULES, immediately=False),
+        lambda: store.attach(TOKEN, FUNCTION.format(AWAY), RULES, immediately=False),
     ]
     for write in writes:
         with pytest.raises(StoreError, match="InvalidParameterException"):

@@ -12,6 +12,7 @@ from rotation.errors import RotationRefused, StoreUnavailable
 from rotation.model import Replica, ReplicaGate, Stage, Step
 from rotation.settings import Settings
 from tests.support.memory.interruptions import fail
+from tests.support.memory.replica import MemoryReplica
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def test_what_was_made_in_another_region_is_left_alone(name: str, step: Step) ->
     stage = with_replica(name)
     token = stage.store.rotate()
     assert stage.play(token, BEFORE[step]) is None
-    there = stage.store.promoted(AWAY)
+    there = MemoryReplica.of(stage.store, AWAY)
     stage.store, before = there, unchanged(stage)
     stage.server.accepted.clear()
     with pytest.raises(RotationRefused, match="belongs to the Region eu-west-1"):

@@ -147,6 +147,11 @@ class FollowingSession:
             self._remember(username, pending)
         return done
 
+    def replace_first(self, username: str, pending: Password, mark: Mark) -> None:
+        """Set it at the writer."""
+        self._at_the_writer(lambda session: _retaining(session).replace_first(username, pending, mark))
+        self._remember(username, pending)
+
     def discard_retained(self, username: str) -> None:
         """End it at the writer."""
         self._at_the_writer(lambda session: _retaining(session).discard_retained(username))

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql.accounts import (
-    MARK,
-    MARK_KEYS,
     NATIVE,
     NO_PASSWORD,
     UNUSABLE,
     account_of,
-    attributes_of,
-    mark_in,
     read,
 )
-from rotation.engines.mysql.faults import ENGINE, IN_HISTORY, NOT_FIRST
+from rotation.engines.mysql.faults import ENGINE, NOT_FIRST
 from rotation.engines.mysql.rights import rights_of_login
 from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied, StatementFailed
 
@@ -26,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotation.engines.mysql.connection import Account, Connection
-    from rotation.model import Mark, Password
+    from rotation.model import Password
 
 _POLICIES: Final = ("validate_password.", "validate_password_")
 """How the policy's variables begin: those of the component, and of the plugin that it replaced."""
@@ -50,7 +44,7 @@ def set_password(connection: Connection, username: str, password: Password) -> N
         else:
             connection.run(f"ALTER USER {account} IDENTIFIED BY {connection.literal(password)}")
     except PermissionDenied as denied:
-        raise _denied(connection, username, denied) from None
+        raise denied_change(connection, username, denied) from None
     if own:
         connection.password = password
 
@@ -95,7 +89,7 @@ def disable_password(connection: Connection, username: str) -> None:
         if connection.keeps_two_passwords:
             connection.run(f"ALTER USER {account} DISCARD OLD PASSWORD")
     except PermissionDenied as denied:
-        raise _denied(connection, username, denied) from None
+        raise denied_change(connection, username, denied) from None
 
 
 def closed(connection: Connection, plugin: str, mark: str = "") -> str:
@@ -148,10 +142,11 @@ def require_management(connection: Connection, username: str) -> None:
     """Raise PermissionDenied unless the login may change other accounts."""
     held = rights_of_login(connection)
     if not (held.holds("CREATE USER") or held.holds("UPDATE", "`mysql`.*")):
-        raise _denied(connection, username, None)
+        raise denied_change(connection, username, None)
 
 
-def _denied(connection: Connection, username: str, denied: PermissionDenied | None) -> PermissionDenied:
+def denied_change(connection: Connection, username: str, denied: PermissionDenied | None) -> PermissionDenied:
+    """Make the error that names the right to change the user's password."""
     remedy = (
         f"Run: GRANT CREATE USER ON *.* TO {connection.account}; and, on MySQL, SYSTEM_USER for a user that has it."
     )
@@ -211,82 +206,3 @@ def _obeys(policy: Mapping[str, str], username: str, text: str) -> bool:
     }
     enough = all(count >= int(policy.get(name, 0)) for name, count in counts.items())
     return enough and min(sum(map(str.islower, text)), sum(map(str.isupper, text))) >= mixed
-
-
-def retention_obstacle(connection: Connection, username: str) -> str | None:
-    """Return why the server or the login's rights do not allow a second password; None where they do."""
-    if connection.is_mariadb or not connection.keeps_two_passwords:
-        return "the server keeps one password for a user"
-    held = rights_of_login(connection)
-    if username != connection.user:
-        allowed = held.holds("CREATE USER")
-        return None if allowed else f"the admin {connection.user} lacks CREATE USER"
-    if held.holds("APPLICATION_PASSWORD_ADMIN") or held.holds("CREATE USER"):
-        return None
-    return f"a right is missing; to have it, run: GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO {connection.account}"
-
-
-def retain_password(
-    connection: Connection, username: str, passwords: tuple[Password, Password], mark: Mark, known: str
-) -> bool:
-    """Set the second of the passwords beside the first; False where the first is not the account's first one."""
-    account = account_of(connection, username)
-    if username != connection.user:
-        _retain_by_admin(connection, account, passwords, mark, known)
-        return True
-    try:
-        _retain(connection, account, passwords, mark, f" REPLACE {connection.literal(passwords[0])}")
-    except StatementFailed as error:
-        if error.code != str(NOT_FIRST):
-            raise
-        return False
-    connection.password = passwords[1]
-    return True
-
-
-def _retain(
-    connection: Connection, account: Account, passwords: tuple[Password, Password], mark: Mark, condition: str = ""
-) -> None:
-    """
-    Set the pending password and retain the first one: with REPLACE a compare-and-swap in the server.
-
-    The mark goes along where the account has a place for it. That a user may write its own is not documented, so
-    where the server says no (1227) it stays away.
-    """
-    pending = connection.literal(passwords[1])
-    statement = f"ALTER USER {account} IDENTIFIED BY {pending}{condition} RETAIN CURRENT PASSWORD"
-    if connection.keeps_attributes:
-        content = json.dumps({MARK: dict(zip(MARK_KEYS, mark, strict=True))})
-        with contextlib.suppress(PermissionDenied):
-            connection.run(f"{statement} ATTRIBUTE {connection.literal(content)}")
-            return
-    connection.run(statement)
-
-
-def _retain_by_admin(
-    connection: Connection, account: Account, passwords: tuple[Password, Password], mark: Mark, known: str
-) -> None:
-    """
-    Put the current password first, whatever state the account is in, then the pending one before it.
-
-    The history may forbid the first statement. It is left out then, if the account's mark says that the current
-    password is the first one, or says nothing. If it names this very version, all is done. Call it under the lock.
-    """
-    found = mark_in(attributes_of(connection, account))
-    try:
-        connection.run(f"ALTER USER {account} IDENTIFIED BY {connection.literal(passwords[0])}")
-    except PasswordRejected as error:
-        if error.code != str(IN_HISTORY) or (found and found.version not in {known, mark.version}):
-            raise
-        if found and found.version == mark.version:
-            return
-    _retain(connection, account, passwords, mark)
-
-
-def discard_retained(connection: Connection, username: str) -> None:
-    """End the user's second password now."""
-    account = account_of(connection, username)
-    try:
-        connection.run(f"ALTER USER {account} DISCARD OLD PASSWORD")
-    except PermissionDenied as denied:
-        raise _denied(connection, username, denied) from None

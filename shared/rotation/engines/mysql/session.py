@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.mysql import definers, locks, passwords, preparing, rights, takeover
+from rotation.engines.mysql import definers, locks, passwords, preparing, retaining, rights, takeover
 from rotation.engines.mysql import pair as pairs
 from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import ENGINE, NO_SUCH_THREAD
@@ -98,17 +98,21 @@ class MySQLSession(ConnectedSession[Connection]):
 
     def retention_obstacle(self, username: str) -> str | None:
         """Return why the user cannot be given a second password by this login; None where it can."""
-        return passwords.retention_obstacle(self._connection, username)
+        return retaining.retention_obstacle(self._connection, username)
 
     def retain_password(
         self, username: str, current: Password, pending: Password, mark: Mark, current_version: str
     ) -> bool:
         """Set the pending password beside the current one; False where the current is not the first one."""
-        return passwords.retain_password(self._connection, username, (current, pending), mark, current_version)
+        return retaining.retain_password(self._connection, username, (current, pending), mark, current_version)
+
+    def replace_first(self, username: str, pending: Password, mark: Mark) -> None:
+        """Set the pending password in the place of the first one; the second one stays."""
+        retaining.replace_first(self._connection, username, pending, mark)
 
     def discard_retained(self, username: str) -> None:
         """End the user's second password now."""
-        passwords.discard_retained(self._connection, username)
+        retaining.discard_retained(self._connection, username)
 
     def end_sessions(self, username: str) -> int:
         """

@@ -1,4 +1,4 @@
-"""What a replica in another Region is once it was made a secret of its own."""
+"""What a replica in another Region is at one moment, beside its primary in one emulated service."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.state import State
 
 
-def promote(state: State, secret_id: str, region: str) -> Secret:
-    """Put beside a secret what StopReplicationToReplica leaves of its replica in another Region.
+def copied(state: State, secret_id: str, region: str) -> Secret:
+    """Put beside a secret its replica in another Region, which gets no more copies: the primary's Region may be lost.
 
     User guide, Replicate secrets across Regions: replicated are values, labels, tags, the policy; not the rotation's
     configuration. Name and random characters stay; the ARN differs in the Region alone, and both are found by ARN
@@ -23,7 +23,7 @@ def promote(state: State, secret_id: str, region: str) -> Secret:
     with state.lock:
         primary = state.any(secret_id)
         replica = deepcopy(primary)
-        replica.arn = moved(primary.arn, region)
+        replica.arn, replica.primary_region = moved(primary.arn, region), primary.arn.split(":")[3]
         replica.versions = {
             version: it for version, it in replica.versions.items() if it.value and primary.stages(version)
         }

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from rotation.engines.mysql import applying, levelling, passwords, preparing, rights
+from rotation.engines.mysql import applying, levelling, passwords, preparing, retaining, rights
 from rotation.engines.mysql import changes as changing
 from rotation.engines.mysql.accounts import State, attributes_of, default_options, read_grants
 from rotation.engines.mysql.connection import Account, Connection
@@ -68,7 +68,7 @@ def test_a_server_without_replace_is_told_the_new_password_only() -> None:
     passwords.set_password(connection, "app", Password("new-password"))
     assert played.said == ["ALTER USER USER() IDENTIFIED BY 'new-password'"]
     assert attributes_of(connection, APP) == {}
-    assert "keeps one password" in (passwords.retention_obstacle(connection, "app") or "")
+    assert "keeps one password" in (retaining.retention_obstacle(connection, "app") or "")
 
 
 def test_on_a_server_with_one_password_a_user_has_no_second_one_to_end() -> None:
@@ -107,7 +107,7 @@ def test_a_server_with_two_passwords_and_no_attributes() -> None:
     played, connection = play(modern=True)
     played.keeps_attributes = False
     two = Password("old-password"), Password("new-password")
-    assert passwords.retain_password(connection, "app", two, Mark("arn", "app", "v"), "u")
+    assert retaining.retain_password(connection, "app", two, Mark("arn", "app", "v"), "u")
     assert played.said[0].endswith("IDENTIFIED BY 'new-password' REPLACE 'old-password' RETAIN CURRENT PASSWORD")
     assert levelling.mark(connection, cast("Any", None), state()) == ""
 
@@ -120,7 +120,7 @@ def test_another_failure_than_a_lost_first_place_is_told(fails: int) -> None:
         passwords.set_password(connection, "app", Password("new-password"))
     two = Password("old-password"), Password("new-password")
     with pytest.raises(StatementFailed):
-        passwords.retain_password(connection, "app", two, Mark("arn", "app", "v"), "u")
+        retaining.retain_password(connection, "app", two, Mark("arn", "app", "v"), "u")
 
 
 def test_a_right_that_is_missing_is_told_with_the_grant() -> None:
@@ -130,7 +130,7 @@ def test_a_right_that_is_missing_is_told_with_the_grant() -> None:
     with pytest.raises(PermissionDenied, match=said):
         passwords.set_password(connection, "app", Password("new-password"))
     with pytest.raises(PermissionDenied, match=said):
-        passwords.discard_retained(connection, "app")
+        retaining.discard_retained(connection, "app")
 
 
 def test_mariadb_with_a_check_of_clear_passwords_is_refused_beforehand() -> None:
