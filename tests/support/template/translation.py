@@ -42,14 +42,14 @@ EVERYTHING: Final[Mapping[str, str]] = {
 """Parameters under which every resource is made."""
 
 
-def translated(region: str) -> dict[str, Node]:
-    """Return what SAM makes of the project's template in a Region."""
+def translated(region: str, template: Mapping[str, Node] | None = None) -> dict[str, Node]:
+    """Return what SAM makes of a template, the project's if none is given, in a Region."""
 
     class ManagedPolicies:
         def load(self) -> dict[str, str]:
             return {}
 
-    source = copy.deepcopy(load())
+    source = copy.deepcopy(dict(template or load()))
     for name in of_type(source, "AWS::Serverless::Function"):
         source["Resources"][name]["Properties"]["CodeUri"] = "s3://bucket/function.zip"
     source["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer.zip"

@@ -14,6 +14,7 @@ import cfnlint.config
 import pytest
 import yaml
 
+from tests.support.guides.pages import commands
 from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, fits, load, of_type
 from tests.support.template.functions import ALL, ROTATING, named
 from tests.support.template.iam import allows, statements
@@ -105,15 +106,20 @@ def test_the_policies_of_another_account_let_the_role_read_its_admin_secret() ->
 # What a person writes
 
 
+def by_sam(code: str, *arguments: str) -> Any:  # noqa: ANN401 what JSON says
+    """Return what a program says that has SAM's own packages."""
+    python = ROOT / ".tools/sam/bin/python"
+    done = subprocess.run([python, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 ours
+    return json.loads(done.stdout)
+
+
 def parsed_by_sam(*overrides: str) -> dict[str, str]:
     """Return what SAM's own parser makes of --parameter-overrides, or of parameter_overrides in samconfig.toml."""
     code = (
         "import json, sys; from samcli.cli.types import CfnParameterOverridesType as T;"
         "print(json.dumps(T().convert(tuple(sys.argv[1:]), None, None)))"
     )
-    python = ROOT / ".tools/sam/bin/python"
-    done = subprocess.run([python, "-c", code, *overrides], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 ours
-    return dict(json.loads(done.stdout))
+    return dict(by_sam(code, *overrides))
 
 
 def test_the_example_of_a_file_comes_out_as_it_stands() -> None:
@@ -126,6 +132,34 @@ def test_the_example_of_a_file_comes_out_as_it_stands() -> None:
         assert re.search(PARAMETERS[name].get("AllowedPattern", ""), value)
     assert Stack(written).complaints() == []
     assert f'parameter_overrides = "file://{file}"' in ACCOUNTS_GUIDE
+
+
+ASKED = """
+import inspect, json, sys
+from unittest import mock
+from click.testing import CliRunner
+from samcli.commands.deploy import command
+
+def deployed_with(arguments):
+    asked = inspect.signature(command.do_cli)
+    with mock.patch.object(command, "do_cli") as called:
+        CliRunner().invoke(command.cli, arguments)
+    return asked.bind(*called.call_args.args, **called.call_args.kwargs).arguments["parameter_overrides"]
+
+print(json.dumps([deployed_with(json.loads(arguments)) for arguments in sys.argv[1:]]))
+"""
+"""What `sam deploy` would deploy with, by its own command line and our samconfig.toml."""
+
+
+def test_the_command_line_takes_the_place_of_the_files_list() -> None:
+    """So the guide's example names all that the file does, and one more."""
+    (shown,) = (words[2:] for words in commands() if {"--config-env", "--parameter-overrides"} <= set(words))
+    plain = ["--config-env", "prod"]
+    assert shown[:2] == plain
+    lines = (plain, [*plain, "--parameter-overrides", "LogLevel=DEBUG"], shown)
+    file, replaced, example = by_sam(ASKED, *map(json.dumps, lines))
+    assert replaced == {"LogLevel": "DEBUG"}
+    assert example == {**file, "LogLevel": "DEBUG"}
 
 
 def test_what_sam_cuts_is_what_the_guide_says() -> None:
