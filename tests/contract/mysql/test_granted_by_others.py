@@ -141,6 +141,28 @@ def test_what_the_clone_created_and_the_base_cannot_get_is_refused(stage: Stage)
         stage.level(admin, pair_of(base.username, promote="base", version="version-2"))
 
 
+def test_an_ordinary_login_that_lends_itself_or_its_role_stops_nothing(stage: Stage) -> None:
+    """Only who is powerful can lend power: what an ordinary login lends is taken away, or told, in either turn."""
+    base, admin = stage.user(), stage.admin()
+    login, schema = other(stage)
+    role, clone = unique("role"), f"{base.username}_clone"
+    stage.level(admin, pair_of(base.username))
+    stage.run(
+        f"CREATE ROLE {role}",
+        f"GRANT SELECT ON {schema}.* TO {role}",
+        f"GRANT {role} TO {login.username} WITH ADMIN OPTION",
+    )
+    grants(stage, login, role, base.username)
+    lender = stage.user(unique("lender"), host="127.0.0.1")
+    grants(stage, lender, f"PROXY ON {lender.username}@'127.0.0.1'", base.username)
+    for turn in (pair_of(base.username, promote="base", version="2"), pair_of(base.username, version="3")):
+        with stage.login(admin) as session:
+            session.guard_target(clone, allow_privileged=False)
+            session.guard_target(base.username, allow_privileged=False)
+        promoted, _ = stage.level(admin, turn)
+        assert stage.accepts(promoted)
+
+
 @pytest.fixture
 def restricting(mysql: Stage) -> Iterator[Stage]:
     """Have a server restrict (manual, "Partial Revokes")."""
