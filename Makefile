@@ -289,6 +289,14 @@ status: .venv-demo ## Which secrets rotate by which function, and what failed la
 audit: .venv-demo ## Hold every secret of an account against good practice, and open the page; reads only: PROFILE=… REGION=… OPTIONS='…'
 	@$(RUN) tests.lab.audit --open $(if $(PROFILE),--profile '$(PROFILE)') $(foreach it,$(REGION),--region '$(it)') $(OPTIONS)
 
+AUDIT_STACK ?= secrets-audit
+
+.PHONY: deploy-audit
+deploy-audit: .tools-sam ## Deploy the audit, a stack of its own: PROFILE=… REGION=… AUDIT_STACK=secrets-audit OPTIONS='--guided'
+	@export COMPILER="$(COMPILER)"; $(SAM) build --template-file functions/audit/template.yaml --build-dir .aws-sam/audit
+	@$(SAM) deploy --template-file .aws-sam/audit/template.yaml --stack-name "$(AUDIT_STACK)" --resolve-s3 \
+		--capabilities CAPABILITY_IAM --no-fail-on-empty-changeset $(ACCOUNT) $(OPTIONS)
+
 .PHONY: before-deleting
 before-deleting: .venv-demo ## Which secrets would be left without a function if the stack were deleted: PROFILE=… REGION=…
 	@$(RUN) tests.lab.status $(FLEET) --before-deleting $(OPTIONS)
@@ -322,7 +330,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 	}; \
 	for name in demo dev lambda sam ministack checkov attach clients; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
-	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/app.py)))); do \
+	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/requirements.txt)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
 	done
 	@$(MAKE) --no-print-directory .tools-clients
@@ -451,5 +459,6 @@ build-%Function: FOLDER = functions/$(shell echo $* | sed 's/\([a-z]\)\([A-Z]\)/
 build-%Function:
 	$(call wheels,$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR))
 	$(call trimmed,$(ARTIFACTS_DIR))
-	cp $(FOLDER)/app.py "$(ARTIFACTS_DIR)"
+	cp -R $(wildcard $(FOLDER)/app.py $(FOLDER)/$(notdir $(FOLDER))) "$(ARTIFACTS_DIR)"
+	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +
 	$(call compiled,$(ARTIFACTS_DIR),/var/task)

@@ -20,7 +20,7 @@ ENTRY = re.compile(
 )
 # The functions' folders are named as their group in pyproject.toml is; the layer's group is `layer`.
 SHIPPED = {"layer": ROOT / "shared/requirements.txt"} | {
-    app.parent.name: app.parent / "requirements.txt" for app in ROOT.glob("functions/*/app.py")
+    listed.parent.name: listed for listed in ROOT.glob("functions/*/requirements.txt")
 }
 TOOLS = ("sam", "ministack", "checkov", "attach", "clients")
 ALL = [*(LISTS / f"{name}.txt" for name in ("demo", "dev", "lambda", *TOOLS)), *SHIPPED.values()]
