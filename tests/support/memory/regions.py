@@ -156,8 +156,13 @@ class TwoRegions:
 
     def credential(self, region: str = AWAY) -> Credential:
         """Read what a client of a Region would read."""
-        document = json.loads(self.regions[region].value("app") or "{}")
+        document = self.document(self.regions[region].value("app") or "{}")
         return Credential(document["username"], Password(document["password"]))
+
+    @staticmethod
+    def document(value: str) -> dict[str, Any]:
+        """Read a value's JSON."""
+        return dict(json.loads(value))
 
     def logs_in(self, region: str = AWAY) -> bool:
         """Return whether a client that reads in a Region is accepted."""
