@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.bill import BUDGETS, Entry, lines, read, run
+from tests.bench.bill import BUDGETS, CLOCK, Entry, lines, read, run
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -39,6 +39,11 @@ def test_every_test_is_in_one_part(played: dict[str, list[Path]]) -> None:
 
 def test_every_part_has_a_budget(played: dict[str, list[Path]]) -> None:
     assert {part.partition("-")[0] for part in played} - {"containers"} <= BUDGETS.keys()
+
+
+def test_the_guide_says_how_long_it_may_take() -> None:
+    guide = (ROOT / "docs/development.md").read_text("utf-8")
+    assert f"It may take {CLOCK // 60} minutes on two idle processors" in guide
 
 
 def test_a_command_is_billed_with_the_seconds_of_its_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
