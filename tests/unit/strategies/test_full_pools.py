@@ -95,9 +95,20 @@ def test_one_user_alone_waits_for_room() -> None:
     assert stage.store.holder(Stage.CURRENT)
 
 
-@pytest.mark.parametrize("rotation", [{}, BY_ADMIN])
-def test_an_account_that_is_closed_is_not_rotated(rotation: dict[str, Any]) -> None:
-    """A limit passes; whoever closed an account meant it."""
-    stage = MemoryStage(admin=True, **rotation)
+@pytest.mark.parametrize("secret", [{}, BY_ADMIN, OF_TWO], ids=["two users", "one user", "two passwords"])
+def test_an_account_that_is_closed_is_not_rotated(secret: dict[str, Any]) -> None:
+    """A limit passes; whoever closed an account meant it. The dry run says so."""
+    stage = MemoryStage(admin=True, **secret)
     stage.server.accounts["app"].usable = False
     assert isinstance(stage.play(stage.store.rotate()), AccountUnusable)
+    stage.store.abandon()
+    assert isinstance(stage.play(stage.store.begin_dry_run(), [Step.TEST]), AccountUnusable)
+
+
+def test_two_passwords_of_the_user_itself_wait_for_room() -> None:
+    """Without an admin it needs a session of its own."""
+    stage = MemoryStage(engine="memory-of-two")
+    stage.server.accounts["app"].full = True
+    error = stage.play(stage.store.rotate())
+    assert isinstance(error, AccountUnusable)
+    assert error.retryable
