@@ -334,7 +334,8 @@ def test_the_check_of_labels_is_one_call_that_changes_nothing(
     """Not even for a moment: the journal of labels has nothing new."""
     before = list(emulator.journal.labels)
     store.check_labels(ONE)
-    assert [call.operation for call in emulator.calls(caller="test")] == ["UpdateSecretVersionStage"]
+    (call,) = emulator.calls(caller="test")
+    assert (call.operation, call.outcome) == ("UpdateSecretVersionStage", "ResourceNotFoundException")
     assert emulator.journal.labels == before
 
 
