@@ -60,7 +60,7 @@ class DeployedTheatre(Theatre):
         """Have the platform log all that anybody says, as a click in Lambda's settings does."""
         return {**super().environment(), "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
 
-    def _load(self) -> Callable[[Any, Any], None]:
+    def load(self) -> Callable[[Any, Any], None]:
         self.runtime = LambdaRuntime(self.module.FUNCTION, self.environment(), timeout=self._timeout)
         return lambda event, _context: self._post(event)
 

@@ -7,6 +7,9 @@ The database is one server that both Regions reach, as the writer's endpoint of 
 from __future__ import annotations
 
 import contextlib
+import copy
+import importlib
+import os
 import statistics
 import time
 from dataclasses import dataclass, field
@@ -18,26 +21,28 @@ from tests.lab import leftovers
 from tests.lab.play import PLAYED, SERVERS, users_of
 from tests.lab.report import Screen, records
 from tests.lab.theatre import REGION as HOME
-from tests.lab.theatre import Theatre, beside
+from tests.lab.theatre import Application, Context, Theatre, beside
 from tests.support.arns import moved
 from tests.support.emulators.secretsmanager.regions import Regions
+from tests.support.emulators.secretsmanager.replication import AfterStop, Replication
+from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.servers import choice
 from tests.support.servers.tls import Authority
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
     from tests.lab.client import Seen
-    from tests.lab.theatre import Application, Scene
+    from tests.lab.theatre import Scene
     from tests.support.emulators.secretsmanager.rotation import RotationResult
 
 AWAY: Final = "eu-central-1"
 LAG: Final = timedelta(seconds=1)
 """How long a value takes to the other Region; its labels take a little longer."""
 GAP: Final = timedelta(seconds=0.3)
-PAUSE: Final = 0.02
+PAUSE: Final = 0.05
 """Seconds between two logins of a client: the demo mostly waits, and so may they."""
 PATIENCE: Final = (0, 0.5, 1.0, 2.0)
 """Seconds before each look whether a replica follows: with a stuck one the demo does not wait for half a minute."""
@@ -48,8 +53,27 @@ class RegionalTheatre(Theatre):
 
     def __init__(self, module: ModuleType, scene: Scene, regions: Regions) -> None:
         """Set the stage in the primary's Region."""
-        self.regions = regions
+        self.regions, self.region, self.other = regions, HOME, AWAY
         super().__init__(module, scene, regions[HOME])
+
+    def in_the_other(self) -> RegionalTheatre:
+        """Return the stage of the other Region, with a function of its own, and the same log."""
+        theatre = copy.copy(self)
+        theatre.region, theatre.other = self.other, self.region
+        theatre.emulator = self.regions[theatre.region]
+        theatre.admin_arn = moved(self.admin_arn, theatre.region)
+        theatre.handler = theatre.load()
+        theatre.player = RotationPlayer(theatre.emulator, theatre.invoke, caller="function")
+        return theatre
+
+    def promotion(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke the promotion function of this Region, and play the rotation that it has begun."""
+        with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
+            handler: Any = importlib.import_module("rotation.entrypoints.promotion").Handler(os.environ)
+            answer: dict[str, Any] = handler(event, Context(self.seconds))
+        self.player.on_step = None
+        self.player.run()
+        return answer
 
     def create_secret(self, name: str, user: str, password: str, **extra: Any) -> str:  # noqa: ANN401 JSON
         """Store a secret, and replicate it."""
@@ -64,7 +88,12 @@ class RegionalTheatre(Theatre):
 
     def environment(self) -> dict[str, str]:
         """Say too where the SDK finds the other Region."""
-        return super().environment() | {"AWS_ENDPOINT_URL_SECRETS_MANAGER": self.regions[AWAY].url}
+        function = f"arn:aws:lambda:{self.region}:123456789012:function:rotation"
+        return super().environment() | {
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": self.regions[self.other].url,
+            "ROTATION_FUNCTIONS": f"{self.scene.engine}={function}",
+        }
 
 
 class Act(NamedTuple):
@@ -114,7 +143,7 @@ def perform(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def staged(module: ModuleType, scene: Scene) -> Iterator[RegionalTheatre]:
     """Run two Regions, between which copies take their time, and set the stage in the first."""
-    regions = Regions(HOME, AWAY, lag=LAG, gap=GAP)
+    regions = Regions(HOME, AWAY, lag=LAG, gap=GAP, replication=Replication(after_stop=AfterStop.GONE))
     with regions, beside(), mock.patch("rotation.strategies.copies.FOLLOWS", PATIENCE):
         yield RegionalTheatre(module, scene, regions)
 
@@ -126,28 +155,36 @@ class Play:
         """Know who plays, and where it is shown."""
         theatre = application.theatre
         assert isinstance(theatre, RegionalTheatre)
-        self.application, self.theatre, self.screen = application, theatre, screen
+        self.home, self.theatre, self.screen = application, theatre, screen
+        self.away_theatre = theatre.in_the_other()
+        self.away = Application(self.away_theatre, moved(application.arn, AWAY), application.strategy)
         self.regions, self.rotations = theatre.regions, rotations
         self.story = Story()
-        self.overlapping = application.strategy.startswith(("alternating", "retained"))
+        self.present: list[str] = []
+        """The Regions in which a client logs in."""
 
     def play(self) -> Story:
         """Play all of them, and check what is claimed."""
-        self._await_copy()
-        self._with_clients("while the replica lags behind", self._lagging)
-        self._with_clients("while it is stuck", self._stuck)
+        self._await_copy(self.home, self.away)
+        self._with_clients("the replica lags behind", self._lagging, HOME, AWAY)
+        self._with_clients("the replica is stuck", self._stuck, HOME, AWAY)
+        self._with_clients("one is lost, and comes back", self._loss, AWAY)
+        self._with_clients("the way back", self._way_back, AWAY)
+        self._give_back(self.home, self.away)
+        self._with_clients("at home again", self._at_home, HOME, AWAY)
         self._conclude()
         return self.story
 
-    def _with_clients(self, title: str, act: Callable[[], None]) -> None:
-        """Let a client in each Region log in all the while."""
-        with (
-            self.application.clients(pause=PAUSE) as here,
-            self.application.clients(pause=PAUSE, emulator=self.regions[AWAY]) as there,
-        ):
+    def _with_clients(self, title: str, act: Callable[[], None], *regions: str) -> None:
+        """Let a client in each of the Regions log in all the while."""
+        clients = [self.home.clients(pause=PAUSE, emulator=self.regions[region]) for region in regions]
+        self.present = list(regions)
+        with contextlib.ExitStack() as stack:
+            for client in clients:
+                stack.enter_context(client)
             act()
             self._await_clients()
-        self.story.acts += [Act(title, HOME, here.seen), Act(title, AWAY, there.seen)]
+        self.story.acts += [Act(title, region, it.seen) for region, it in zip(regions, clients, strict=True)]
 
     def _lagging(self) -> None:
         self.screen.say(f"a client logs in with AWSCURRENT in each Region; copies arrive after {_shown(LAG + GAP)}")
@@ -157,44 +194,97 @@ class Play:
     def _stuck(self) -> None:
         """Rotate while the copy does not arrive, then find the gate closed, until somebody replicates again."""
         self.screen.say(f"the replica in {AWAY} gets stuck: it goes on serving what it has")
-        self.regions.stick(self.application.arn, AWAY)
-        before = self.application.secret()
+        self.regions.stick(self.home.arn, AWAY)
+        before = self.home.secret()
         held = self._rotate("with a stuck replica", may_be_held=True)
         if held.succeeded:  # with two users or two passwords: what the replica serves is valid until the next one
-            before = self.application.secret()
+            before = self.home.secret()
             held = self._rotate("after it", may_be_held=True)
-        named = f"the replica in {AWAY}" in str(held.steps[-1].error).lower() and before == self.application.secret()
+        named = f"the replica in {AWAY}" in str(held.steps[-1].error).lower() and before == self.home.secret()
         self.story.claim("the gate holds the next rotation while the replica is stuck, and nothing changes", named)
         self.screen.say("somebody replicates again, without overwriting; the service retries")
-        self.theatre.replicate(self.application.arn)
-        self._await_copy()
-        self.screen.rotation("again", users_of(self.application))
-        self._end(self.theatre.player.retry(self.application.arn))
+        self.theatre.replicate(self.home.arn)
+        self._await_copy(self.home, self.away)
+        self.screen.rotation("again", users_of(self.home))
+        self._end(self.home, self.theatre.player.retry(self.home.arn))
 
-    def _rotate(self, title: str, *, may_be_held: bool = False) -> RotationResult:
+    def _loss(self) -> None:
+        """Take the primary's Region away, promote, rotate there, and let the old Region's schedule fire later."""
+        self.screen.say(f"{HOME} is lost; the secret in {AWAY} is promoted: first a dry run, then in earnest")
+        self.regions.cut(HOME)
+        for dry_run in (True, False):
+            answer = self._promote(self.away, HOME, dry_run=dry_run)
+        self.story.claim("the replica is promoted by a credential that the database accepts", bool(answer["chosen"]))
+        self._rotate("in the other Region", self.away)
+        self.regions.restore(HOME)
+        self.screen.say(f"{HOME} comes back, and its schedule fires")
+        before = self.away.secret()
+        late = self._rotate("in the old Region", self.home, may_be_held=True)
+        kept = before == self.away.secret() and self.away.is_accepted(before)
+        self.story.claim("the function of the old Region is refused, and changes nothing", not late.succeeded and kept)
+
+    def _way_back(self) -> None:
+        """Let the old Region have a replica of what counts now, and promote that."""
+        self._give_back(self.away, self.home)
+        self.screen.say(f"the secret in {HOME} is promoted again: a planned move, so both Regions answer")
+        self._promote(self.home, AWAY, dry_run=False, Force=True)
+
+    def _at_home(self) -> None:
+        self._rotate("at home again", self.home)
+        described = self.regions[AWAY].execute("DescribeSecret", {"SecretId": self.away.arn})
+        alike = described["PrimaryRegion"] == HOME and self.home.secret() == self.away.secret()
+        self.story.claim(f"{HOME} rotates the secret again, and {AWAY} has its replica", alike)
+
+    def _promote(self, there: Application, former: str, *, dry_run: bool, **more: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
+        theatre = there.theatre
+        assert isinstance(theatre, RegionalTheatre)
+        answer = theatre.promotion({"SecretId": there.arn, "From": former, "DryRun": dry_run, **more})
+        self._show(answer)
+        return answer
+
+    def _give_back(self, kept: Application, lost: Application) -> None:
+        """
+        Let the secret of the other Region become a replica; somebody has looked at the version that is lost.
+
+        Until the copy has come nobody reads there, so no client does.
+        """
+        theatre = kept.theatre
+        assert isinstance(theatre, RegionalTheatre)
+        self.screen.say(f"the secret in {theatre.other} becomes a replica of the one in {theatre.region}")
+        stale = self.regions[theatre.other].labels(lost.arn)["AWSCURRENT"]
+        event = {"SecretId": kept.arn, "ReplicateTo": theatre.other, "OverwriteStale": stale, "DryRun": False}
+        self._show(theatre.promotion(event))
+        self._await_copy(kept, lost)
+
+    def _show(self, answer: Mapping[str, Any]) -> None:
+        for step in answer["steps"]:
+            self.screen.say(f"  {step['step']}: {step['state']}")
+
+    def _rotate(self, title: str, at: Application | None = None, *, may_be_held: bool = False) -> RotationResult:
         """Rotate and show it; nobody's login is under way when it begins."""
+        application = at or self.home
         self._await_clients()
-        self.screen.rotation(title, users_of(self.application))
-        self.theatre.player.on_step = self.screen.step
-        return self._end(self.theatre.player.rotate(self.application.arn), may_be_held=may_be_held)
+        self.screen.rotation(title, users_of(application))
+        application.theatre.player.on_step = self.screen.step
+        result = application.theatre.player.rotate(application.arn)
+        return self._end(application, result, may_be_held=may_be_held)
 
-    def _end(self, result: RotationResult, *, may_be_held: bool = False) -> RotationResult:
+    def _end(self, application: Application, result: RotationResult, *, may_be_held: bool = False) -> RotationResult:
         self.screen.end_of_line(result)
         if result.succeeded:
-            self.application.work()
+            application.work()
         if result.succeeded or not may_be_held:
             self.story.rotations.append(result)
         return result
 
     def _await_clients(self) -> None:
-        for region in (HOME, AWAY):
-            self.application.await_client(self.regions[region])
+        for region in self.present:
+            self.home.await_client(self.regions[region])
 
-    def _await_copy(self) -> None:
+    def _await_copy(self, kept: Application, replica: Application) -> None:
         """Wait until the replica serves what its primary does."""
         give_up = time.monotonic() + 20
-        arn, there = self.application.arn, moved(self.application.arn, AWAY)
-        while self.regions[AWAY].value(there) != self.regions[HOME].value(arn):
+        while kept.secret() != replica.secret():
             assert time.monotonic() < give_up, "the copy does not arrive"
             time.sleep(0.05)
 
@@ -203,7 +293,7 @@ class Play:
         story.claim("every rotation that was not held succeeded", all(it.succeeded for it in story.rotations))
         rejected = sum(act.seen.rejected for act in story.acts)
         logins = sum(act.seen.logins for act in story.acts)
-        if self.overlapping:
+        if self.home.strategy.startswith(("alternating", "retained")):
             story.claim(f"none of {logins} logins in both Regions was rejected", rejected == 0)
         leaks = theatre.leaked()
         passwords = len(theatre.emulator.stored_passwords())
