@@ -100,12 +100,15 @@ class Memory:
         return state
 
     def resolve(self, blind: dict[tuple[str, str], frozenset[str]], needs: dict[str, frozenset[str]]) -> None:
-        """Close what was not found again, except where the audit could not look: that is open, and unseen."""
+        """
+        Close what was not found again, except where the audit did not or could not look: that is open, and unseen.
+
+        ``blind`` names each account and Region that was looked at, with the areas that were not seen there.
+        """
         for row in self._base.execute("select * from finding where last <> ?", (self.run,)).fetchall():
-            lost = blind.get((row["account"], row["region"]), frozenset())
-            unseen = bool(lost & (needs.get(row["rule"], frozenset()) | {"secrets"}))
-            if row["rule"] == "blind-spot":
-                unseen = False
+            elsewhere = frozenset({"secrets"}) if row["account"] else frozenset()
+            lost = blind.get((row["account"], row["region"]), elsewhere)
+            unseen = bool(lost & (needs.get(row["rule"], frozenset()) | {"secrets"})) and row["rule"] != "blind-spot"
             state = "unseen" if unseen else "resolved"
             self._base.execute("update finding set state = ? where id = ?", (state, row["id"]))
 

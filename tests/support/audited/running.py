@@ -13,6 +13,7 @@ from audit.settings import Settings
 from tests.support.audited.account import ACCOUNT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from audit.calls import Clients
@@ -26,6 +27,8 @@ def audited(
     exceptions: str = "",
     ends_in: float = 60,
     clients: Clients | None = None,
+    regions: Iterable[str] = (),
+    on_start: Callable[[Audit], object] = lambda _: None,
     **settings: Any,  # noqa: ANN401 of any type
 ) -> Audit:
     """Run the audit once, with the memory in a folder."""
@@ -37,8 +40,9 @@ def audited(
         account.clock(),
         time.monotonic() + ends_in,
     )
+    on_start(audit)
     audit.memory.begin(audit.now)
-    audit.look(clients or account.clients(), ACCOUNT, account.secrets.at)
+    audit.look(clients or account.clients(), ACCOUNT, regions or account.secrets.at)
     audit.finish()
     return audit
 

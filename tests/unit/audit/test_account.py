@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
@@ -173,3 +174,41 @@ def test_a_second_look_comes_before_anything_grave_that_time_may_have_settled(tm
             audit = audited(account, tmp_path, clients=stale)
         assert by_name(audit, "resolved")["late"] == {"rotation-late"}
         assert audit.totals.looked_twice == 1
+
+
+def test_a_region_that_is_no_longer_looked_at_is_not_called_healthy(tmp_path: Path) -> None:
+    with Account("eu-west-1", "eu-central-1") as account:
+        account.add_trail("eu-west-1")
+        audited(account, tmp_path).memory.close()
+        less = audited(account, tmp_path, regions=["eu-west-1"])
+        assert by_name(less, "unseen") == {"eu-central-1": {"alarms-deaf"}}
+        assert by_name(less, "resolved") == {}
+
+
+@pytest.mark.parametrize("many", [120, 480])
+def test_what_it_costs_grows_with_the_secrets_and_what_it_holds_does_not(tmp_path: Path, many: int) -> None:
+    """A page is asked for when all secrets before it are judged and forgotten: no more than one page is ever held."""
+    with Account("eu-west-1") as account:
+        account.here.state.regions = None  # one Region, so that a call costs the emulator the same whatever it holds
+        account.secret("first", days=40)
+        (first,) = account.here.state.secrets.values()
+        for place in range(1, many):
+            arn = first.arn.replace("first", f"s{place:05}")
+            account.here.state.secrets[arn] = replace(first, arn=arn, name=f"s{place:05}")
+        clients, before = account.clients(), list[int]()
+        client = clients("secretsmanager", "eu-west-1")
+        ask = client.list_secrets
+
+        audits: list[Audit] = []
+
+        def asked(**request: Any) -> Any:  # noqa: ANN401 as botocore's
+            before.append(audits[0].totals.secrets)
+            return ask(**request)
+
+        with mock.patch.object(client, "list_secrets", asked):
+            audited(account, tmp_path, clients=clients, on_start=audits.append)
+        calls = audits[0].totals.calls
+        assert before == [page * 100 for page in range(-(-many // 100))]
+        assert calls["secretsmanager:ListSecrets"] == len(before)
+        assert calls["secretsmanager:GetResourcePolicy"] == many
+        assert sum(calls.values()) == many + len(before) + 3 + 1 + 1  # events, trails, parameters
