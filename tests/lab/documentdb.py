@@ -9,12 +9,13 @@ from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
 from tests.lab.client import Rejected
-from tests.lab.theatre import Scene
+from tests.lab.theatre import ServerScene
 from tests.support.servers.mongodb import MongoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.lab.theatre import Scene
     from tests.support.servers.tls import Authority
 
 DATABASE: Final = "shop"
@@ -24,9 +25,10 @@ CHANGE_OWN: Final = "changeOwnPassword"
 REFUSED: Final = 18
 
 
-class MongoScene(Scene):
+class MongoScene(ServerScene):
     """A MongoDB server with applications on it."""
 
+    _server: MongoServer
     engine = "docdb"
     default_port = 27017
 
@@ -73,14 +75,6 @@ class MongoScene(Scene):
         logins = [login for login in self._server.logins(since).all if login.user != self._server.user]
         accepted = sum(login.accepted for login in logins)
         return accepted, len(logins) - accepted
-
-    def mark(self) -> int:
-        """Return the present end of the server's log."""
-        return self._server.mark()
-
-    def log_text(self, since: int = 0) -> str:
-        """Return the server's log."""
-        return self._server.log_text(since)
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import pymysql
 
 from tests.lab.client import Rejected
-from tests.lab.theatre import Scene
+from tests.lab.theatre import ServerScene
 from tests.support.servers.mysql import MySQLServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.lab.theatre import Scene
     from tests.support.servers.tls import Authority
 
 DATABASE: Final = "shop"
@@ -46,9 +47,10 @@ _APPLICATION: Final = (
 )
 
 
-class MySQLScene(Scene):
+class MySQLScene(ServerScene):
     """A server with applications on it."""
 
+    _server: MySQLServer
     engine: ClassVar[str] = "mysql"
     name: ClassVar[str] = "MySQL"
     dynamic: ClassVar[tuple[str, ...]] = (
@@ -105,14 +107,6 @@ class MySQLScene(Scene):
         """Count what the server accepted and refused."""
         logins = self._server.logins(since)
         return len(logins.accepted), len(logins.refused)
-
-    def mark(self) -> int:
-        """Return the present end of the server's log."""
-        return self._server.mark()
-
-    def log_text(self, since: int = 0) -> str:
-        """Return the server's general log."""
-        return self._server.log_text(since)
 
 
 @contextmanager

@@ -9,13 +9,14 @@ import psycopg2
 from psycopg2 import sql
 
 from tests.lab.client import Rejected
-from tests.lab.theatre import Scene
+from tests.lab.theatre import ServerScene
 from tests.support.emulators.aurora.names import ADDRESSES
 from tests.support.servers import postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tests.lab.theatre import Scene
     from tests.support.servers.postgresql_address import Postgres
     from tests.support.servers.tls import Authority
 
@@ -38,9 +39,10 @@ CREATE SCHEMA {user} AUTHORIZATION {user}
 """
 
 
-class PostgresScene(Scene):
+class PostgresScene(ServerScene):
     """A PostgreSQL server with applications on it."""
 
+    _server: Postgres
     engine = "postgres"
     default_port = 5432
 
@@ -95,14 +97,6 @@ class PostgresScene(Scene):
         """Count what the server accepted and refused."""
         logins = self._server.logins(since)
         return len(logins.accepted), len(logins.refused)
-
-    def mark(self) -> int:
-        """Return the present end of the server's log."""
-        return self._server.mark()
-
-    def log_text(self, since: int = 0) -> str:
-        """Return the server's log."""
-        return self._server.log_text(since)
 
 
 @contextmanager

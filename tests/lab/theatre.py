@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tests.support.emulators.secretsmanager.rotation import RotationResult, StepResult
+    from tests.support.servers.own import Server
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REGION: Final = "eu-west-1"
@@ -99,6 +100,20 @@ class Scene(ABC):
     def environment(self) -> dict[str, str]:
         """Return what of the function's environment belongs to this database."""
         return {}
+
+
+class ServerScene(Scene):
+    """A scene on one server, which tells its logins in a log of its own."""
+
+    _server: Server
+
+    def mark(self) -> int:
+        """Return the present end of the server's log."""
+        return self._server.mark()
+
+    def log_text(self, since: int = 0) -> str:
+        """Return the server's log since a mark."""
+        return self._server.log_text(since)
 
 
 @dataclass(frozen=True)
