@@ -57,7 +57,7 @@ PART_contract-mysql := tests/contract/mysql \
 	$(addprefix tests/contract/test_,mysql_engine.py mariadb_engine.py aurora_engine.py)
 PART_contract-others = $(filter-out $(PART_contract-mysql),$(call tests,tests/contract))
 PART_dialect := tests/dialect
-PART_crash-memory := $(addprefix tests/crash/test_,memory.py replicas.py walks.py writers.py)
+PART_crash-memory := $(addprefix tests/crash/test_,memory.py promotion.py replicas.py walks.py writers.py)
 PART_crash-aurora := $(wildcard tests/crash/test_aurora*.py)
 PART_crash-wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
 PART_crash-walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py tests/crash/test_load.py
@@ -296,6 +296,15 @@ AUDIT_STACK ?= secrets-audit
 deploy-audit: .tools-sam ## Deploy the audit, a stack of its own: PROFILE=… REGION=… AUDIT_STACK=secrets-audit OPTIONS='--guided'
 	@export COMPILER="$(COMPILER)"; $(SAM) build --template-file functions/audit/template.yaml --build-dir .aws-sam/audit
 	@$(SAM) deploy --template-file .aws-sam/audit/template.yaml --stack-name "$(AUDIT_STACK)" --resolve-s3 \
+		--capabilities CAPABILITY_IAM --no-fail-on-empty-changeset $(ACCOUNT) $(OPTIONS)
+
+PROMOTION_STACK ?= secret-promotion
+
+.PHONY: deploy-promotion
+deploy-promotion: .tools-sam ## Deploy the promotion of replicas, a stack of its own: PROFILE=… REGION=… OPTIONS='--guided'
+	@export COMPILER="$(COMPILER)"; $(SAM) build --template-file functions/replica_promotion/template.yaml \
+		--build-dir .aws-sam/promotion
+	@$(SAM) deploy --template-file .aws-sam/promotion/template.yaml --stack-name "$(PROMOTION_STACK)" --resolve-s3 \
 		--capabilities CAPABILITY_IAM --no-fail-on-empty-changeset $(ACCOUNT) $(OPTIONS)
 
 .PHONY: before-deleting

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.client import BaseClient
 
-from tests.support.template.cloudformation import ROOT, Stack
+from tests.support.template.cloudformation import ROOT, Stack, parse
 from tests.support.template.functions import ROTATING, named
 from tests.support.template.iam import listed, statements
 from tests.support.template.permissions import COMPLETE
@@ -27,8 +27,8 @@ FILE: Final = ROOT / ".cache/aws-calls"
 MADE: Final[set[str]] = set()
 """What was called so far in this process, as IAM names it."""
 
-OF_LAMBDA: Final = ("ec2:", "kms:", "logs:")
-"""What Lambda and Secrets Manager do with the role: the library itself never calls these services."""
+OF_LAMBDA: Final = ("ec2:", "kms:", "lambda:", "logs:")
+"""What Lambda and Secrets Manager do with the role, or ask of it: the library itself never calls these services."""
 
 _CALLERS: Final = tuple(str(ROOT / "shared/rotation" / part) for part in ("stores", "topology"))
 
@@ -67,10 +67,18 @@ def granted() -> set[str]:
     """Return every action that some role of the template grants to the library's own calls."""
     resources = Stack(COMPLETE).resources
     policies = [statements(resources[named(function, "Role")], resources) for function in ROTATING]
+    policies.append(_of_promotion())
     allowed = {
         action for policy in policies for it in policy if it["Effect"] == "Allow" for action in listed(it["Action"])
     }
     return {action for action in allowed if not action.startswith(OF_LAMBDA)}
+
+
+def _of_promotion() -> list[dict[str, Any]]:
+    """Return what the function may that promotes replicas, by the stack of its own."""
+    source = parse((ROOT / "functions/replica_promotion/template.yaml").read_text("utf-8"))
+    needed = {"SharedLayerArn": "arn:aws:lambda:eu-west-1:123456789012:layer:SharedLayer:1", "SecretNames": "*"}
+    return statements(Stack(needed, source).resources["ReplicaPromotionRole"])
 
 
 def complaints(made: Iterable[str], allowed: Iterable[str]) -> list[str]:

@@ -87,7 +87,7 @@ class Stack:
         given = parameters or {}
         assert given.keys() <= self.template["Parameters"].keys()
         self._parameters = {
-            name: self._typed(declared, str(given.get(name, declared["Default"])))
+            name: self._typed(declared, str(given[name] if name in given else declared["Default"]))
             for name, declared in self.template["Parameters"].items()
         }
 

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Final
 
 _FOLDERS: Final = Path(__file__).parents[3] / "functions"
-_SOURCES: Final = {app.parent.name: app.read_text("utf-8") for app in sorted(_FOLDERS.glob("*/app.py"))}
+_APPS: Final = [app for app in sorted(_FOLDERS.glob("*/app.py")) if not (app.parent / "template.yaml").exists()]
+"""One with a template beside it has a stack of its own."""
+
+_SOURCES: Final = {app.parent.name: app.read_text("utf-8") for app in _APPS}
 
 ALL: Final = tuple(_SOURCES)
 ROTATING: Final = tuple(name for name, source in _SOURCES.items() if "rotation.entrypoints.secrets_manager" in source)

@@ -15,10 +15,14 @@ from botocore import xform_name
 from tests.lab.__main__ import arguments
 from tests.lab.words import ENGINES as LAB
 from tests.support.guides.pages import PROSE, ROOT, TEXT, commands, rows
+from tests.support.template import functions
 from tests.support.template.cloudformation import load
 
 TEMPLATE: Final = (ROOT / "template.yaml").read_text("utf-8")
-FUNCTIONS: Final = {file.parent.name for file in (ROOT / "functions").glob("*/app.py")}
+FUNCTIONS: Final = set(functions.ALL)
+OTHER_STACKS: Final = {"replica"}
+"""How the names of functions begin that have a stack of their own."""
+
 AWS: Final = [words for words in commands() if words[:1] == ["aws"]]
 OWN_OPTIONS: Final = {"query", "output", "region", "profile", "cli-binary-format", "endpoint-url"}
 """Options of the AWS command line itself, which no service's model has."""
@@ -84,7 +88,8 @@ def test_an_aws_command_names_the_stacks_function() -> None:
     stack = configuration["default"]["global"]["parameters"]["stack_name"]
     suffixes = re.findall(r"FunctionName: !Sub \$\{FunctionPrefix\}-(\w+)", TEMPLATE)
     assert stack in re.findall(r"^  FunctionPrefix:\n    Type: String\n    Default: (\S+)$", TEMPLATE, re.MULTILINE)
-    named = set(re.findall(rf"\b{stack}-\w+", TEXT)) - {f"{stack}-{environment}" for environment in configuration}
+    others = {f"{stack}-{name}" for name in {*configuration, *OTHER_STACKS}}
+    named = set(re.findall(rf"\b{stack}-\w+", TEXT)) - others
     assert named == {f"{stack}-{suffix}" for suffix in suffixes}
     assert set(suffixes) == FUNCTIONS
 

@@ -60,7 +60,7 @@ def translated() -> dict[str, Node]:
 
 
 def test_there_is_a_function_for_every_folder() -> None:
-    folders = {str(app.parent.relative_to(ROOT)) for app in ROOT.glob("functions/*/app.py")}
+    folders = {f"functions/{name}" for name in functions.ALL}
     assert {SOURCE["Resources"][name]["Properties"]["CodeUri"] for name in FUNCTIONS} == folders
 
 

@@ -1,0 +1,5 @@
+"""Promotes replicas of secrets, and makes replicas again (Lambda handler: ``app.lambda_handler``)."""
+
+from rotation.entrypoints.promotion import handler
+
+lambda_handler = handler()
