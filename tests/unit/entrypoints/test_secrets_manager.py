@@ -146,6 +146,7 @@ class Scene:
         self.environment = {
             "SECRETS_MANAGER_ENDPOINT": emulator.url,
             "ADMIN_SECRET_ARNS": admin,
+            "SEAL_KEY": "the stack's",
             "POWERTOOLS_SERVICE_NAME": str(uuid.uuid4()),
             **environment,
         }

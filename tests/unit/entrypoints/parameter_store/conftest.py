@@ -45,7 +45,8 @@ class Scene:
     def __init__(self, emulator: EmulatedParameterStore, clock: ManualClock) -> None:
         self.emulator, self.clock = emulator, clock
         self.server = MemoryServer({ADMIN: Account("admin-password", {"admin"}), "app": Account(FIRST, {"read"})})
-        self.environment = {"ADMIN_SECRET_ARNS": arn_of(ADMINS), "POWERTOOLS_SERVICE_NAME": str(uuid.uuid4())}
+        names = {"ADMIN_SECRET_ARNS": arn_of(ADMINS), "POWERTOOLS_SERVICE_NAME": str(uuid.uuid4())}
+        self.environment = {**names, "SEAL_KEY": "the stack's"}
         self.names = {"memory", "memory-of-two"}
         self.put(ADMINS, username=ADMIN, password="admin-password")
         self.put(NAME, masterarn=arn_of(ADMINS))
