@@ -135,6 +135,8 @@ class Function:
     any_account: bool = False
     """Whether a secret of any account may have it rotate."""
     secrets: int = 0
+    some: tuple[str, ...] = ()
+    """Names of the first few secrets that it serves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,12 +218,13 @@ class _Region:
             }
             told |= {"ends": f"{end:%Y-%m-%d}" if end else "", "secrets": function.secrets, "exists": function.exists}
             self._audit.totals.functions.append(told)
-            self._thing(around.FUNCTIONS, function, name=name_of(function.arn), kind="function")
+            plain = ":".join(function.arn.split(":")[:7])
+            self._thing(around.FUNCTIONS, function, name=name_of(function.arn), kind="function", plain=plain)
         for key in filter(None, self._keys.known.values()):
             self._thing(around.KEYS, key, name=key.arn.rpartition(":")[2], kind="key")
 
-    def _thing(self, table: tuple[Rule[Any], ...], thing: Any, *, name: str, kind: str) -> None:  # noqa: ANN401 whatever the rules are about
-        where = {"region": self._sight.region, "account": self._sight.account}
+    def _thing(self, table: tuple[Rule[Any], ...], thing: Any, *, name: str, kind: str, **more: str) -> None:  # noqa: ANN401 whatever the rules are about
+        where = more | {"region": self._sight.region, "account": self._sight.account}
         self._audit.judge(table, thing, name=name, kind=kind, **where)
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 
-from audit.calls import CONFIG, FAILURES, Clients, Sight
+from audit.calls import CONFIG, FAILURES, Clients, Sight, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from botocore.session import Session
 
-_NAME: Final = "secrets-audit"
+NAME: Final = "secrets-audit"
 
 
 def own_account(session: Session, region: str) -> str:
@@ -33,12 +33,12 @@ def accounts(
     sts: Any = session.create_client("sts", region_name=region, config=CONFIG)
     for role in listed:
         account = (role.split(":") + [""] * 5)[4]
-        given = {"RoleArn": role, "RoleSessionName": _NAME} | ({"ExternalId": external_id} if external_id else {})
+        given = {"RoleArn": role, "RoleSessionName": NAME} | ({"ExternalId": external_id} if external_id else {})
         try:
             keys = sts.assume_role(**given)["Credentials"]
         except FAILURES as error:
             sight = Sight(account, region)
-            sight.lost("secrets", type(error).__name__, role, "sts:AssumeRole")
+            sight.lost("secrets", reason(error), role, "sts:AssumeRole")
             sights.append(sight)
             continue
         taken = botocore.session.get_session()

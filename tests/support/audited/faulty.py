@@ -68,9 +68,9 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     }.items()
 }
 AROUND: Final[Mapping[str, frozenset[str]]] = {
-    "gone": frozenset({"function-unreachable"}),
-    "stopped": frozenset({"function-unreachable"}),
-    "forbidden": frozenset({"function-unreachable"}),
+    "gone": frozenset({"function-gone"}),
+    "stopped": frozenset({"function-stopped"}),
+    "forbidden": frozenset({"function-forbidden"}),
     "old": frozenset({"function-runtime", "function-open", "function-timeout"}),
     "/shop/prod/db/password": frozenset({"parameter-credential"}),
     "/shop/DB_URL": frozenset({"parameter-clear-text"}),

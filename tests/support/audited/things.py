@@ -46,7 +46,9 @@ PLAIN: Final = replace(
     HEALTHY, kind=Kind.UNROTATED, enabled=None, function="", schedule=None, due=None, rotated=None, at_function=None
 )
 """A secret that nobody ever gave a rotation."""
-FUNCTION: Final = Function(OURS, exists=True, runtime="python3.13", timeout=60, invocable=True, secrets=3)
+FUNCTION: Final = Function(
+    OURS, exists=True, runtime="python3.13", timeout=60, invocable=True, secrets=3, some=("a", "b")
+)
 A_KEY: Final = Key(KEY, "Enabled", customer=True, rotates=True)
 PARAMETER: Final = Parameter(
     f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/shop/db/password", "/shop/db/password", REGION, ACCOUNT, secure=True,

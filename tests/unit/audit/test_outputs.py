@@ -178,7 +178,7 @@ def test_what_is_resolved_closes_itself_elsewhere(faulty: Account, tmp_path: Pat
     """Under the same id, once, and subscribers are told of changes alone."""
     first = run(faulty, tmp_path)
     assert first.summary
-    assert "new, critical: A rotation function cannot run" in first.summary
+    assert "new, critical: A rotation function does not exist" in first.summary
     assert "The page: s3://b/p" in first.summary
     known = {it["Id"] for it in lines(tmp_path / "findings.asff.jsonl")}
     assert run(faulty, tmp_path).summary is None

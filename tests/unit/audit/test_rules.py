@@ -130,12 +130,10 @@ VIOLATING: Final[dict[str, list[Any]]] = {
         secret(tags={"audit:accept/*": "until=2027-01-31 by=team-db why=OPS-17"}),
         secret(tags={ACCEPT: "until=2029-01-31 by=team-db why=OPS-17"}),
     ],
-    "function-unreachable": [
-        replace(FUNCTION, exists=False),
-        replace(FUNCTION, stopped=True),
-        replace(FUNCTION, state="Failed"),
-        replace(FUNCTION, invocable=False),
-    ],
+    "function-gone": [replace(FUNCTION, exists=False, invocable=False)],
+    "function-stopped": [replace(FUNCTION, stopped=True)],
+    "function-failed": [replace(FUNCTION, state="Failed")],
+    "function-forbidden": [replace(FUNCTION, invocable=False)],
     "function-open": [replace(FUNCTION, any_account=True)],
     "function-runtime": [replace(FUNCTION, runtime="python3.8"), replace(FUNCTION, runtime="nodejs22.x")],
     "function-timeout": [replace(FUNCTION, timeout=3)],
@@ -289,7 +287,14 @@ CLEAN: Final[dict[str, list[Any]]] = {
     "exception-ending": [HEALTHY, secret(tags={ACCEPT: "until=2027-01-31 by=team-db why=OPS-17"})],
     "exception-unreadable": [HEALTHY, secret(tags={ACCEPT: "until=2027-01-31 by=team-db why=OPS-17"})],
     "exception-wide": [HEALTHY, secret(tags={ACCEPT: "until=2027-01-31 by=team-db why=OPS-17"})],
-    "function-unreachable": [FUNCTION, replace(FUNCTION, invocable=None), replace(FUNCTION, state="Inactive")],
+    "function-gone": [FUNCTION],
+    "function-stopped": [FUNCTION],
+    "function-failed": [FUNCTION, replace(FUNCTION, state="Inactive")],
+    "function-forbidden": [
+        FUNCTION,
+        replace(FUNCTION, invocable=None),
+        replace(FUNCTION, exists=False, invocable=False),
+    ],
     "function-open": [FUNCTION],
     "function-runtime": [FUNCTION, replace(FUNCTION, runtime="provided.al2023")],
     "function-timeout": [FUNCTION, replace(FUNCTION, exists=False, timeout=0)],
@@ -318,7 +323,9 @@ def found(rule: Rule[Any], thing: Any, **settings: Any) -> Finding | None:  # no
     measure = ground(**(ASKED.get(rule.id, {}) | settings))
     if isinstance(thing, Secret):
         return on_secret(rule, thing, measure)
-    return on_thing(rule, thing, measure, name="it", kind="thing", region="eu-west-1", account=ACCOUNT, permission="p")
+    return on_thing(
+        rule, thing, measure, name="it", kind="thing", region="eu-west-1", account=ACCOUNT, permission="p", plain="f"
+    )
 
 
 def test_every_rule_has_something_that_violates_it_and_something_that_does_not() -> None:

@@ -12,6 +12,7 @@ from audit.policy import accounts_of, lets_secrets_manager
 if TYPE_CHECKING:
     from audit.model import Secret
 
+_SOME: Final = 5
 _DEFAULT: Final = "alias/aws/secretsmanager"
 
 
@@ -31,7 +32,8 @@ class Functions:
         if arn not in self.known:
             self.known[arn] = self._read(arn, secret)
         if (function := self.known[arn]) is not None:
-            self.known[arn] = function = replace(function, secrets=function.secrets + 1)
+            some = (*function.some, secret.name)[:_SOME]
+            self.known[arn] = function = replace(function, secrets=function.secrets + 1, some=some)
         return function
 
     def _read(self, arn: str, secret: Secret) -> Function | None:

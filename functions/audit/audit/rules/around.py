@@ -44,18 +44,34 @@ def end_of(runtime: str) -> datetime | None:
     return datetime.fromisoformat(ENDS[runtime]).replace(tzinfo=UTC) if runtime in ENDS else None
 
 
-def unreachable(function: Function, _: Ground) -> str | None:
-    """Secrets Manager cannot have it rotate: rotation looks enabled, and can never run."""
-    serves = f"It serves {function.secrets} secrets."
-    if not function.exists:
-        return f"The function, or the version or alias that is named, does not exist. {serves}"
-    if function.stopped:
-        return f"Its reserved concurrency is 0: Lambda runs it never. {serves}"
-    if function.state == "Failed":
-        return f"Its state is Failed. {serves}"
-    if function.invocable is False:
-        return f"Its policy does not let secretsmanager.amazonaws.com of this account invoke it. {serves}"
-    return None
+def serves(function: Function) -> str:
+    """Return which secrets a function serves."""
+    left = function.secrets - len(function.some)
+    return f"It serves {', '.join(function.some)}{f' and {left} more' if left > 0 else ''}."
+
+
+def gone(function: Function, _: Ground) -> str | None:
+    """The function is not there: rotation looks enabled, and can never run."""
+    if function.exists:
+        return None
+    return f"The function, or the version or alias that is named, does not exist. {serves(function)}"
+
+
+def stopped(function: Function, _: Ground) -> str | None:
+    """Lambda never runs it."""
+    return f"Its reserved concurrency is 0: Lambda never runs it. {serves(function)}" if function.stopped else None
+
+
+def failed(function: Function, _: Ground) -> str | None:
+    """Lambda could not set it up."""
+    return f"Its state is Failed. {serves(function)}" if function.state == "Failed" else None
+
+
+def forbidden(function: Function, _: Ground) -> str | None:
+    """Secrets Manager may not invoke it."""
+    if not function.exists or function.invocable is not False:
+        return None
+    return f"Its policy does not let secretsmanager.amazonaws.com of this account invoke it. {serves(function)}"
 
 
 def open_to_any(function: Function, _: Ground) -> str | None:
@@ -69,7 +85,7 @@ def old_runtime(function: Function, ground: Ground) -> str | None:
     if end is None or end - timedelta(days=ground.settings.runtime_days) > ground.now:
         return None
     verb = "ended" if end <= ground.now else "ends"
-    return f"The runtime {function.runtime} {verb} on {day(end)}. It serves {function.secrets} secrets."
+    return f"The runtime {function.runtime} {verb} on {day(end)}. {serves(function)}"
 
 
 def short_timeout(function: Function, ground: Ground) -> str | None:
@@ -119,14 +135,41 @@ _FUNCTIONS: Final = frozenset({"functions"})
 
 FUNCTIONS: Final[tuple[Rule[Function], ...]] = (
     Rule(
-        "function-unreachable",
+        "function-gone",
         Severity.CRITICAL,
-        "A rotation function cannot run",
-        "It is gone, failed, has no concurrency, or its policy does not let Secrets Manager invoke it.",
-        unreachable,
+        "A rotation function does not exist",
+        "The function, or the version or alias that a secret names, does not exist.",
+        gone,
+        "aws secretsmanager rotate-secret --region {region} --secret-id SECRET --rotation-lambda-arn FUNCTION_ARN",
+        needs=_FUNCTIONS,
+    ),
+    Rule(
+        "function-stopped",
+        Severity.CRITICAL,
+        "A rotation function never runs",
+        "Its reserved concurrency is 0.",
+        stopped,
+        "aws lambda delete-function-concurrency --region {region} --function-name {plain}",
+        needs=frozenset({"function concurrency"}),
+    ),
+    Rule(
+        "function-failed",
+        Severity.CRITICAL,
+        "A rotation function was not set up",
+        "Lambda gives its state as Failed.",
+        failed,
+        "aws lambda get-function-configuration --region {region} --function-name {arn}",
+        needs=_FUNCTIONS,
+    ),
+    Rule(
+        "function-forbidden",
+        Severity.CRITICAL,
+        "Secrets Manager may not run a function",
+        "Its policy does not let Secrets Manager of this account invoke it for the secret.",
+        forbidden,
         "aws lambda add-permission --region {region} --function-name {arn} --statement-id secretsmanager "
         "--action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account {account}",
-        needs=frozenset({"functions", "function policies", "function concurrency"}),
+        needs=frozenset({"function policies"}),
     ),
     Rule(
         "function-open",
@@ -184,7 +227,7 @@ PARAMETERS: Final[tuple[Rule[Parameter], ...]] = (
         "A parameter holds a credential that nothing rotates",
         "A SecureString that looks like a database credential is older than `parameter_days`, and does not expire.",
         credential,
-        "aws ssm get-parameter-history --region {region} --name {name}",
+        "aws ssm describe-parameters --region {region} --parameter-filters Key=Name,Values={name}",
         needs=frozenset({"parameters"}),
     ),
     Rule(
@@ -193,7 +236,7 @@ PARAMETERS: Final[tuple[Rule[Parameter], ...]] = (
         "A parameter may hold a credential in clear text",
         "A parameter of another type than SecureString looks like a database credential.",
         clear_text,
-        "aws ssm get-parameter-history --region {region} --name {name}",
+        "aws ssm describe-parameters --region {region} --parameter-filters Key=Name,Values={name}",
         needs=frozenset({"parameters"}),
     ),
 )
