@@ -6,7 +6,9 @@ import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -14,11 +16,11 @@ from tests.lab import runtime
 from tests.lab.deployed import stages_of
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
+from tests.support.template import released
 from tests.support.template.functions import ROTATING, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.support.servers.tls import Authority
 
@@ -26,13 +28,21 @@ ENGINES: Final = ROTATING
 """The functions, each under the name of its folder; the first of its stages is played."""
 
 
-class Deployed(NamedTuple):
-    """The stack, and what stands on the other side of each function."""
+TAGS: Final = {"cost-centre": "42"}
+
+
+@dataclass
+class Deployed:
+    """The stack, what stands on the other side of each function, and what the release before left."""
 
     account: Account
-    modules: dict[str, ModuleType]
+    build: Path
     scenes: dict[str, Scene]
     admins: dict[str, str]
+    before: dict[str, tuple[str, str]]
+    """The resources that the released template made, from which the stack was updated."""
+    older: str = ""
+    """A secret that the function of the released template rotated."""
 
     def function(self, engine: str) -> str:
         """Return the ARN of an engine's function, as the stack's outputs name it."""
@@ -47,6 +57,27 @@ class Deployed(NamedTuple):
         scene = self.scenes[engine]
         return {"engine": scene.engine, "host": scene.host, "port": scene.port, "dbname": scene.database}
 
+    def parameters(self) -> dict[str, str]:
+        """Return what the stack is deployed with, which the released template has, too."""
+        return {
+            "Arch": "x86_64",
+            "SecretsLimitedBy": "name-or-tag",
+            "SecretNames": "orders/*",
+            "AdminSecretArns": ",".join(self.admins.values()),
+            "AllowLocalHosts": "true",
+            "DatabaseCaBundle": str(self.scenes["postgresql"].bundle),
+        }
+
+    def users(self, engine: str, arn: str, times: int) -> list[str]:
+        """Rotate a secret so often, work with each credential, and give its users."""
+        users = []
+        for _ in range(times):
+            self.account.rotate(arn, self.function(engine))
+            current = self.account.value(arn)
+            self.scenes[engine].work(current)
+            users.append(current["username"])
+        return users
+
     def secret(self, engine: str, name: str, user: str) -> str:
         """Make an application's user and its secret, attach the function, and give the secret's ARN."""
         password = secrets.token_urlsafe(18)
@@ -59,42 +90,65 @@ class Deployed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def deployed(authority: Authority) -> Iterator[Deployed]:
-    """Start a server of each engine, and deploy the whole template beside them."""
+    """Start a server of each engine, deploy the released template beside them, rotate, and update to the present."""
     with ExitStack() as stack:
         # The build waits for disks and other processes, as the servers do.
         built = stack.enter_context(ThreadPoolExecutor(1)).submit(runtime.own)
         modules = {name: next(stages_of(name))[1] for name in ENGINES}
         scenes = {name: stack.enter_context(module.provide(authority)) for name, module in modules.items()}
-        one = Deployed(stack.enter_context(account()), modules, scenes, {})
+        one = Deployed(stack.enter_context(account()), Path(), scenes, {}, {})
         for name, scene in scenes.items():
             password = secrets.token_urlsafe(18)
             scene.prepare_admin(ADMIN, password)
             value = {**one.place(name), "username": ADMIN, "password": password}
             # Below the path of what may be rotated: only the denial keeps it from being written.
             one.admins[name] = one.account.create_secret(f"orders/admin/{name}", value)
-        parameters = {
-            "Arch": "x86_64",
-            "SecretsLimitedBy": "name-or-tag",
-            "SecretNames": "orders/*",
-            "AdminSecretArns": ",".join(one.admins.values()),
-            "AllowLocalHosts": "true",
-            "DatabaseCaBundle": str(scenes["postgresql"].bundle),
-        }
-        one.account.deploy(built.result(), parameters)
+        one.build = built.result()
+        one.account.deploy(released.beside(one.build), one.parameters())
+        one.before = one.account.made()
+        one.older = one.secret("postgresql", "orders/older", "older")
+        assert one.users("postgresql", one.older, 1) == ["older_clone"]
+        one.account.deploy(one.build / "template.yaml", one.parameters(), TAGS)
         yield one
+
+
+def lasting(made: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Return what a secret, a policy or a person may name: all but the layer, of which each deployment makes one."""
+    return {name: it for name, it in made.items() if it[0] != "AWS::Lambda::LayerVersion"}
+
+
+def test_an_update_replaces_nothing_and_rotations_go_on(deployed: Deployed) -> None:
+    """From the last release to the present template: the same resources, and the other user's turn."""
+    assert len(lasting(deployed.before)) >= 4 * len(ENGINES)
+    assert lasting(deployed.before).items() <= lasting(deployed.account.made()).items()
+    assert deployed.users("postgresql", deployed.older, 1) == ["older"]
+
+
+TAGS_OF: Final[Mapping[str, Callable[[Account, str], Any]]] = {
+    "AWS::Lambda::Function": lambda at, name: at.client("lambda").get_function(FunctionName=name)["Tags"],
+    "AWS::Logs::LogGroup": lambda at, name: at.client("logs").list_tags_log_group(logGroupName=name)["tags"],
+    "AWS::IAM::Role": lambda at, name: _by_key(at.client("iam").list_role_tags(RoleName=name)["Tags"]),
+}
+
+
+def _by_key(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def test_the_tags_of_the_stack_reach_what_takes_tags(deployed: Deployed) -> None:
+    """For an account that demands a tag of its own on everything: `sam deploy --tags`."""
+    made = deployed.account.made().values()
+    assert {kind for kind, _ in made} >= TAGS_OF.keys()
+    for kind, name in made:
+        if kind in TAGS_OF:
+            assert TAGS_OF[kind](deployed.account, name).items() >= {**TAGS, "application": "rotation-suite"}.items()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_deployed_function_rotates_under_its_own_role(deployed: Deployed, engine: str) -> None:
     """Two users that take turns, twice: an admin secret is read, a clone is made, and the base comes back."""
     arn = deployed.secret(engine, f"orders/{engine}", f"shop_{engine}")
-    users = []
-    for _ in range(2):
-        deployed.account.rotate(arn, deployed.function(engine))
-        current = deployed.account.value(arn)
-        deployed.scenes[engine].work(current)
-        users.append(current["username"])
-    assert users == [f"shop_{engine}_clone", f"shop_{engine}"]
+    assert deployed.users(engine, arn, 2) == [f"shop_{engine}_clone", f"shop_{engine}"]
 
 
 @pytest.mark.parametrize("action", ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"])
@@ -134,3 +188,12 @@ def test_secrets_manager_alone_may_invoke(deployed: Deployed) -> None:
         (statement,) = json.loads(policy)["Statement"]
         assert statement["Principal"] == {"Service": "secretsmanager.amazonaws.com"}
         assert "000000000000" in json.dumps(statement["Condition"])
+
+
+def test_the_release_before_can_be_deployed_again(deployed: Deployed) -> None:
+    """Rolled back, for which the stack's parameters stay as they are: nothing is replaced, and rotations go on."""
+    now = deployed.account.made()
+    deployed.account.deploy(released.beside(deployed.build), deployed.parameters())
+    assert lasting(deployed.before).items() <= lasting(deployed.account.made()).items() <= now.items()
+    users = deployed.users("postgresql", deployed.older, 2)
+    assert set(users) == {"older", "older_clone"}

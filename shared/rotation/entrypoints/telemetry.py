@@ -13,6 +13,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
+from rotation import VERSION
 from rotation.errors import InvalidSettings, RotationError
 from rotation.model import Password
 
@@ -173,8 +174,10 @@ class Telemetry:
             raise failure
 
     def _dimensions(self, metrics: Metrics | AmazonCloudWatchEMFProvider | None = None, **more: str) -> None:
-        """Let the metrics of this step, or others, be asked for by one dimension more, beside service and engine."""
-        (metrics or self._metrics).add_dimensions(service=self._service, engine=self._engine, **more)
+        """Let the metrics of this step, or others, be asked for by one dimension more; the line has our version."""
+        told = metrics or self._metrics
+        told.add_dimensions(service=self._service, engine=self._engine, **more)
+        told.add_metadata(key="suite_version", value=VERSION)
 
     def _conclude(self, failure: RotationError | None, subject: str, *, closing: bool) -> None:
         self._metrics.add_dimension("engine", self._engine)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
 BUCKET: Final = "artifacts"
+STACK: Final = "rotation"
 _SAM: Final = ROOT / ".tools/sam/bin/sam"
 _MINISTACK: Final = ROOT / ".tools/ministack/bin/ministack"
 _START_SECONDS: Final = 60
@@ -55,12 +56,14 @@ class Account:
         make: Any = boto3.client  # the stubs know each service by its literal name
         return make(service, endpoint_url=self.url, region_name=REGION, config=settings, **keys)
 
-    def deploy(self, build: Path, parameters: Mapping[str, str], stack: str = "secret-rotation") -> None:
-        """`sam deploy` what was built, and read the stack's outputs."""
-        self.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    def deploy(self, template: Path, parameters: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
+        """`sam deploy` a template beside what was built, and read the stack's outputs."""
+        if not self.outputs:
+            self.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         chosen = [f"{name}={value}" for name, value in parameters.items()]
-        command: list[str | Path] = [_SAM, "deploy", "--template-file", build / "template.yaml", "--stack-name", stack]
+        command: list[str | Path] = [_SAM, "deploy", "--template-file", template, "--stack-name", STACK]
         command += ["--s3-bucket", BUCKET, "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset"]
+        command += ["--tags", *(f"{key}={value}" for key, value in tags.items())] if tags else []
         done = subprocess.run(
             [*command, "--parameter-overrides", *chosen],
             env={**_clean_environment(self.folder), **_ROOT_KEYS, "AWS_ENDPOINT_URL": self.url},
@@ -70,8 +73,13 @@ class Account:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        (made,) = self.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+        (made,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+
+    def made(self) -> dict[str, tuple[str, str]]:
+        """Return the type and the physical id of each resource of the stack, by its name in the template."""
+        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        return {it["LogicalResourceId"]: (it["ResourceType"], it["PhysicalResourceId"]) for it in found}
 
     def create_secret(self, name: str, value: Mapping[str, Any]) -> str:
         """Store a secret, and give its ARN."""

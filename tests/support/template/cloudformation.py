@@ -23,6 +23,7 @@ _PSEUDO: Final[Mapping[str, str]] = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
+    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{STACK}/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
     "AWS::StackName": STACK,
     "AWS::URLSuffix": "amazonaws.com",
 }

@@ -25,6 +25,8 @@ def load() -> dict[str, Any]:
 def beside(build: Path) -> Path:
     """Write the released template where what it deploys was built, and give its place; the code is today's."""
     text = FILE.read_text("utf-8").replace("ContentUri: shared\n", "ContentUri: SharedLayer\n")
+    for name in ("LICENSE", "README.md"):
+        text = text.replace(f"Url: {name}\n", f"Url: {ROOT / name}\n")
     for name, made in load()["Resources"].items():
         if made["Type"] == "AWS::Serverless::Function":
             text = text.replace(f"CodeUri: {made['Properties']['CodeUri']}\n", f"CodeUri: {name}\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotation import VERSION
 from rotation.entrypoints.telemetry import HIDDEN, Telemetry, scrub
 from rotation.errors import InvalidSettings, RotationError, StoreUnavailable
 from rotation.model import Password
@@ -250,7 +251,7 @@ def test_the_metrics_of_a_step(told: Callable[[], Told], counted: set[str], *, c
     assert {it["Name"] for it in directive["Metrics"]} == {"StepDuration", "CutoverWindow"} | counted
     assert {"Name": "CutoverWindow", "Unit": "Milliseconds"} in directive["Metrics"]
     assert [set(names) for names in directive["Dimensions"]] == [{"service", "engine"}, {"service", "engine", "step"}]
-    assert (emf["engine"], emf["step"]) == ("memory", "finishSecret")
+    assert (emf["engine"], emf["step"], emf["suite_version"]) == ("memory", "finishSecret", VERSION)
     assert emf["CutoverWindow"] == [12.5]
     assert emf["StepDuration"][0] >= 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rotation.errors import GuardViolation, StoreDenied
@@ -27,6 +29,13 @@ def test_an_admin_secret_that_bears_the_tag_is_used(strategy: str) -> None:
     assert [it for it in tagged.store.calls if it != "tags_of"] == listed.store.calls
     assert listed.store.calls.count("read_admin") == LOOKS[strategy]
     assert tagged.store.calls.count("tags_of") == 1 + LOOKS[strategy]
+
+
+def test_an_admin_secret_that_is_listed_costs_no_look_at_tags() -> None:
+    """Also where the settings name a tag besides."""
+    stage = MemoryStage(admin=True, settings=replace(TAGGED, admin_secret_arns=(ADMIN_ARN,)))
+    stage.rotate()
+    assert "tags_of" not in stage.store.calls
 
 
 @pytest.mark.parametrize("tags", [{}, {"AdminGroup": "payroll"}, {"admingroup": "orders"}])

@@ -65,7 +65,8 @@ def test_what_a_list_takes_fits_everywhere(*, own: bool) -> None:
     lists = dict.fromkeys(ADMIN_LISTS if own else ["AdminSecretArns"], full)
     limits = {"SecretsLimitedBy": "name-or-tag", "SecretNames": "a" * 60 + "/*", "RotationGroup": "b" * 128}
     texts = {name: "x" * PARAMETERS[name]["MaxLength"] for name in TEXTS}
-    stack = Stack({**lists, **limits, **texts, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46})
+    place = {"AWS::StackId": f"arn:aws:cloudformation:us-gov-west-1:{ACCOUNT}:stack/{'x' * 128}/{'0' * 36}"}
+    stack = Stack({**lists, **limits, **texts, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46}, place=place)
     for function in ROTATING:
         assert length(stack.function(named(function, "Function"))["Environment"]["Variables"]) <= 4096
         policies = stack.resources[named(function, "Role")]["Properties"]["Policies"]
