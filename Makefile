@@ -136,6 +136,10 @@ invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: 
 	@exec $(RUN) tests.lab.invoke $(GIVEN) $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
 		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)')
 
+.PHONY: playground
+playground: .venv-demo .tools-aws ## Keep an emulated AWS, a database and its function running, to rotate by hand: ENGINE=… STRATEGY=…
+	@exec $(RUN) tests.lab.playground $(GIVEN) $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)')
+
 .PHONY: debug-session
 debug-session: environment .tools-sam ## The session with `sam local` of docs/development.md and a database in a container (needs Docker)
 	@$(RUN) tests.lab.debug_session
@@ -163,6 +167,7 @@ $(PARTS:%=test-%) test-others test-containers: test-%: environment
 		$(if $(filter $*,$(COVERED)),--cov --cov-report=) $(PART_$*) || [ $$? = 5 -a -n '$(OPTIONS)' ]
 test-e2e-functions test-e2e-rotations: .tools-sam
 test-e2e-functions: .tools-ministack
+test-e2e-rotations: .tools-aws
 test-others: .tools-clients
 
 .PHONY: containers
@@ -252,8 +257,10 @@ validate: environment .tools-sam .tools-checkov ## The template: lint, and check
 	@$(RUN) tests.support.template.translation .cache/template.json
 	$(BILLED) validate-checkov .tools/checkov/bin/checkov --config-file .checkov.yaml
 
-.PHONY: attach
-attach: environment .tools-attach ## The examples of docs/attach.md for CloudFormation, CDK and Terraform, with those tools (needs node)
+# Its name until the next release.
+.PHONY: check-examples attach
+attach: check-examples
+check-examples: environment .tools-attach ## The examples of docs/attach.md for CloudFormation, CDK and Terraform, with those tools (needs node)
 	@echo "==> ways to attach a function"
 	@$(RUN) tests.support.template.attaching
 
@@ -273,8 +280,10 @@ build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3
 		{ cat "$(BUILD_LOG)"; exit 1; }
 	@du -sk $(BUILD)/*/ | awk '{ printf "    %s: %.1f MB\n", $$2, $$1 / 1024 }'
 
-.PHONY: deploy-local
-deploy-local: environment .tools-sam .tools-ministack ## `sam deploy` without AWS; the deployed functions rotate under their roles
+# Its name until the next release.
+.PHONY: check-deploy deploy-local
+deploy-local: check-deploy
+check-deploy: environment .tools-sam .tools-ministack ## `sam deploy` without AWS; the deployed functions rotate under their roles
 	@$(RUN) pytest -v --durations=5 $(OPTIONS) tests/e2e/test_deploy.py
 
 PROFILE ?=
@@ -338,7 +347,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
 		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
 	}; \
-	for name in demo dev lambda sam ministack checkov attach clients; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	for name in demo dev lambda sam ministack checkov attach clients aws; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/requirements.txt)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
@@ -370,7 +379,7 @@ help:
 
 # --- environments ---------------------------------------------------------------------------------------
 
-.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov .tools-attach .tools-clients
+.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov .tools-attach .tools-aws .tools-clients
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)
 
@@ -418,6 +427,10 @@ NODE_CLIENTS := .tools/clients-node
 		$(HOST) -m $(BILL) install-clients-node $(NPM) ci --prefix "$(NODE_CLIENTS)" --omit=optional; \
 		cp "$$lists/package-lock.json" "$(NODE_CLIENTS)/.holds"; \
 	fi
+
+# The AWS CLI, where the machine has none.
+.tools-aws:
+	$(if $(shell command -v aws),,$(call environment,.tools/aws,aws,the AWS CLI))
 
 .tools-attach:
 	$(call environment,.tools/attach,attach,CDK and Terraform)

@@ -115,6 +115,18 @@ class Screen:
         sign = "[green]✓[/]" if step.error is None else "[red]✗[/]"
         self._add(f"  {step.step} {sign} [dim]{step.seconds * 1000:.0f} ms[/]")
 
+    def played(self, step: StepResult) -> None:
+        """Show a step on a line of its own, with its error."""
+        self.step(step)
+        self._end()
+        if step.error is not None:
+            self._hanging("    [red]✗[/] ", str(step.error))
+
+    def command(self, shows: str, command: str) -> None:
+        """Show a command whole, so that it can be copied, below what it does."""
+        self._hanging("  [dim]#[/] ", shows)
+        self._console.print(f"  {command}", markup=False, soft_wrap=True)
+
     def aside(self, text: str) -> None:
         """Tell of what happens in the middle of a rotation, on a line of its own; what follows goes below it."""
         self._end()

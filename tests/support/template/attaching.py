@@ -1,9 +1,9 @@
 """
 The ways to attach a function of docs/attach.md, tried with the tools that they are written for.
 
-``make attach``: CloudFormation by cfn-lint, CDK synthesised, Terraform formatted, held against the arguments that its
-AWS provider takes, and validated. `terraform validate` needs the provider itself: where the program is not there, or
-the provider cannot be fetched, the line says so.
+``make check-examples``: CloudFormation by cfn-lint, CDK synthesised, Terraform formatted, held against the arguments
+that its AWS provider takes, and validated. `terraform validate` needs the provider itself: where the program is
+not there, or the provider cannot be fetched, the line says so.
 """
 
 # ruff: noqa: S603, T201 (the programs and their arguments are ours; the lines are for people)

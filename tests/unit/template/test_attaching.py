@@ -15,7 +15,7 @@ from tests.support.template.attaching import arguments_of, complaints, given_to
 
 
 def test_the_terraform_is_hcl_with_the_providers_arguments() -> None:
-    """No variable is used undeclared; `make attach` holds the arguments against the provider's own list."""
+    """No variable is used undeclared; `make check-examples` holds the arguments against the provider's own list."""
     text = block("hcl")
     assert set(re.findall(r"var\.(\w+)", text)) == set(re.findall(r'variable "(\w+)"', text))
     resource, rules = given_to(text)
@@ -32,7 +32,7 @@ def test_an_argument_that_the_provider_has_not_is_found() -> None:
 
 
 def test_the_cdk_is_python_with_the_properties_of_cloudformation() -> None:
-    """Parsed only, with the names of the resource's properties; `make attach` synthesises it."""
+    """Parsed only, with the names of the resource's properties; `make check-examples` synthesises it."""
     tree = ast.parse(block("python", "cdk"))
     (schedule,) = (
         node
