@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 STEPS_OF_A_WALK: Final = 15
 STEPS: Final = 10_000 if NIGHTLY else 1_000
 """Of each strategy, at least."""
-MOST_STEPS: Final = 20_000
+MOST_STEPS: Final = 60_000
 """In which a fault is found."""
 TRIES: Final = 4
 """Rotations until one completes; each may try as many versions as four refused logins allow."""
