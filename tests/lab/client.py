@@ -1,8 +1,8 @@
 """
 An application's client in a process of its own: it reads AWSCURRENT and logs in, again and again.
 
-Told on its standard input (one line of JSON) what to do, it tells on its standard output what it saw, once its
-standard input ends.
+Told on its standard input (one line of JSON) what to do, it tells on its standard output what it saw: so far, for each
+line that follows, and all of it once its standard input ends.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ class Seen:
         """The longest stretch without an accepted login, in milliseconds."""
         return max(self.windows, default=0.0)
 
+    def since(self, before: Seen) -> Seen:
+        """Return what was seen after that."""
+        windows = self.windows[len(before.windows) :]
+        return Seen(self.logins - before.logins, self.rejected - before.rejected, windows)
+
 
 @dataclass
 class Client:
@@ -74,9 +79,14 @@ class Client:
             self._closed_at = None
 
 
-def _await_the_end(over: threading.Event) -> None:
-    sys.stdin.read()
+def _await_the_end(over: threading.Event, seen: Seen) -> None:
+    for _ in sys.stdin:
+        _tell(seen)
     over.set()
+
+
+def _tell(seen: Seen) -> None:
+    print(json.dumps(asdict(seen)), flush=True)  # noqa: T201 its way of speaking
 
 
 def main() -> None:
@@ -97,10 +107,10 @@ def main() -> None:
         return value
 
     over = threading.Event()
-    threading.Thread(target=_await_the_end, args=(over,), daemon=True).start()
     bundle = order["bundle"]
     theatre = importlib.import_module(order["module"])
     client = Client(read, lambda secret: theatre.log_in(secret, bundle), order["cache"])
+    threading.Thread(target=_await_the_end, args=(over, client.seen), daemon=True).start()
     client.once()
     print("ready", flush=True)  # noqa: T201 its way of speaking
     while not over.wait(order["pause"]):
@@ -111,5 +121,5 @@ def main() -> None:
                 os._exit(0)
             raise
     client.end_window()
-    print(json.dumps(asdict(client.seen)), flush=True)  # noqa: T201 its way of speaking
+    _tell(client.seen)
     os._exit(0)  # the thread that reads the input may still be in it

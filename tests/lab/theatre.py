@@ -361,6 +361,11 @@ class ClientProcess:
             return
         self.seen = Seen(**json.loads(told))
 
+    def so_far(self) -> Seen:
+        """Ask what it saw until now."""
+        self._tell("\n")
+        return Seen(**json.loads(self._listen()))
+
     def _tell(self, line: str) -> None:
         assert self._process.stdin
         self._process.stdin.write(line)

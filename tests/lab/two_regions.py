@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from tests.lab.client import Seen
-    from tests.lab.theatre import Scene
+    from tests.lab.theatre import ClientProcess, Scene
     from tests.support.emulators.secretsmanager.rotation import RotationResult
 
 AWAY: Final = "eu-central-1"
@@ -160,31 +160,38 @@ class Play:
         self.away = Application(self.away_theatre, moved(application.arn, AWAY), application.strategy)
         self.regions, self.rotations = theatre.regions, rotations
         self.story = Story()
-        self.present: list[str] = []
-        """The Regions in which a client logs in."""
+        self.present: dict[str, ClientProcess] = {}
+        """By Region, the client that logs in there."""
 
     def play(self) -> Story:
         """Play all of them, and check what is claimed."""
         self._await_copy(self.home, self.away)
-        self._with_clients("the replica lags behind", self._lagging, HOME, AWAY)
-        self._with_clients("the replica is stuck", self._stuck, HOME, AWAY)
-        self._with_clients("one is lost, and comes back", self._loss, AWAY)
-        self._with_clients("the way back", self._way_back, AWAY)
+        with self._client(AWAY):
+            with self._client(HOME):
+                self._act("the replica lags behind", self._lagging)
+                self._act("the replica is stuck", self._stuck)
+            self._act("one is lost, and comes back", self._loss)
+            self._act("the way back", self._way_back)
         self._give_back(self.home, self.away)
-        self._with_clients("at home again", self._at_home, HOME, AWAY)
+        with self._client(HOME), self._client(AWAY):
+            self._act("at home again", self._at_home)
         self._conclude()
         return self.story
 
-    def _with_clients(self, title: str, act: Callable[[], None], *regions: str) -> None:
-        """Let a client in each of the Regions log in all the while."""
-        clients = [self.home.clients(pause=PAUSE, emulator=self.regions[region]) for region in regions]
-        self.present = list(regions)
-        with contextlib.ExitStack() as stack:
-            for client in clients:
-                stack.enter_context(client)
-            act()
-            self._await_clients()
-        self.story.acts += [Act(title, region, it.seen) for region, it in zip(regions, clients, strict=True)]
+    @contextlib.contextmanager
+    def _client(self, region: str) -> Iterator[None]:
+        """Let a client log in all the while, with what it reads in the Region."""
+        with self.home.clients(pause=PAUSE, emulator=self.regions[region]) as self.present[region]:
+            yield
+        del self.present[region]
+
+    def _act(self, title: str, act: Callable[[], None]) -> None:
+        """Note what the clients that are there see of it."""
+        before = {region: client.so_far() for region, client in self.present.items()}
+        act()
+        self._await_clients()
+        for region, client in sorted(self.present.items(), reverse=True):
+            self.story.acts.append(Act(title, region, client.so_far().since(before[region])))
 
     def _lagging(self) -> None:
         self.screen.say(f"a client logs in with AWSCURRENT in each Region; copies arrive after {_shown(LAG + GAP)}")
