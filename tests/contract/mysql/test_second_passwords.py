@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.engines.mysql import passwords
-from rotation.errors import PasswordRejected
+from rotation.errors import PasswordRejected, PermissionDenied
+from rotation.model import Mark
 from tests.lab.stages.mysql import pair_of
 
 if TYPE_CHECKING:
@@ -67,3 +68,24 @@ def test_a_password_that_the_policy_refuses_ends_nothing(checked: Stage) -> None
         session.level(pair_of(base.username, version="version-2"), weak)
     assert caught.value.code == "1819"
     assert checked.accepts(clone)
+
+
+@pytest.mark.parametrize("by", ["the user itself", "an admin"])
+def test_the_first_password_is_replaced_and_the_second_one_stays(mysql: Stage, by: str) -> None:
+    """The account's mark names the rotation that did it: another Region's function may look at it."""
+    user, by_hand, pending = mysql.retaining(), mysql.password(), mysql.password()
+    retained(mysql, user, by_hand)
+    mark = Mark("arn", user.username, "version-2")
+    with mysql.login(user if by == "the user itself" else mysql.admin()) as session:
+        session.replace_first(user.username, pending, mark)
+        assert session.mark_of(user.username) == mark
+    credentials = (user, replace(user, password=by_hand), replace(user, password=pending))
+    assert [mysql.accepts(one) for one in credentials] == [True, False, True]
+
+
+def test_nobody_else_replaces_a_password(mysql: Stage) -> None:
+    """The error names the right."""
+    user, other = mysql.retaining(), mysql.user()
+    with mysql.login(other) as session, pytest.raises(PermissionDenied, match="may not change the password"):
+        session.replace_first(user.username, mysql.password(), Mark("arn", user.username, "version-2"))
+    assert mysql.accepts(user)

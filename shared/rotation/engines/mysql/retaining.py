@@ -63,8 +63,8 @@ def _retain(
 
 def replace_first(connection: Connection, username: str, pending: Password, mark: Mark) -> None:
     """Set the pending password in the place of the first one, and say for which version; the second one stays."""
-    account = account_of(connection, username)
     try:
+        account = account_of(connection, username)
         _marked(connection, f"ALTER USER {account} IDENTIFIED BY {connection.literal(pending)}", mark)
     except PermissionDenied as denied:
         raise denied_change(connection, username, denied) from None

@@ -174,6 +174,7 @@ def test_every_call_reaches_the_writer(cluster: Cluster) -> None:
         session.level(PAIR, NEW)
         assert session.retention_obstacle("app") is None
         assert session.retain_password("app", APP.password, NEW, Mark(ARN, "app", "v"), "v0")
+        session.replace_first("app", NEW, Mark(ARN, "app", "v"))
         session.discard_retained("app")
         assert session.end_sessions("app") == 0
         session.disable_password("app_clone")
