@@ -460,8 +460,8 @@ trimmed = cd "$(1)" && rm -rf bin && find . -type f \( -name '*.c' -o -name '*.h
 	-o -name '*.cpython-*.so' ! -name '*.cpython-$(subst .,,$(LAMBDA_PYTHON))-*' \
 	-o -path '*.dist-info/*' ! -name 'LICENSE*' ! -path '*/licenses/*' \) -delete && find . -type d -empty -delete
 
-# What Logger and Metrics load of Powertools; the rest is four fifths of it.
-POWERTOOLS := __init__.py exceptions logging metrics package_logger.py shared tracing utilities warnings
+# What Logger, Metrics and the batches of a queue load of Powertools; the rest is three quarters of it.
+POWERTOOLS := __init__.py exceptions logging metrics middleware_factory package_logger.py shared tracing utilities warnings
 
 # The layer ships bytecode without its sources, which no function reads: they would be two fifths of it. Without
 # jmespath too, which Lambda's runtime brings with botocore.
@@ -469,7 +469,7 @@ build-SharedLayer:
 	$(call wheels,shared/requirements.txt,$(ARTIFACTS_DIR)/python)
 	cd "$(ARTIFACTS_DIR)/python/aws_lambda_powertools" && rm -rf metrics/provider/datadog && \
 		find . -mindepth 1 -maxdepth 1 $(foreach part,$(POWERTOOLS),! -name $(part)) -exec rm -rf {} + && \
-		find utilities -mindepth 1 -maxdepth 1 ! -name __init__.py ! -name jmespath_utils -exec rm -rf {} +
+		find utilities -mindepth 1 -maxdepth 1 $(foreach part,__init__.py batch data_classes jmespath_utils typing,! -name $(part)) -exec rm -rf {} +
 	rm -rf "$(ARTIFACTS_DIR)"/python/jmespath*
 	$(call trimmed,$(ARTIFACTS_DIR)/python)
 	cp -R shared/rotation "$(ARTIFACTS_DIR)/python/rotation"

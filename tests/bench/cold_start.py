@@ -36,7 +36,7 @@ PYGRESQL: Final = ("pg", "pgdb")
 DRIVERS: Final = {"postgresql": "psycopg2", "redshift": "redshift_connector"}
 """What our functions import there."""
 
-OURS: Final = "import app; app.lambda_handler._secrets_manager"
+OURS: Final = "import app; app.lambda_handler._assembly.secrets_manager"
 THEIRS: Final = "import lambda_function, boto3; boto3.client('secretsmanager')"
 
 

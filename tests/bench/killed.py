@@ -62,7 +62,7 @@ def ours(name: str, engine: str) -> tuple[Callable[[Any, Any], Any], Callable[[S
     """Return a function of this suite, and what cuts its effects."""
     effects = importlib.import_module("tests.support.crashes.effects")
     handler: Any = runpy.run_path(str(ROOT / "functions" / name / "app.py"))["lambda_handler"]
-    assert handler._secrets_manager  # noqa: SLF001 made once, and not in each fork
+    assert handler._assembly.secrets_manager  # noqa: SLF001 made once, and not in each fork
     return handler, effects.CUTTING[engine]
 
 

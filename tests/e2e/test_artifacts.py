@@ -19,7 +19,7 @@ from tests.support.template.functions import ALL
 
 LAYER: Final = "SharedLayer"
 BUDGETS: Final = {
-    LAYER: 1.7,
+    LAYER: 2.2,
     "mysql": 0.4,
     "postgresql": 12.0,
     "aurora": 12.4,
@@ -48,7 +48,7 @@ SDK: Final = frozenset({"boto3", "botocore", "s3transfer", "dateutil", "urllib3"
 COLD: Final = """
 import json, sys
 import app
-app.lambda_handler._secrets_manager
+app.lambda_handler._assembly.secrets_manager
 print(json.dumps({name: getattr(module, "__file__", None) for name, module in sys.modules.items()}))
 """
 """What a cold start does before the first event is handled: the imports, and one client."""

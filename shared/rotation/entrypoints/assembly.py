@@ -59,7 +59,13 @@ class Assembly:
         self._settings = settings
 
     def delivery(
-        self, token: str, engine: Engine, store: SecretStore, observer: Observer, deadline: Deadline
+        self,
+        token: str,
+        engine: Engine,
+        store: SecretStore,
+        settings: Settings,
+        observer: Observer,
+        deadline: Deadline,
     ) -> Delivery:
         """Return what a step of that token works with."""
         delivery = Delivery(
@@ -67,7 +73,7 @@ class Assembly:
             engine=engine,
             store=store,
             topology=FirstOf(RdsTopology(lambda: self.client("rds")), RedshiftTopology(self.client)),
-            settings=self._settings,
+            settings=settings,
             observer=observer,
             deadline=deadline,
             names_of=names_of,

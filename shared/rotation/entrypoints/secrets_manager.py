@@ -102,7 +102,8 @@ class Handler:
         store = SecretsManagerStore(
             assembly.secrets_manager, request.secret_id, request.rotation_token, assembly.secrets_manager_in
         )
-        return assembly.delivery(request.token, self._engine, store, self._telemetry, deadline_of(context))
+        deadline = deadline_of(context)
+        return assembly.delivery(request.token, self._engine, store, self._settings, self._telemetry, deadline)
 
 
 def handler_for(engine: Callable[[Path | None], Engine]) -> Handler:

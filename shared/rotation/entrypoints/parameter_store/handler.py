@@ -10,8 +10,6 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
-
 from rotation import VERSION, steps
 from rotation.credentials import secret_format
 from rotation.credentials.password_policy import policy_for
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+    from rotation.delivery import Delivery
     from rotation.entrypoints.assembly import LambdaContext
     from rotation.model import Deadline, StoredVersion
     from rotation.ports import Engine, Observer
@@ -113,6 +112,11 @@ class Handler:
         return self._handle(event, context)
 
     def _batch(self, event: dict[str, Any], context: LambdaContext) -> Mapping[str, object]:
+        from aws_lambda_powertools.utilities.batch import (  # noqa: PLC0415 other events start without it
+            SqsFifoPartialProcessor,
+            process_partial_response,
+        )
+
         processor = SqsFifoPartialProcessor(skip_group_on_error=True)
         processor.raise_on_entire_batch_failure = False  # each failure is in the log and in the metrics already
 
@@ -143,7 +147,7 @@ class Handler:
         if not request.dry_run:
             return run
         with self._assembly.allowances():
-            steps.dry_run(self._assembly.delivery(run.token, run.engine, store, telling, deadline))
+            steps.dry_run(self._delivery(run, telling))
         return {"Parameter": name, "Outcome": "dry run", "Said": [scrub(line) for line in telling.said]}
 
     def _rotate(self, run: _Run) -> Answer:
@@ -155,7 +159,10 @@ class Handler:
         if step is Step.FINISH:
             run.store.look_again()
         with self._assembly.allowances():
-            advance(self._assembly.delivery(run.token, run.engine, run.store, self._telemetry, run.deadline), step)
+            advance(self._delivery(run, self._telemetry), step)
+
+    def _delivery(self, run: _Run, observer: Observer) -> Delivery:
+        return self._assembly.delivery(run.token, run.engine, run.store, self._settings, observer, run.deadline)
 
     def _is_due(self, store: ParameterStore, before: datetime, name: str, quiet: float) -> bool:
         """Return whether a rotation is under way, or the value old enough. Raises RotationRefused while it is new."""
