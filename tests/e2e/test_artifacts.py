@@ -15,7 +15,7 @@ import pytest
 from tests.lab import runtime
 from tests.support import interpreter
 from tests.support.template.cloudformation import Stack
-from tests.support.template.functions import ALL
+from tests.support.template.functions import ALL, ON
 
 LAYER: Final = "SharedLayer"
 BUDGETS: Final = {
@@ -25,6 +25,7 @@ BUDGETS: Final = {
     "aurora": 12.4,
     "documentdb": 9.6,
     "redshift": 3.9,
+    "parameter_store": 25.9,
 }
 """Unzipped, with bytecode, in MB; PostgreSQL's libraries are those of x86_64."""
 
@@ -40,6 +41,7 @@ DRIVERS: Final = {
     "aurora": {"pymysql", "psycopg2"},
     "documentdb": {"pymongo", "bson"},
     "redshift": {"redshift_connector"},
+    "parameter_store": {"pymysql", "psycopg2", "pymongo", "bson", "redshift_connector"},
 }
 ALL_DRIVERS: Final = frozenset[str]().union(*DRIVERS.values())
 SDK: Final = frozenset({"boto3", "botocore", "s3transfer", "dateutil", "urllib3", "jmespath"})
@@ -73,6 +75,9 @@ NEVER_AT_A_START: Final = frozenset(
     }
 )
 """Each takes milliseconds of every cold start; none is needed for one."""
+
+ENGINES: Final = {"aurora": {"aurora", "mysql", "postgresql"}, "parameter_store": set[str]()}
+"""What a start imports of the engines, where it is not the one of the function's name."""
 
 NEEDS: Final = {"documentdb": {"asyncio"}}
 """What a driver imports by itself."""
@@ -150,7 +155,7 @@ def test_no_library_is_for_another_python(build: Path) -> None:
 @pytest.mark.parametrize("function", ALL)
 def test_the_handler_is_where_the_template_says(build: Path, function: str) -> None:
     """For both processors; that it can be imported is seen where it can be run, below."""
-    declared = Stack().function(runtime.logical_id(function))
+    declared = Stack(ON).function(runtime.logical_id(function))
     module, _, name = declared["Handler"].rpartition(".")
     tree = ast.parse((folder_of(build, function) / f"{module}.py").read_text("utf-8"))
     assigned = {ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
@@ -196,10 +201,11 @@ def test_a_start_imports_what_it_needs(function: str) -> None:
     """Handler and client, by the built folders and the runtime alone; none of what takes time and is not needed."""
     seen = imported(function)
     assert NEVER_AT_A_START & seen.keys() <= NEEDS.get(function, set())
-    others = ALL_DRIVERS - DRIVERS[function]
+    others = ALL_DRIVERS - (DRIVERS[function] if ENGINES.get(function, function) else set())
     assert not others & seen.keys()
     engines = {name.split(".")[2] for name in seen if name.startswith("rotation.engines.") and name.count(".") > 2}
-    assert engines == {function} if function != "aurora" else engines <= {"aurora", "mysql", "postgresql"}
+    assert engines <= ENGINES.get(function, {function})
+    assert engines or function == "parameter_store"
 
 
 @pytest.mark.parametrize("function", ALL)

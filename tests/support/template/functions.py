@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FOLDERS: Final = Path(__file__).parents[3] / "functions"
 _APPS: Final = [app for app in sorted(_FOLDERS.glob("*/app.py")) if not (app.parent / "template.yaml").exists()]
@@ -14,6 +17,10 @@ _SOURCES: Final = {app.parent.name: app.read_text("utf-8") for app in _APPS}
 ALL: Final = tuple(_SOURCES)
 ROTATING: Final = tuple(name for name, source in _SOURCES.items() if "rotation.entrypoints.secrets_manager" in source)
 """Those that Secrets Manager invokes, and that secrets are attached to."""
+
+
+ON: Final[Mapping[str, str]] = {"ParameterPath": "/orders"}
+"""Parameters under which those are deployed, too, that are switched off by default."""
 
 
 def named(function: str, part: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from rotation import VERSION
 from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, load, of_type
-from tests.support.template.functions import ALL, ROTATING, named
+from tests.support.template.functions import ALL, ON, ROTATING, named
 from tests.support.template.iam import statements
 from tests.support.template.permissions import COMPLETE, arn_of
 
@@ -31,12 +31,14 @@ ENDPOINTS = {
     "CreateSecretsManagerEndpoint": {"secretsmanager"},
     "CreateRdsEndpoint": {"rds"},
     "CreateRedshiftEndpoints": {"redshift", "redshift-serverless"},
+    "CreateParameterStoreEndpoints": {"ssm", "sqs"},
 }
 
 
 @pytest.mark.parametrize("function", ALL)
 def test_a_function_is_left_out_with_all_that_is_its_own(function: str) -> None:
-    everything, fewer = Stack(), Stack({f"Deploy{named(function, '')}": "false"})
+    off = {} if function == "parameter_store" else {**ON, f"Deploy{named(function, '')}": "false"}
+    everything, fewer = Stack(ON), Stack(off)
     parts = {name for name in everything.resources if name.startswith(named(function, ""))}
     assert parts >= {named(function, part) for part in PARTS if part != "Permission" or function in ROTATING}
     assert everything.resources.keys() - fewer.resources.keys() == parts
@@ -61,7 +63,7 @@ def test_functions_differ_only_in_what_they_must() -> None:
 
 @pytest.mark.parametrize("function", ALL)
 def test_every_arn_is_an_output(function: str) -> None:
-    outputs = Stack().outputs
+    outputs = Stack(ON).outputs
     assert outputs[named(function, "FunctionArn")]["Value"] == arn_of(function)
     assert outputs[named(function, "RoleArn")]["Value"] == f"{named(function, 'Role')}.Arn"
     name = arn_of(function).rpartition(":")[2]
@@ -87,7 +89,7 @@ def test_what_is_asked_for_is_set() -> None:
     assert made["Architectures"] == ["x86_64"]
     assert made["VpcConfig"] == {"SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1", "sg-2"]}
     for function in ALL:
-        log = Stack({"LogKeyArn": KEY, "LogRetentionDays": "7"}).resources[named(function, "LogGroup")]
+        log = Stack({**ON, "LogKeyArn": KEY, "LogRetentionDays": "7"}).resources[named(function, "LogGroup")]
         assert (log["Properties"]["KmsKeyId"], log["Properties"]["RetentionInDays"]) == (KEY, "7")
 
 

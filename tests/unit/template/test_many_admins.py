@@ -40,7 +40,10 @@ TEXTS = (
     "AdminGroup",
     "DatabaseCaBundle",
     "ExcludeCharacters",
+    "FollowLabels",
     "MetricsNamespace",
+    "ParameterAdminArns",
+    "ParameterJournal",
     "RotationStrategy",
     "SecretsManagerEndpoint",
 )
@@ -65,9 +68,11 @@ def test_what_a_list_takes_fits_everywhere(*, own: bool) -> None:
     lists = dict.fromkeys(ADMIN_LISTS if own else ["AdminSecretArns"], full)
     limits = {"SecretsLimitedBy": "name-or-tag", "SecretNames": "a" * 60 + "/*", "RotationGroup": "b" * 128}
     texts = {name: "x" * PARAMETERS[name]["MaxLength"] for name in TEXTS}
+    path = {"ParameterPath": "/" + "x" * 199}
     place = {"AWS::StackId": f"arn:aws:cloudformation:us-gov-west-1:{ACCOUNT}:stack/{'x' * 128}/{'0' * 36}"}
-    stack = Stack({**lists, **limits, **texts, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46}, place=place)
-    for function in ROTATING:
+    given = {**lists, **limits, **texts, **path, **VPC, "KmsKeyArns": KEYS, "FunctionPrefix": "x" * 46}
+    stack = Stack(given, place=place)
+    for function in (*ROTATING, "parameter_store"):
         assert length(stack.function(named(function, "Function"))["Environment"]["Variables"]) <= 4096
         policies = stack.resources[named(function, "Role")]["Properties"]["Policies"]
         assert sum(length(it["PolicyDocument"]) for it in policies) < 10240

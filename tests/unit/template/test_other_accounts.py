@@ -16,7 +16,7 @@ import yaml
 
 from tests.support.guides.pages import commands
 from tests.support.template.cloudformation import ACCOUNT, REGION, ROOT, Stack, fits, load, of_type
-from tests.support.template.functions import ALL, ROTATING, named
+from tests.support.template.functions import ALL, ON, ROTATING, named
 from tests.support.template.iam import allows, statements
 from tests.support.template.permissions import (
     ELSEWHERE,
@@ -49,30 +49,30 @@ VPC = {"VpcId": "vpc-0a1b2c3d", "SubnetIds": "subnet-1", "SecurityGroupIds": "sg
 
 def test_each_role_has_the_boundary_and_the_path() -> None:
     boundary = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
-    made = Stack({"PermissionsBoundaryArn": boundary, "RolePath": "/team/", "KmsKeyArns": KEYS, **VPC}).resources
+    made = Stack({**ON, "PermissionsBoundaryArn": boundary, "RolePath": "/team/", "KmsKeyArns": KEYS, **VPC}).resources
     roles = of_type({"Resources": made}, "AWS::IAM::Role")
-    assert len(roles) == len(ALL)
+    assert roles.keys() == {*(named(it, "Role") for it in ALL), "ParameterStoreScheduleRole"}
     assert {one["Properties"]["PermissionsBoundary"] for one in roles.values()} == {boundary}
     policies = of_type({"Resources": made}, "AWS::IAM::ManagedPolicy")
     assert {one["Properties"]["Path"] for one in [*roles.values(), *policies.values()]} == {"/team/"}
 
 
 def test_no_role_has_a_boundary_that_was_not_asked_for() -> None:
-    for role in of_type({"Resources": Stack().resources}, "AWS::IAM::Role").values():
+    for role in of_type({"Resources": Stack(ON).resources}, "AWS::IAM::Role").values():
         assert "PermissionsBoundary" not in role["Properties"]
         assert role["Properties"]["Path"] == "/"
 
 
 @pytest.mark.parametrize("function", ALL)
 def test_a_role_of_ones_own_is_used_and_none_is_made(function: str) -> None:
-    stack = Stack({named(function, "RoleArn"): ROLE})
+    stack = Stack({**ON, named(function, "RoleArn"): ROLE})
     assert named(function, "Role") not in stack.resources
     assert stack.resources[named(function, "Function")]["Properties"]["Role"] == ROLE
     assert stack.outputs[named(function, "RoleArn")]["Value"] == ROLE
 
 
 def test_where_all_roles_are_ones_own_no_policy_is_made() -> None:
-    stack = Stack({**{named(it, "RoleArn"): ROLE for it in ALL}, "KmsKeyArns": KEYS, **VPC})
+    stack = Stack({**ON, **{named(it, "RoleArn"): ROLE for it in ALL}, "KmsKeyArns": KEYS, **VPC})
     assert not [name for name, it in stack.resources.items() if it["Type"].startswith("AWS::IAM::")]
 
 
@@ -174,7 +174,7 @@ def test_what_sam_cuts_is_what_the_guide_says() -> None:
 def test_no_name_is_made_of_the_stacks(function: str) -> None:
     """A stack's name may have 128 characters, a function's 64 (Lambda API reference, CreateFunction)."""
     assert "AWS::StackName" not in json.dumps(SOURCE["Resources"])
-    stack = Stack({"FunctionPrefix": "x" * 46}, place={"AWS::StackName": "StackSet-" + "n" * 119})
+    stack = Stack({**ON, "FunctionPrefix": "x" * 46}, place={"AWS::StackName": "StackSet-" + "n" * 119})
     assert len(stack.resources[named(function, "Function")]["Properties"]["FunctionName"]) <= 64
 
 
