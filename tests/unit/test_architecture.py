@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.template.unwired import UNWIRED
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -275,12 +273,6 @@ def test_the_audit_has_no_circle_of_imports() -> None:
     names = {path: ".".join(path.relative_to("functions/audit").with_suffix("").parts) for path in AUDIT}
     own_names = {path: name.removesuffix(".__init__") for path, name in names.items()}
     assert circle({name: {*imports(path)} - {name} for path, name in own_names.items()}) == []
-
-
-def test_what_is_in_no_function_yet_is_imported_by_nothing() -> None:
-    """Once it is, people meet its messages and roles grant its calls: then tests/support/template/unwired.py goes."""
-    for path in LIBRARY:
-        assert within(module_of(path), UNWIRED) or not any(within(name, UNWIRED) for name in imports(path)), path
 
 
 def test_types_for_the_checker_are_not_imported_at_run_time() -> None:

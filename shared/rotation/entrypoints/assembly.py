@@ -63,9 +63,9 @@ class Assembly:
         token: str,
         engine: Engine,
         store: SecretStore,
-        settings: Settings,
         observer: Observer,
         deadline: Deadline,
+        settings: Settings | None = None,
     ) -> Delivery:
         """Return what a step of that token works with."""
         delivery = Delivery(
@@ -73,7 +73,7 @@ class Assembly:
             engine=engine,
             store=store,
             topology=FirstOf(RdsTopology(lambda: self.client("rds")), RedshiftTopology(self.client)),
-            settings=settings,
+            settings=settings or self._settings,
             observer=observer,
             deadline=deadline,
             names_of=names_of,

@@ -103,7 +103,7 @@ class Handler:
             assembly.secrets_manager, request.secret_id, request.rotation_token, assembly.secrets_manager_in
         )
         deadline = deadline_of(context)
-        return assembly.delivery(request.token, self._engine, store, self._settings, self._telemetry, deadline)
+        return assembly.delivery(request.token, self._engine, store, self._telemetry, deadline, self._settings)
 
 
 def handler_for(engine: Callable[[Path | None], Engine]) -> Handler:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.client import BaseClient
 
 from tests.support.template.cloudformation import ROOT, Stack, parse
-from tests.support.template.functions import ROTATING, named
+from tests.support.template.functions import ON, ROTATING, named
 from tests.support.template.iam import listed, statements
 from tests.support.template.permissions import COMPLETE
-from tests.support.template.unwired import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +26,7 @@ FILE: Final = ROOT / ".cache/aws-calls"
 MADE: Final[set[str]] = set()
 """What was called so far in this process, as IAM names it."""
 
-OF_LAMBDA: Final = ("ec2:", "kms:", "lambda:", "logs:")
+OF_LAMBDA: Final = ("ec2:", "kms:", "lambda:", "logs:", "sqs:")
 """What Lambda and Secrets Manager do with the role, or ask of it: the library itself never calls these services."""
 
 _CALLERS: Final = tuple(str(ROOT / "shared/rotation" / part) for part in ("stores", "topology"))
@@ -65,8 +64,12 @@ def _is_the_librarys() -> bool:
 
 def granted() -> set[str]:
     """Return every action that some role of the template grants to the library's own calls."""
-    resources = Stack(COMPLETE).resources
-    policies = [statements(resources[named(function, "Role")], resources) for function in ROTATING]
+    resources = Stack(
+        {**COMPLETE, **ON, "ParameterAdminArns": COMPLETE["AdminSecretArns"], "FollowLabels": "x"}
+    ).resources
+    policies = [
+        statements(resources[named(function, "Role")], resources) for function in (*ROTATING, "parameter_store")
+    ]
     policies.append(_of_promotion())
     allowed = {
         action for policy in policies for it in policy if it["Effect"] == "Allow" for action in listed(it["Action"])
@@ -83,7 +86,7 @@ def _of_promotion() -> list[dict[str, Any]]:
 
 def complaints(made: Iterable[str], allowed: Iterable[str]) -> list[str]:
     """Return what was called without being granted, and what was granted without being called."""
-    called, may = {call for call in made if not call.startswith(SERVICE)}, set(allowed)
+    called, may = set(made), set(allowed)
     return [f"called, and no role grants it: {call}" for call in sorted(called - may)] + [
         f"granted, and no test made the library call it: {action}" for action in sorted(may - called)
     ]

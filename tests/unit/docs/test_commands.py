@@ -17,6 +17,7 @@ from tests.lab.words import ENGINES as LAB
 from tests.support.guides.pages import PROSE, ROOT, TEXT, commands, rows
 from tests.support.template import functions
 from tests.support.template.cloudformation import load
+from tests.support.template.functions import ROTATING, named
 
 TEMPLATE: Final = (ROOT / "template.yaml").read_text("utf-8")
 FUNCTIONS: Final = set(functions.ALL)
@@ -86,16 +87,19 @@ def test_an_aws_command_names_the_stacks_function() -> None:
     """The functions that the guides name are those that the template names, with the prefix that it has by default."""
     configuration = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     stack = configuration["default"]["global"]["parameters"]["stack_name"]
-    suffixes = re.findall(r"FunctionName: !Sub \$\{FunctionPrefix\}-(\w+)", TEMPLATE)
+    suffixes = re.findall(r"FunctionName: !Sub \$\{FunctionPrefix\}-([\w-]+)", TEMPLATE)
     assert stack in re.findall(r"^  FunctionPrefix:\n    Type: String\n    Default: (\S+)$", TEMPLATE, re.MULTILINE)
-    others = {f"{stack}-{name}" for name in {*configuration, *OTHER_STACKS}}
-    named = set(re.findall(rf"\b{stack}-\w+", TEXT)) - others
-    assert named == {f"{stack}-{suffix}" for suffix in suffixes}
-    assert set(suffixes) == FUNCTIONS
+    others = tuple(f"{stack}-{name}" for name in {*configuration, *OTHER_STACKS})
+    told = {it for it in re.findall(rf"\b{stack}-[\w-]+", TEXT) if not it.startswith(others)}
+    known = tuple(f"{stack}-{suffix}" for suffix in suffixes)
+    assert {*known} <= told
+    assert [it for it in told if not it.startswith(known)] == []
+    assert {suffix.replace("-", "_") for suffix in suffixes} == FUNCTIONS
 
 
 def test_every_function_of_the_stack_is_listed() -> None:
-    """The table of outputs names each function's ARN, beside the function's name."""
-    outputs = re.findall(r"^  (\w+FunctionArn):$", TEMPLATE.split("\nOutputs:\n")[1], re.MULTILINE)
+    """The table of outputs names the ARN of each function that secrets are attached to, beside the function's name."""
+    outputs = [named(function, "FunctionArn") for function in ROTATING]
+    assert {*outputs} <= {*re.findall(r"^  (\w+FunctionArn):$", TEMPLATE.split("\nOutputs:\n")[1], re.MULTILINE)}
     listed = {row[0].strip("`"): row[1].strip("`") for row in rows("| output | function | for secrets of |")}
     assert listed == {name: f"secret-rotation-{name.removesuffix('FunctionArn').lower()}" for name in outputs}

@@ -13,6 +13,7 @@ from rotation import errors
 from rotation.credentials import overrides, password_policy, secret_format
 from rotation.engines.documentdb import DocumentDB
 from rotation.engines.redshift import Redshift
+from rotation.entrypoints.parameter_store.settings import ParameterSettings
 from rotation.entrypoints.telemetry import NAMESPACE, Telemetry
 from rotation.model import CLONE_SUFFIX, StrategyName
 from rotation.settings import Settings
@@ -86,6 +87,7 @@ def test_every_setting_is_explained() -> None:
     """The table of variables names each one that the code reads, and no other."""
     environment = Recorder()
     Settings.from_environment(environment)
+    ParameterSettings.from_environment(environment)
     Telemetry("guides", environment)
     assert set(column("| variable | parameter | meaning |")) == environment.asked
 
@@ -93,7 +95,7 @@ def test_every_setting_is_explained() -> None:
 def test_a_setting_names_the_parameter_that_sets_it() -> None:
     """Each variable stands beside the parameter from which the template takes it."""
     taken = re.findall(r"^ +([A-Z_]+): !(?:Ref (\w+)|If \[.*(?:!Ref |\$\{)(\w+)\b.*\])$", TEMPLATE, re.MULTILINE)
-    sources = {name: plain or otherwise for name, plain, otherwise in taken}
+    sources = {name: plain or otherwise for name, plain, otherwise in reversed(taken)}  # the first counts
     for variable, parameter, _ in rows("| variable | parameter | meaning |"):
         assert sources.get(variable.strip("`"), "none") == parameter.strip("`")
 

@@ -162,7 +162,7 @@ class Handler:
             advance(self._delivery(run, self._telemetry), step)
 
     def _delivery(self, run: _Run, observer: Observer) -> Delivery:
-        return self._assembly.delivery(run.token, run.engine, run.store, self._settings, observer, run.deadline)
+        return self._assembly.delivery(run.token, run.engine, run.store, observer, run.deadline, self._settings)
 
     def _is_due(self, store: ParameterStore, before: datetime, name: str, quiet: float) -> bool:
         """Return whether a rotation is under way, or the value old enough. Raises RotationRefused while it is new."""
