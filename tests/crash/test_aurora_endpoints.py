@@ -88,7 +88,9 @@ def put(theatre: Theatre, arn: str, place: str) -> Mapping[str, Any]:
 
 def forget(theatre: Theatre) -> None:
     """Let the function be a new one, that remembers nothing."""
-    vars(cast("Any", theatre.handler)).pop("_clusters", None)
+    assembly = cast("Any", theatre.handler)._assembly  # noqa: SLF001 what a function keeps from event to event
+    assert hasattr(type(assembly), "_clusters")
+    vars(assembly).pop("_clusters", None)
 
 
 def rotate(application: Application, *, cold: bool = False) -> tuple[RotationResult, int, int, int]:
