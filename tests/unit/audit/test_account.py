@@ -90,6 +90,20 @@ def test_the_next_run_asks_for_nothing_that_has_not_changed(faulty: Account, tmp
     assert by_name(again, "new", "worse", "resolved") == {}
 
 
+def test_a_remembered_policy_is_asked_for_again_in_time(tmp_path: Path) -> None:
+    """Should a new policy ever leave the date of the last change alone, it is seen after a month at the latest."""
+    with Account("eu-west-1") as account:
+        account.secret("one")
+        audited(account, tmp_path).memory.close()
+        asked = []
+        for _ in range(30):
+            account.clock.advance(days=1)
+            audit = audited(account, tmp_path)
+            asked.append(audit.totals.calls["secretsmanager:GetResourcePolicy"])
+            audit.memory.close()
+        assert sum(asked) == 1
+
+
 def test_what_is_put_right_is_resolved_and_told_once(tmp_path: Path) -> None:
     with Account("eu-west-1") as account:
         account.secret("never")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from audit.settings import Settings
 
 PAGE: Final = 100
+_RENEWED: Final = 30
+"""Days after which a remembered policy is asked for again."""
 _SETTLED: Final = timedelta(days=2)
 """After a rotation: then a client that still reads the previous version does so by habit."""
 
@@ -77,8 +80,14 @@ class Secrets:
         return replace(secret, copies=tuple(map(_copy, answer.get("ReplicationStatus") or ())))
 
     def with_access(self, secret: Secret, budget: Budget) -> Secret:
-        """Add what the resource policy lets in: remembered while the secret has not changed, within the budget."""
-        stamp = _stamp(secret.changed)
+        """
+        Add what the resource policy lets in: remembered while the secret has not changed, within the budget.
+
+        That a new policy moves LastChangedDate is documented ("modified in any way") and was not seen: each secret is
+        asked for once in 30 days all the same, another share of them every day.
+        """
+        share = (self._now.toordinal() + zlib.crc32(secret.arn.encode())) // _RENEWED
+        stamp = f"{_stamp(secret.changed)} {share}"
         known = self._memory.recall(secret.arn, "policy", stamp)
         if known is None:
             if not budget.take():
