@@ -42,6 +42,11 @@ def test_every_part_has_a_budget(played: dict[str, list[Path]]) -> None:
     assert {part.partition("-")[0] for part in played} - {"containers"} <= BUDGETS.keys()
 
 
+def test_the_budgets_fit_two_processors() -> None:
+    """No processor is busy all of the time: parts wait, and at the end fewer are left than there are processors."""
+    assert sum(BUDGETS.values()) <= 0.95 * 2 * CLOCK
+
+
 def test_the_guide_says_how_long_it_may_take() -> None:
     guide = (ROOT / "docs/development.md").read_text("utf-8")
     assert f"It may take {CLOCK // 60} minutes on two idle processors" in guide
