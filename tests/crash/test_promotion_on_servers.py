@@ -75,6 +75,7 @@ def test_a_promoted_secret_is_rotated_there_and_nowhere_else(
     answer = other_region.promote(there)
     assert answer["chosen"]["label"] == "AWSCURRENT"
     assert there.is_accepted(there.secret())
+    other_region.play(there)
     complete(there)
     require_fenced(application, there)
     complete(there)
@@ -94,6 +95,7 @@ def test_a_promotion_that_is_killed_on_a_server_is_completed(
         with CUTTING[engine](scissors), contextlib.suppress(Cut):
             other_region.promote(there)
         other_region.promote(there)
+        other_region.play(there)
         complete(there)
         require_fenced(application, there)
         if at > scissors.count:

@@ -58,6 +58,7 @@ def region_promoted(application: Application) -> None:
     """
     there = other_region.beside(application)
     other_region.promote(there)
+    other_region.play(there)
     complete(there)
     abandon(application)
     before = there.secret()

@@ -30,14 +30,17 @@ def beside(application: Application) -> Application:
 
 
 def promote(there: Application, *, dry_run: bool = False, **event: Any) -> dict[str, Any]:  # noqa: ANN401 JSON
-    """Promote by the real handler, though the primary answers; play what it has begun, if the invocation ends well."""
+    """Promote by the real handler, though the primary answers."""
     theatre = there.theatre
     said = {"SecretId": there.arn, "From": REGION, "DryRun": dry_run, "Force": True, **event}
     with contextlib.redirect_stdout(theatre.function_log), mock.patch.dict(os.environ, _environment(theatre)):
-        answer = Handler(os.environ)(said, Context(theatre.seconds))
-    theatre.player.on_step = None
-    theatre.player.run()
-    return answer
+        return Handler(os.environ)(said, Context(theatre.seconds))
+
+
+def play(there: Application) -> None:
+    """Play what a promotion has begun: a dry run, or a rotation."""
+    there.theatre.player.on_step = None
+    there.theatre.player.run()
 
 
 def _environment(theatre: Theatre) -> dict[str, str]:
