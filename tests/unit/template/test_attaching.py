@@ -44,7 +44,9 @@ def test_the_cdk_is_python_with_the_properties_of_cloudformation() -> None:
     assert named == properties
 
 
-SCHEDULES: Final = sorted(set(re.findall(r"(?:cron|rate)\([^)]+\)", TEXT)))
+# ParameterSchedule is an expression of EventBridge's, which takes others than Secrets Manager does.
+OF_SECRETS: Final = "\n".join(line for line in TEXT.splitlines() if "ParameterSchedule" not in line)
+SCHEDULES: Final = sorted(set(re.findall(r"(?:cron|rate)\([^)]+\)", OF_SECRETS)))
 
 
 @pytest.mark.parametrize("expression", SCHEDULES)
