@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ANY: Final = "any rotation"
 OF_RDS: Final = "a `masterarn` names a secret that RDS or DocumentDB manages"
+OF_PARAMETERS: Final = "credentials in Parameter Store"
 OF_REDSHIFT: Final = "a `masterarn` names a secret that Redshift manages"
 FEATURES: Final[Mapping[str, str]] = {
     "RotateSecrets": ANY,
@@ -29,8 +30,20 @@ FEATURES: Final[Mapping[str, str]] = {
     "FindClustersOfManagedAdminSecrets": OF_REDSHIFT,
     "FindWorkgroupsOfManagedAdminSecrets": OF_REDSHIFT,
     "SeeWhetherReplicasFollow": "replicas in other Regions",
+    "SendMessages": OF_PARAMETERS,
+    "RotateParameters": OF_PARAMETERS,
+    "FindParameters": OF_PARAMETERS,
+    "FindParametersByTag": OF_PARAMETERS,
+    "KeepTheJournal": OF_PARAMETERS,
+    "ReadSecretsByReference": OF_PARAMETERS,
+    "ReadAdminCredentials": OF_PARAMETERS,
+    "ReadAdminCredentials of secretsmanager": ANY,
 }
 """What each statement of the roles is for, in the guide's words: it grants what the library itself calls."""
+
+
+OF_THE_PLATFORM: Final = frozenset({"TakeMessages"})
+"""What Lambda does with the role, outside of the VPC."""
 
 
 def table() -> dict[str, tuple[set[str], set[str]]]:
@@ -55,9 +68,11 @@ def granted() -> Iterator[tuple[str, str]]:
     for function in ALL:
         for statement in statements(resources[named(function, "Role")], resources):
             services = {action.partition(":")[0] for action in listed(statement["Action"])}
-            called = {it for it in services if f"{it}:" not in OF_LAMBDA}
-            if statement["Effect"] == "Allow" and called:
-                yield from ((FEATURES[statement["Sid"]], service) for service in called)
+            # The messages that the function itself sends are no business of Lambda's.
+            called = {it for it in services if f"{it}:" not in OF_LAMBDA or statement["Sid"] == "SendMessages"}
+            if statement["Effect"] == "Allow" and called and statement["Sid"] not in OF_THE_PLATFORM:
+                sid = statement["Sid"]
+                yield from ((FEATURES.get(f"{sid} of {service}", FEATURES[sid]), service) for service in called)
 
 
 def test_a_feature_names_the_endpoint_of_every_service_that_it_calls_and_no_other() -> None:
