@@ -172,6 +172,7 @@ def test_every_call_reaches_the_writer(cluster: Cluster) -> None:
         session.rehearse_password("app", NEW)
         assert session.level(PAIR, NEW, rehearse=True)
         session.level(PAIR, NEW)
+        assert session.prepared_version(PAIR) == PAIR.version
         assert session.retention_obstacle("app") is None
         assert session.retain_password("app", APP.password, NEW, Mark(ARN, "app", "v"), "v0")
         session.replace_first("app", NEW, Mark(ARN, "app", "v"))

@@ -64,7 +64,9 @@ def test_every_text_of_libpq_is_told_from_the_others(part: str) -> None:
 def test_a_cut_connection_is_no_fault_of_the_certificate() -> None:
     """An end of the stream within TLS is the network's doing, other errors of OpenSSL are TLS's."""
     assert isinstance(refusals.refusal("SSL error: unexpected eof while reading\n", WHERE), Unreachable)
-    assert isinstance(refusals.refusal("SSL error: certificate verify failed\n", WHERE), TlsFailed)
+    failed = refusals.refusal("SSL error: certificate verify failed\n", WHERE)
+    assert isinstance(failed, TlsFailed)
+    assert failed.retryable  # unless a second look finds what is wrong with the certificate
 
 
 @pytest.mark.parametrize(
