@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Statements that may speak of every resource, each with its reason.
 EVERYTHING: Mapping[str, str] = {
+    "FindParametersByTag": "DescribeParameters takes no resource",
     "FindWorkgroupsOfManagedAdminSecrets": "ListNamespaces and ListWorkgroups take no resource",
     "ConnectToTheVpc": "nor what describes in EC2, nor what makes an interface that is not there yet",
 }
