@@ -115,6 +115,12 @@ def test_everything_that_costs_or_allows_is_tagged(kind: str) -> None:
     assert SOURCE["Globals"]["Function"]["Tags"] == {"application": "rotation-suite"}
 
 
+def test_every_queue_is_encrypted() -> None:
+    """By SQS itself (CloudFormation user guide, AWS::SQS::Queue); checkov knows keys of KMS alone."""
+    for made in of_type(SOURCE, "AWS::SQS::Queue").values():
+        assert made["Properties"]["SqsManagedSseEnabled"] is True
+
+
 @pytest.mark.parametrize("parameter", ENDPOINTS)
 def test_an_endpoint_is_made_where_it_is_asked_for(parameter: str) -> None:
     stack = Stack({**VPC, parameter: "true"})
