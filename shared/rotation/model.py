@@ -11,6 +11,7 @@ from rotation.address import Address as Address  # noqa: PLC0414, TC001 one of t
 from rotation.deadline import Deadline as Deadline  # noqa: PLC0414 likewise
 from rotation.versions import LAST_REFUSED as LAST_REFUSED  # noqa: PLC0414 likewise
 from rotation.versions import LATE_CUTOVER as LATE_CUTOVER  # noqa: PLC0414 likewise
+from rotation.versions import OUR_LABELS as OUR_LABELS  # noqa: PLC0414 likewise
 from rotation.versions import SEARCHING as SEARCHING  # noqa: PLC0414 likewise
 from rotation.versions import Replica as Replica  # noqa: PLC0414 likewise
 from rotation.versions import Stage as Stage  # noqa: PLC0414 likewise

@@ -21,6 +21,8 @@ class Stage(StrEnum):
 LATE_CUTOVER: Final = "rotation-late-cutover"  # on a pending version whose password can only be set in finishSecret
 LAST_REFUSED: Final = "rotation-last-refused"  # on the old version that was refused last, where none was accepted
 SEARCHING: Final = "rotation-searching"  # on the pending version for which that one was tried
+OUR_LABELS: Final = frozenset({LATE_CUTOVER, LAST_REFUSED, SEARCHING})
+"""Labels of our own. They say nothing of what a version is worth, and are never taken for somebody else's."""
 
 
 def region_of(arn: str) -> str:

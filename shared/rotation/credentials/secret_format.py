@@ -1,5 +1,5 @@
 """
-A secret's JSON, read and written. The only place that knows the names of its keys.
+A secret's JSON, read and written. All names of its keys are here, but those below ``rotation`` (``overrides``).
 
 The format is that of AWS's rotation functions (Secrets Manager user guide, "JSON structure of AWS Secrets Manager
 database credential secrets"), with two keys of our own (``overrides``). What is not known here is carried along.

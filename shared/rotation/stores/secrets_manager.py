@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from rotation.answers import error_code
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING, Replica, Stage, StoredVersion, Versions, in_region
+from rotation.model import OUR_LABELS, Replica, Stage, StoredVersion, Versions, in_region
 from rotation.stores import refusals
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ PROBE_LABEL: Final = "rotation-dry-run"
 _MISMATCH: Final = frozenset({"InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException"})
 """How a move from a version that is none is refused; which of them it is, and which check comes first, is not known."""
 
-_OURS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, SEARCHING, PROBE_LABEL})
-"""Labels of our own, which say nothing of what a version is worth."""
+_OURS: Final = OUR_LABELS | {PROBE_LABEL}
 
 _PAGES: Final = 20
 """Of 100 versions each that are looked through: more puts in a day than the service advises in two weeks."""

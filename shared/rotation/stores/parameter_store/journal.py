@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rotation.model import LAST_REFUSED, LATE_CUTOVER, SEARCHING
+from rotation.model import OUR_LABELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,6 @@ KEPT: Final = 2
 """Of so many rotations before the current one the entries are kept: a stale read must still find its own."""
 
 _TOKEN: Final = re.compile(r"([0-9a-f]{20})-([0-9]{1,15})-([0-9]{1,12})-([0-9]{1,4})")
-_MARKS: Final = frozenset({LAST_REFUSED, LATE_CUTOVER, SEARCHING})
 _MARK: Final = re.compile(r"(rotation-[a-z-]+)\.([0-9]{1,9})")
 
 
@@ -82,7 +81,7 @@ class Journal:
             self.over.add(token)
         elif token is not None:
             self.entries[token] = value
-        elif mark is not None and mark[1] in _MARKS:
+        elif mark is not None and mark[1] in OUR_LABELS:
             self.marks[mark[1], int(mark[2])] = value
 
     def update(self, other: Journal) -> None:
