@@ -55,8 +55,8 @@ def test_what_it_prints_can_be_typed_as_it_stands(playground: Path) -> None:
     for command in (line for line in lines if re.match("(aws|make) ", line)):
         steps = playground.read_text().count("Secret ✓")
         said[command] = typed(f"{first}; {command}")
-        if "rotate-secret" in command and "--no-" not in command:
-            waited(partial(is_played, playground, steps))
+        if "rotate-secret" in command:
+            waited(partial(is_played, playground, steps, 1 if "--no-rotate-immediately" in command else len(STEPS)))
     application = json.loads(next(text for command, text in said.items() if "get-secret-value" in command))
     assert application["username"].startswith("shop")
     assert "secret-rotation-" in said["make status"]
@@ -76,10 +76,10 @@ def typed(line: str) -> str:
     return done.stdout
 
 
-def is_played(screen: Path, steps: int) -> bool:
-    """Return whether a rotation ended after so many successful steps."""
-    added = screen.read_text().split("Secret ✓", steps)[-1]
-    return "✗" in added or added.count("✓") >= len(STEPS)
+def is_played(screen: Path, before: int, steps: int) -> bool:
+    """Return whether a rotation of so many steps ended, or failed, after those before it."""
+    added = screen.read_text().split("Secret ✓", before)[-1]
+    return "✗" in added or added.count("✓") >= steps
 
 
 def seen(screen: Path, text: str, times: int = 1) -> None:

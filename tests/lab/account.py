@@ -150,6 +150,7 @@ def served(theatre: RegionalTheatre, strategy: str, folder: Path, screen: Screen
             (folder / name).write_text(json.dumps(value), "utf-8")
         attach(theatre, application.arn, account.function)
         theatre.player.invoke, theatre.player.on_step = invoke, screen.played
+        theatre.player.run()
         with playing(theatre.player):
             yield account
 
