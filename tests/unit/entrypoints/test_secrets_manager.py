@@ -116,7 +116,7 @@ def test_an_event_that_is_none(event: object) -> None:
         Event.parse(event)
 
 
-OTHERS = {"promote", "return"}
+OTHERS = {"parameter", "promote", "return"}
 """Events of the function that promotes replicas."""
 
 
