@@ -254,12 +254,16 @@ def test_a_twin_that_promotes_while_the_proof_fails_is_followed(stage: MemorySta
     assert stage.current_logs_in()
 
 
-def test_a_value_stored_in_between_is_not_set(stage: MemoryStage, token: str) -> None:
+@pytest.mark.parametrize("key", ["the function's", None])
+def test_a_value_stored_in_between_is_not_set(stage: MemoryStage, key: str | None) -> None:
     """
     Where AWSCURRENT moved to a third version, the password that was accepted before goes back, and the error says so.
 
-    Whoever may write the secret, and no more, would choose a live password otherwise.
+    Whoever may write the secret, and no more, would choose a live password otherwise. What they write bears no seal.
     """
+    stage.settings = replace(stage.settings, seal_key=key)
+    token = stage.store.rotate()
+    assert stage.play(token, [Step.CREATE, Step.SET, Step.TEST]) is None
     current = stage.store.holder(Stage.CURRENT)
     store_between(stage, password="by-a-writer")
     error = finish(stage, token)
