@@ -18,6 +18,8 @@ NOT_UNDERSTOOD: Final = (ResponseParserError, AttributeError, KeyError, TypeErro
 
 _CODE: Final = re.compile(r"[A-Za-z0-9._-]{1,80}")
 
+_NAME: Final = re.compile(r"[!-~]{1,2048}")
+
 
 def error_code(error: ClientError) -> str:
     """Return an error's code if it has the form of one, so that it may be shown; else say that it has none."""
@@ -31,3 +33,18 @@ def text(answer: Mapping[str, Any], *path: str) -> str:
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def as_text(answered: object) -> str:
+    """Take a string for one: the SDK does not look. Raises TypeError."""
+    if not isinstance(answered, str):
+        raise TypeError
+    return answered
+
+
+def as_name(answered: object) -> str:
+    """Take a name, an ARN or a version's id, which may be shown, for one. Raises TypeError."""
+    name = as_text(answered)
+    if not _NAME.fullmatch(name):
+        raise TypeError
+    return name

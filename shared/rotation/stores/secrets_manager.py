@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from rotation.answers import error_code
+from rotation.answers import as_name, as_text, error_code
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable
 from rotation.model import OUR_LABELS, Replica, Stage, StoredVersion, Versions, in_region
 from rotation.stores import refusals
@@ -38,8 +37,6 @@ _PAGES: Final = 20
 
 _MESSAGE: Final = 300
 """Characters of a replication's status message that are shown; the API reference names no limit."""
-
-_NAME: Final = re.compile(r"[!-~]{1,2048}")
 
 
 class SecretsManagerStore:
@@ -155,12 +152,12 @@ class SecretsManagerStore:
                     SecretId=self._id, IncludeDeprecated=True, MaxResults=100, **more
                 )
                 bare += [version for version in answer["Versions"] if set(version.get("VersionStages", [])) <= _OURS]
-                more = {"NextToken": _text(answer["NextToken"])} if "NextToken" in answer else {}
+                more = {"NextToken": as_text(answer["NextToken"])} if "NextToken" in answer else {}
             if not more:
                 break
         with refusals.translated("ListSecretVersionIds", self._id):
             bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
-            return [_name(version["VersionId"]) for version in bare]
+            return [as_name(version["VersionId"]) for version in bare]
 
     def check_labels(self, version: str) -> None:
         """
@@ -230,29 +227,29 @@ class SecretsManagerStore:
 def _versions(answer: DescribeSecretResponseTypeDef) -> Versions:
     held = answer.get("VersionIdsToStages", {})
     return Versions(
-        _name(answer["ARN"]),
-        {_name(version): frozenset(labels) for version, labels in held.items()},
+        as_name(answer["ARN"]),
+        {as_name(version): frozenset(labels) for version, labels in held.items()},
         bool(answer.get("RotationEnabled", True)),
-        _text(answer.get("PrimaryRegion", "")),
+        as_text(answer.get("PrimaryRegion", "")),
         tuple(_replica(entry) for entry in answer.get("ReplicationStatus", [])),
-        _text(answer.get("RotationLambdaARN", "")),
+        as_text(answer.get("RotationLambdaARN", "")),
         {**answer.get("RotationRules", {})},
         _tags(answer),
-        _text(answer.get("KmsKeyId", "")),
+        as_text(answer.get("KmsKeyId", "")),
     )
 
 
 def _tags(answer: DescribeSecretResponseTypeDef) -> dict[str, str]:
     tags = answer.get("Tags", [])
-    return {_text(tag["Key"]): _text(tag["Value"]) for tag in tags if "Key" in tag and "Value" in tag}
+    return {as_text(tag["Key"]): as_text(tag["Value"]) for tag in tags if "Key" in tag and "Value" in tag}
 
 
 def _replica(entry: ReplicationStatusTypeTypeDef) -> Replica:
     """Read an entry of ReplicationStatus. The message is the service's own, about keys and Regions."""
-    said = _text(entry.get("StatusMessage", ""))
+    said = as_text(entry.get("StatusMessage", ""))
     message = "".join(it if it.isprintable() else " " for it in said[:_MESSAGE])
-    key = _text(entry.get("KmsKeyId", ""))
-    return Replica(_name(entry["Region"]), _name(entry["Status"]), message.strip().rstrip("."), key)
+    key = as_text(entry.get("KmsKeyId", ""))
+    return Replica(as_name(entry["Region"]), as_name(entry["Status"]), message.strip().rstrip("."), key)
 
 
 def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:
@@ -261,22 +258,7 @@ def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:
     if value is None:
         raise InvalidSecret(
             "The secret's value is binary",
-            where=f"version {_name(answer['VersionId'])} of {_name(answer['ARN'])}",
+            where=f"version {as_name(answer['VersionId'])} of {as_name(answer['ARN'])}",
             remedy="Store the same JSON as a text: --secret-string, not --secret-binary.",
         )
-    return StoredVersion(_name(answer["ARN"]), _name(answer["VersionId"]), stages, _text(value))
-
-
-def _text(answered: object) -> str:
-    """Take a string for one: the SDK does not look. Raises TypeError."""
-    if not isinstance(answered, str):
-        raise TypeError
-    return answered
-
-
-def _name(answered: object) -> str:
-    """Take an ARN or a version's id, which may be shown, for one. Raises TypeError."""
-    name = _text(answered)
-    if not _NAME.fullmatch(name):
-        raise TypeError
-    return name
+    return StoredVersion(as_name(answer["ARN"]), as_name(answer["VersionId"]), stages, as_text(value))

@@ -59,14 +59,19 @@ def level(connection: Connection, pair: Pair, password: Password, *, rehearse: b
     try:
         return prepare(connection, pair, password, rehearse=rehearse)
     except PermissionDenied as denied:
-        raise PermissionDenied(
-            "The admin lacks a right to level the pair",
-            engine=ENGINE,
-            code=denied.code,
-            where=connection.where,
-            remedy=f"Run: GRANT CREATE USER ON *.* TO {connection.account}; GRANT SELECT ON mysql.* TO "
-            f"{connection.account};",
-        ) from None
+        raise unable(connection, denied, "level the pair") from None
+
+
+def unable(connection: Connection, denied: PermissionDenied, to: str) -> PermissionDenied:
+    """Return what is said where the admin lacks a right that all work on accounts needs."""
+    return PermissionDenied(
+        f"The admin lacks a right to {to}",
+        engine=ENGINE,
+        code=denied.code,
+        where=connection.where,
+        remedy=f"Run: GRANT CREATE USER ON *.* TO {connection.account}; GRANT SELECT ON mysql.* TO "
+        f"{connection.account};",
+    )
 
 
 def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:

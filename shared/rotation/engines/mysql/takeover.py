@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rotation.engines.mysql import links
 from rotation.engines.mysql.accounts import MARK, accounts_of, attributes_of, mark_in, only, read
 from rotation.engines.mysql.applying import run
-from rotation.engines.mysql.faults import ENGINE
 from rotation.engines.mysql.pair import claim, names
+from rotation.engines.mysql.preparing import unable
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
@@ -29,14 +29,7 @@ def take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool
         accounts = [only(connection, one) for one in found if one]
         return [account.user for account in accounts if take(connection, account, pair, before, rehearse=rehearse)]
     except PermissionDenied as denied:
-        raise PermissionDenied(
-            "The admin lacks a right to mark the pair",
-            engine=ENGINE,
-            code=denied.code,
-            where=connection.where,
-            remedy=f"Run: GRANT CREATE USER ON *.* TO {connection.account}; GRANT SELECT ON mysql.* TO "
-            f"{connection.account};",
-        ) from None
+        raise unable(connection, denied, "mark the pair") from None
 
 
 def _take(connection: Connection, account: Account, pair: Pair, before: Pair, *, rehearse: bool) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotation.answers import error_code
+from rotation.answers import as_name, as_text, error_code
 from rotation.errors import InvalidSecret, StoreUnavailable
 from rotation.stores.parameter_store import refusals
 from rotation.stores.parameter_store.journal import Journal, Live
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from rotation.ports import SecretStore
 
-_NAME: Final = re.compile(r"[!-~]{1,2048}")
 REFERENCE: Final = "/aws/reference/secretsmanager/"
 """What the names of secrets begin with here (user guide, "Referencing AWS Secrets Manager secrets")."""
 
@@ -78,13 +76,13 @@ class Parameters:
                     remedy="Make one of the type SecureString under another name, and point its readers there.",
                 )
             stamp = round(found["LastModifiedDate"].timestamp() * 1000)
-            return Live(_name(found["ARN"]), int(found["Version"]), stamp, _text(found["Value"]))
+            return Live(as_name(found["ARN"]), int(found["Version"]), stamp, as_text(found["Value"]))
 
     def value(self, name: str) -> tuple[str, int, str]:
         """Read any parameter, or version ``name:number``: its ARN, number and value."""
         with refusals.translated("GetParameter", name):
             found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
-            return _name(found["ARN"]), int(found["Version"]), _text(found["Value"])
+            return as_name(found["ARN"]), int(found["Version"]), as_text(found["Value"])
 
     def admin(self, name: str) -> tuple[str, str, str]:
         """
@@ -95,9 +93,9 @@ class Parameters:
         with refusals.translated("GetParameter", name):
             found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
             if not name.startswith(REFERENCE):
-                return _name(found["ARN"]), f"v{int(found['Version'])}", _text(found["Value"])
+                return as_name(found["ARN"]), f"v{int(found['Version'])}", as_text(found["Value"])
             source = json.loads(found["SourceResult"])
-            return _name(source["ARN"]), _name(source["VersionId"]), _text(found["Value"])
+            return as_name(source["ARN"]), as_name(source["VersionId"]), as_text(found["Value"])
 
     def journal(self, folder: str, home: str) -> Journal:
         """Read what stands under a folder: one GetParametersByPath for each ten entries, or fewer."""
@@ -105,7 +103,7 @@ class Parameters:
         with refusals.translated("GetParametersByPath", folder):
             pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=folder, WithDecryption=True)
             for found in (found for page in pages for found in page["Parameters"]):
-                journal.add(home, _name(found["Name"]).removeprefix(f"{folder}/"), _text(found["Value"]))
+                journal.add(home, as_name(found["Name"]).removeprefix(f"{folder}/"), as_text(found["Value"]))
         return journal
 
     def history(self, name: str) -> list[Version]:
@@ -153,7 +151,7 @@ class Parameters:
         """Move labels to a version, and return those that the service does not take."""
         with refusals.translated("LabelParameterVersion", name):
             answer = self._client.label_parameter_version(Name=name, ParameterVersion=number, Labels=labels)
-            return [_text(label) for label in answer.get("InvalidLabels", [])]
+            return [as_text(label) for label in answer.get("InvalidLabels", [])]
 
     def delete(self, names: list[str]) -> None:
         """Delete up to ten; what is not there is no error."""
@@ -164,7 +162,7 @@ class Parameters:
         """Read a parameter's tags."""
         with refusals.translated("ListTagsForResource", name):
             found = self._client.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-            return {_text(tag["Key"]): _text(tag["Value"]) for tag in found}
+            return {as_text(tag["Key"]): as_text(tag["Value"]) for tag in found}
 
 
 def settings_of(history: list[Version], live: Live, name: str) -> Version:
@@ -178,21 +176,6 @@ def settings_of(history: list[Version], live: Live, name: str) -> Version:
 
 
 def _version(found: Mapping[str, Any]) -> Version:
-    settings = {key: _text(found[key]) for key in _KEPT if found.get(key)}
-    labels = tuple(_text(label) for label in found.get("Labels", ()))
-    return Version(int(found["Version"]), settings, labels, _name(found["LastModifiedUser"]))
-
-
-def _text(answered: object) -> str:
-    """Take a string for one: the SDK does not look. Raises TypeError."""
-    if not isinstance(answered, str):
-        raise TypeError
-    return answered
-
-
-def _name(answered: object) -> str:
-    """Take a name or an ARN, which may be shown, for one. Raises TypeError."""
-    name = _text(answered)
-    if not _NAME.fullmatch(name):
-        raise TypeError
-    return name
+    settings = {key: as_text(found[key]) for key in _KEPT if found.get(key)}
+    labels = tuple(as_text(label) for label in found.get("Labels", ()))
+    return Version(int(found["Version"]), settings, labels, as_name(found["LastModifiedUser"]))
