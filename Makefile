@@ -260,7 +260,7 @@ validate: environment .tools-sam .tools-checkov ## The template: lint, and check
 # Its name until the next release.
 .PHONY: check-examples attach
 attach: check-examples
-check-examples: environment .tools-attach ## The examples of docs/attach.md for CloudFormation, CDK and Terraform, with those tools (needs node)
+check-examples: environment .tools-attach .tools-ministack ## docs/examples by cfn-lint, an emulated AWS, CDK, Terraform and shellcheck (needs node)
 	@echo "==> ways to attach a function"
 	@$(RUN) tests.support.template.attaching
 
@@ -433,7 +433,7 @@ NODE_CLIENTS := .tools/clients-node
 	$(if $(shell command -v aws),,$(call environment,.tools/aws,aws,the AWS CLI))
 
 .tools-attach:
-	$(call environment,.tools/attach,attach,CDK and Terraform)
+	$(call environment,.tools/attach,attach,what tries the examples)
 
 .tools/uv:
 	@echo "==> uv: installing the resolver into $@"

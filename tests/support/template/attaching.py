@@ -1,9 +1,9 @@
 """
-The ways to attach a function of docs/attach.md, tried with the tools that they are written for.
+The examples of docs/examples, tried with the tools that they are written for: ``make check-examples``.
 
-``make check-examples``: CloudFormation by cfn-lint, CDK synthesised, Terraform formatted, held against the arguments
-that its AWS provider takes, and validated. `terraform validate` needs the provider itself: where the program is
-not there, or the provider cannot be fetched, the line says so.
+CloudFormation by cfn-lint, and deployed on the emulated AWS. CDK synthesised. Terraform formatted, held against the
+arguments and attributes of its AWS provider, and validated. The shell script by shellcheck. `terraform validate` needs
+the provider itself: where the program is not there, or the provider cannot be fetched, the line says so.
 """
 
 # ruff: noqa: S603, T201 (the programs and their arguments are ours; the lines are for people)
@@ -21,29 +21,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cfnlint.api
-import hcl2
 
-from tests.support.guides.pages import block, blocks
-from tests.support.template.cloudformation import REGION, ROOT
+from tests.support.emulators import ministack
+from tests.support.template.cloudformation import REGION, ROOT, parse
+from tests.support.template.terraform import EXAMPLES as TERRAFORM
+from tests.support.template.terraform import Resource, arguments, complaints, inner, modules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+EXAMPLES: Final = ROOT / "docs/examples"
+CLOUDFORMATION: Final = EXAMPLES / "cloudformation"
 TOOLS: Final = ROOT / ".tools/attach"
-RESOURCE: Final = "aws_secretsmanager_secret_rotation"
 PROVIDER_SECONDS: Final = 300
 
-# A stack of each class that the block defines; the template of the one that there is goes to standard output.
+# A stack with the construct in it; its template goes to standard output.
 SYNTHESIS: Final = """
 import json, sys
 import aws_cdk
-block = {"__name__": "block"}
-exec(sys.stdin.read(), block)
-(kind,) = (it for it in block.values() if isinstance(it, type) and it.__module__ == "block")
+sys.path.insert(0, sys.argv[1])
+from rotated_secret import RotatedSecret
 app = aws_cdk.App()
-kind(app, "Example")
+stack = aws_cdk.Stack(app, "Example")
+RotatedSecret(stack, "Orders", secret_arn="arn:secret", function_arn="arn:function")
 print(json.dumps(app.synth().get_stack_by_name("Example").template))
 """
+SCHEDULE: Final = {
+    "Type": "AWS::SecretsManager::RotationSchedule",
+    "Properties": {
+        "SecretId": "arn:secret",
+        "RotationLambdaARN": "arn:function",
+        "RotateImmediatelyOnUpdate": False,
+        "RotationRules": {"ScheduleExpression": "cron(0 3 ? * SUN *)", "Duration": "3h"},
+    },
+}
 
 
 class Outcome(NamedTuple):
@@ -61,97 +72,131 @@ def findings(template: str) -> str:
 
 def cloudformation() -> Iterator[Outcome]:
     """Lint each template."""
-    for number, text in enumerate(blocks("yaml"), 1):
-        yield Outcome(f"CloudFormation, block {number}: cfn-lint", findings(text))
+    for file in sorted(CLOUDFORMATION.iterdir()):
+        yield Outcome(f"CloudFormation, {file.name}: cfn-lint", findings(file.read_text("utf-8")))
 
 
-def synthesised(text: str) -> dict[str, Any]:
-    """Return the template that CDK makes of a program. Raises CalledProcessError where it makes none."""
-    done = subprocess.run(
-        [TOOLS / "bin/python", "-c", SYNTHESIS], input=text, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return dict(json.loads(done.stdout))
+def deployed() -> Iterator[Outcome]:
+    """Deploy the templates on the emulated AWS, which knows all of their resources except the schedules."""
+    (database, alarm) = (parse((CLOUDFORMATION / f"{it}.yaml").read_text("utf-8")) for it in ("database", "alarm"))
+    without = {name: it for name, it in database["Resources"].items() if it["Type"] != SCHEDULE["Type"]}
+    with ministack.account() as account:
+        rds, secrets, network = (account.client(service) for service in ("rds", "secretsmanager", "ec2"))
+        subnets = [it["SubnetId"] for it in network.describe_subnets()["Subnets"]]
+        (group, *_) = network.describe_security_groups()["SecurityGroups"]
+        rds.create_db_subnet_group(DBSubnetGroupName="orders", DBSubnetGroupDescription="-", SubnetIds=subnets)
+        given = {"RotationFunctionArn": "arn:function", "SubnetGroup": "orders", "SecurityGroup": group["GroupId"]}
+        _create(account, "database", {**database, "Resources": without}, given)
+        admin, value = (json.loads(secrets.get_secret_value(SecretId=f"orders/{it}")["SecretString"]) for it in KEYS)
+        (made,) = rds.describe_db_instances()["DBInstances"]
+        wrong = [
+            f"orders/{name} has no {key}"
+            for name, it in zip(KEYS, (admin, value), strict=True)
+            for key in KEYS[name] - it.keys()
+        ]
+        wrong += [] if made["MasterUsername"] == admin["username"] else ["the database's admin is another one"]
+        yield Outcome("CloudFormation, database.yaml without its schedules: deployed on ministack", "\n".join(wrong))
+        _create(account, "alarm", alarm, {"Topic": "arn:aws:sns:eu-west-1:123456789012:topic"})
+        (one,) = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        said = "" if one["MetricName"] == "Errors" else json.dumps(one, default=str)
+        yield Outcome("CloudFormation, alarm.yaml: deployed on ministack", said)
+
+
+KEYS: Final = {
+    "admin": {"username", "password", "engine", "host", "port"},
+    "database": {"username", "password", "engine", "host", "port", "dbname", "masterarn"},
+}
+"""What the JSON of each secret has once it is attached."""
+
+
+def _create(account: ministack.Account, name: str, template: dict[str, Any], given: dict[str, str]) -> None:
+    """Create a stack, and wait for it."""
+    parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    client = account.client("cloudformation")
+    client.create_stack(StackName=name, TemplateBody=json.dumps(template), Parameters=parameters)
+    client.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
 def cdk() -> Iterator[Outcome]:
-    """Synthesise the program, and lint what comes out: it makes the schedule that the CloudFormation block has."""
-    made = synthesised(block("python", "cdk"))
+    """Synthesise the construct, and lint what comes out: it makes the schedule."""
+    done = subprocess.run(
+        [TOOLS / "bin/python", "-c", SYNTHESIS, EXAMPLES / "cdk"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    made = json.loads(done.stdout)
     yield Outcome("CDK: what it makes, by cfn-lint", findings(json.dumps(made)))
     (schedule,) = made["Resources"].values()
-    rules = {"ScheduleExpression": "cron(0 3 ? * SUN *)", "Duration": "3h"}
-    expected = {
-        "Type": "AWS::SecretsManager::RotationSchedule",
-        "Properties": {
-            "SecretId": {"Ref": "DatabaseSecretId"},
-            "RotationLambdaARN": {"Ref": "RotationFunctionArn"},
-            "RotateImmediatelyOnUpdate": False,
-            "RotationRules": rules,
-        },
-    }
-    yield Outcome("CDK: it makes a rotation schedule", "" if schedule == expected else json.dumps(schedule, indent=2))
+    yield Outcome("CDK: it makes a rotation schedule", "" if schedule == SCHEDULE else json.dumps(schedule, indent=2))
 
 
 def arguments_of(source: str, name: str) -> dict[str, bool]:
     """Return the arguments of a class of the provider's Python bindings, and whether each is needed."""
-    (kind,) = (it for it in ast.parse(source).body if isinstance(it, ast.ClassDef) and it.name == name)
-    (init,) = (it for it in kind.body if isinstance(it, ast.FunctionDef) and it.name == "__init__")
+    (init,) = (it for it in _class(source, name).body if isinstance(it, ast.FunctionDef) and it.name == "__init__")
     pairs = zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
     return {argument.arg: default is None for argument, default in pairs}
 
 
-def complaints(given: set[str], taken: dict[str, bool]) -> list[str]:
-    """Return which arguments the provider does not know, and which it misses."""
-    needed = {name for name, is_needed in taken.items() if is_needed}
-    return [f"unknown: {name}" for name in sorted(given - taken.keys())] + [
-        f"missing: {name}" for name in sorted(needed - given)
-    ]
+def attributes_of(source: str, name: str) -> set[str]:
+    """Return the attributes of a class of the provider's Python bindings."""
+    return {it.name for it in _class(source, name).body if isinstance(it, ast.FunctionDef)}
 
 
-def given_to(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arguments of the one resource in a piece of HCL, and those of its rules."""
-    (resource,) = hcl2.loads(text)["resource"]
-    ((kind, named),) = resource.items()
-    assert kind.strip('"') == RESOURCE
-    (body,) = ({k: v for k, v in it.items() if not k.startswith("__")} for it in named.values())
-    return body, {k: v for k, v in body["rotation_rules"][0].items() if not k.startswith("__")}
+def _class(source: str, name: str) -> ast.ClassDef:
+    (kind,) = (it for it in ast.parse(source).body if isinstance(it, ast.ClassDef) and it.name == name)
+    return kind
 
 
-def provider_arguments(text: str) -> Iterator[Outcome]:
-    """Hold the resource against the provider's bindings, which are made of its schema."""
-    (package,) = TOOLS.glob("lib/python*/site-packages/cdktf_cdktf_provider_aws")
-    source = (package / "secretsmanager_secret_rotation/__init__.py").read_text("utf-8")
-    name = "SecretsmanagerSecretRotation"
-    found = [
-        complaint
-        for given, kind in zip(given_to(text), ("Config", "RotationRules"), strict=True)
-        for complaint in complaints(set(given), arguments_of(source, f"{name}{kind}"))
-    ]
-    version = re.search(r"hashicorp/aws/([0-9.]+)/", source)
-    assert version
-    yield Outcome(f"Terraform: arguments of {RESOURCE}, AWS provider {version[1]}", "\n".join(found))
+def provider_knows(resource: Resource, text: str, package: Path) -> Iterator[str]:
+    """Hold a resource, and what the module reads of it, against the provider's bindings, made of its schema."""
+    module = f"data_{resource.kind}" if resource.is_data else resource.kind.removeprefix("aws_")
+    source = (package / module / "__init__.py").read_text("utf-8")
+    name = "".join(part.title() for part in module.split("_"))
+    yield from complaints(resource.kind, arguments(resource.given), arguments_of(source, f"{name}Config"))
+    for block, given in inner(resource.given).items():
+        kind = name + "".join(part.title() for part in block.split("_"))
+        yield from complaints(f"{resource.kind}.{block}", arguments(given), arguments_of(source, kind))
+    read = re.findall(rf"\b{resource.kind}\.{resource.name}(?:\[[^\]]*\])?\.(\w+)", text)
+    yield from (f"{resource.kind} has no attribute {it}" for it in read if it not in attributes_of(source, name))
 
 
 def terraform() -> Iterator[Outcome]:
-    """Run the program where it is there, and its validation where it gets the provider."""
-    text = block("hcl")
-    yield from provider_arguments(text)
-    program = shutil.which("terraform")
+    """Hold each module against the language and the provider, and run the program where it is there."""
+    (package,) = TOOLS.glob("lib/python*/site-packages/cdktf_cdktf_provider_aws")
+    source = (package / "secretsmanager_secret_rotation/__init__.py").read_text("utf-8")
+    version = re.search(r"hashicorp/aws/([0-9.]+)/", source)
+    assert version
+    for module in modules():
+        wrong = [*module.faults()]
+        wrong += [it for resource in module.resources for it in provider_knows(resource, module.text, package)]
+        said = f"Terraform, {module.folder.relative_to(EXAMPLES)}: names, and arguments of AWS provider {version[1]}"
+        yield Outcome(said, "\n".join(wrong))
+    program = shutil.which("terraform") or shutil.which("tofu")
     if program is None:
         yield Outcome("Terraform: the program is not on PATH; neither fmt nor validate was run", "")
         return
+    yield Outcome("Terraform: fmt -check", _said(program, TERRAFORM, "fmt", "-check", "-diff", "-recursive"))
     with tempfile.TemporaryDirectory() as name:
-        Path(name, "main.tf").write_text(text, "utf-8")
-        yield Outcome("Terraform: fmt -check", _said(program, name, "fmt", "-check", "-diff"))
-        if _said(program, name, "init", "-input=false", "-no-color"):
+        copied = Path(shutil.copytree(TERRAFORM, Path(name, "terraform")))
+        if _said(program, copied, "init", "-backend=false", "-input=false", "-no-color"):
             yield Outcome("Terraform: validate was not run, since the AWS provider cannot be fetched here", "")
         else:
-            yield Outcome("Terraform: validate", _said(program, name, "validate", "-no-color"))
+            yield Outcome("Terraform: validate", _said(program, copied, "validate", "-no-color"))
 
 
-def _said(program: str, folder: str, *arguments: str) -> str:
+def _said(program: str | Path, folder: Path, *given: str) -> str:
     """Run Terraform, and give what it says if it fails."""
+    return said_by([program, f"-chdir={folder}", *given])
+
+
+def shell() -> Iterator[Outcome]:
+    """Check each script."""
+    for file in sorted(EXAMPLES.rglob("*.sh")):
+        yield Outcome(f"Shell, {file.name}: shellcheck", said_by([TOOLS / "bin/shellcheck", file]))
+
+
+def said_by(command: list[str | Path]) -> str:
+    """Run a program, and give what it says if it fails."""
     done = subprocess.run(
-        [program, f"-chdir={folder}", *arguments],
+        command,
         env={**os.environ, "CHECKPOINT_DISABLE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -162,12 +207,15 @@ def _said(program: str, folder: str, *arguments: str) -> str:
     return (done.stdout or "failed") if done.returncode else ""
 
 
+CHECKS: Final[tuple[Callable[[], Iterator[Outcome]], ...]] = (cloudformation, deployed, cdk, terraform, shell)
+
+
 def main() -> int:
     """Try all, say how each ended, and give the command's exit code."""
     wrong = False
-    for check in (cloudformation, cdk, terraform):
+    for check in CHECKS:
         for outcome in check():
-            print(f"    {outcome.tried}{': WRONG' if outcome.wrong else ''}")
+            print(f"    {outcome.tried}{': WRONG' if outcome.wrong else ''}", flush=True)
             print(outcome.wrong, end="\n" if outcome.wrong else "")
             wrong = wrong or bool(outcome.wrong)
     return int(wrong)

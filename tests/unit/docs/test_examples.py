@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 import cfnlint.api
 import cfnlint.config
 import pytest
-import yaml
 
 from rotation.credentials import password_policy, secret_format
 from rotation.engines.aurora.engine import Aurora
@@ -23,6 +22,7 @@ from rotation.settings import Settings
 from rotation.strategies import strategy_for
 from tests.support.guides.messages import constants
 from tests.support.guides.pages import PAGES, PROSE, ROOT, TEXT, block, blocks, column, rows
+from tests.support.template.cloudformation import parse
 
 if TYPE_CHECKING:
     from rotation.model import Traits
@@ -107,6 +107,24 @@ def test_a_line_of_the_log_has_the_fields_that_are_listed(text: str) -> None:
     assert set(json.loads(text)) | {"timestamp"} == named
 
 
+SHOWN: Final = [*blocks("yaml"), *blocks("hcl"), *blocks("python", "cdk")]
+
+
+@pytest.mark.parametrize("text", SHOWN, ids=lambda text: text.split("\n", 1)[0])
+def test_what_is_shown_is_a_file_that_is_tried(text: str) -> None:
+    """Templates, Terraform and CDK in the guides are files of docs/examples, or one piece of such a file."""
+    files = [it for it in (ROOT / "docs/examples").rglob("*") if it.suffix in {".yaml", ".tf", ".py"}]
+    assert any(text in it.read_text("utf-8") for it in files)
+
+
+def test_every_example_is_linked() -> None:
+    """No file of docs/examples is left that no page leads to."""
+    linked = {(page.path.parent / link).resolve() for page in PAGES for link in page.links if "examples" in link}
+    files = {it.resolve() for it in (ROOT / "docs/examples").rglob("*") if it.is_file() and it.suffix != ".pyc"}
+    shown = {it for it in files if it.suffix == ".py" and any(text == it.read_text("utf-8") for text in SHOWN)}
+    assert {str(it.relative_to(ROOT)) for it in files - linked - shown} == set()
+
+
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_a_template_has_no_finding(text: str) -> None:
     """Each CloudFormation block passes cfn-lint as it stands."""
@@ -125,8 +143,7 @@ def test_a_template_names_outputs_and_functions_that_exist(text: str) -> None:
 def test_the_generated_password_of_the_template_suits_the_engine() -> None:
     """The first password that CloudFormation makes leaves out what the function leaves out."""
     (found,) = (text for text in blocks("yaml") if "GenerateSecretString" in text)
-    plain = yaml.safe_load(found.replace("!Sub ", "").replace("!Ref ", ""))
-    made = plain["Resources"]["Secret"]["Properties"]["GenerateSecretString"]
+    made = parse(found)["Resources"]["Secret"]["Properties"]["GenerateSecretString"]
     assert set(made["ExcludeCharacters"]) == set(PostgreSQL.traits.limits.default_excluded)
     assert made["PasswordLength"] == password_policy.DEFAULT_LENGTH
 
