@@ -480,7 +480,7 @@ build-SharedLayer:
 # PostgresqlFunction is functions/postgresql, ParameterStoreFunction would be functions/parameter_store.
 build-%Function: FOLDER = functions/$(shell echo $* | sed 's/\([a-z]\)\([A-Z]\)/\1_\2/g' | tr '[:upper:]' '[:lower:]')
 build-%Function:
-	$(call wheels,$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR))
+	$(if $(wildcard $(FOLDER)/requirements.txt),$(call wheels,$(FOLDER)/requirements.txt,$(ARTIFACTS_DIR)))
 	$(call trimmed,$(ARTIFACTS_DIR))
 	cp -R $(wildcard $(FOLDER)/app.py $(FOLDER)/$(notdir $(FOLDER))) "$(ARTIFACTS_DIR)"
 	find "$(ARTIFACTS_DIR)" -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ LIBRARY: Final = sorted(ROOT.rglob("*.py"))
 TESTS: Final = sorted(Path("tests").rglob("*.py"))
 FUNCTIONS: Final = sorted(Path("functions").rglob("*.py"))
 AUDIT: Final = sorted(Path("functions/audit/audit").rglob("*.py"))
+WATCH: Final = sorted(Path("functions/watch/watch").rglob("*.py"))
 """What only this function needs lives beside it, not in the layer."""
 
 VALUES: Final = frozenset(
@@ -254,9 +255,10 @@ def test_the_library_never_imports_a_function() -> None:
 
 def test_a_function_is_wiring() -> None:
     """A function imports an engine and the entry point, and does nothing else."""
-    assert set(FUNCTIONS) - set(AUDIT)
-    for path in set(FUNCTIONS) - set(AUDIT):
-        assert all(within(name, WIRING | {"rotation.engines"}) for name in imports(path)), path
+    apps = set(FUNCTIONS) - set(AUDIT) - set(WATCH)
+    assert apps
+    for path in apps:
+        assert all(within(name, WIRING | {"rotation.engines", "watch.entrypoint"}) for name in imports(path)), path
         assert len(path.read_text().splitlines()) < 15, path
 
 
@@ -268,9 +270,17 @@ def test_the_audit_stands_on_its_own() -> None:
         assert foreign == set(), path
 
 
-def test_the_audit_has_no_circle_of_imports() -> None:
+def test_the_watch_stands_on_its_own() -> None:
+    """It is told what rotations did; without a layer, it knows nothing of how they are made."""
+    assert WATCH
+    for path in WATCH:
+        assert roots(path) - sys.stdlib_module_names - {"watch", "botocore"} == set(), path
+
+
+@pytest.mark.parametrize(("folder", "files"), [("audit", AUDIT), ("watch", WATCH)])
+def test_what_stands_on_its_own_has_no_circle_of_imports(folder: str, files: list[Path]) -> None:
     """Neither has it one for types."""
-    names = {path: ".".join(path.relative_to("functions/audit").with_suffix("").parts) for path in AUDIT}
+    names = {path: ".".join(path.relative_to(f"functions/{folder}").with_suffix("").parts) for path in files}
     own_names = {path: name.removesuffix(".__init__") for path, name in names.items()}
     assert circle({name: {*imports(path)} - {name} for path, name in own_names.items()}) == []
 

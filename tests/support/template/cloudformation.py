@@ -44,7 +44,7 @@ def _intrinsic(loader: _Loader, tag: str, node: yaml.Node) -> Node:
         assert isinstance(node, yaml.MappingNode)
         value = loader.construct_mapping(node, deep=True)
     if tag == "GetAtt":
-        value = value.split(".")
+        value = value.split(".", 1)
     return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
 
 

@@ -56,6 +56,8 @@ def translated(region: str, template: Mapping[str, Node] | None = None) -> dict[
     source = copy.deepcopy(dict(template or load()))
     for name in of_type(source, "AWS::Serverless::Function"):
         source["Resources"][name]["Properties"]["CodeUri"] = "s3://bucket/function.zip"
+    for name in of_type(source, "AWS::CloudFormation::Stack"):
+        source["Resources"][name]["Properties"]["TemplateURL"] = "https://bucket.s3.amazonaws.com/nested.template"
     source["Resources"]["SharedLayer"]["Properties"]["ContentUri"] = "s3://bucket/layer.zip"
     with mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}):
         return dict(transform(source, {}, ManagedPolicies()))
