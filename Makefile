@@ -134,7 +134,8 @@ demo-audit: environment ## The audit of an emulated account in which everything 
 .PHONY: invoke
 invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: FUNCTION=mysql STEP=setSecret EVENT=… STRATEGY=… ENGINE=…
 	@exec $(RUN) tests.lab.invoke $(GIVEN) $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \
-		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)')
+		$(if $(EVENT),--event '$(EVENT)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(if $(ENGINE),--engine '$(ENGINE)') \
+		$(OPTIONS)
 
 .PHONY: playground
 playground: .venv-demo .tools-aws ## Keep an emulated AWS, a database and its function running, to rotate by hand: ENGINE=… STRATEGY=…

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.lab import runtime
+from tests.lab import builds
 from tests.support import interpreter
 
 SAMPLES: Final = {
@@ -86,8 +86,8 @@ def start(program: str, path: tuple[Path, ...]) -> Start:
 
 def pairs(function: str, sample: Path, drivers: tuple[Path, ...], number: int) -> list[tuple[Start, Start]]:
     """Start ours and theirs by turns; the first pair only fills the disk's cache."""
-    task, layer = runtime.ready() / runtime.logical_id(function), runtime.ready() / "SharedLayer/python"
-    ours, theirs = (task, layer, runtime.managed()), (sample, *drivers, task, runtime.managed())
+    task, layer = builds.ready() / builds.logical_id(function), builds.ready() / "SharedLayer/python"
+    ours, theirs = (task, layer, builds.managed()), (sample, *drivers, task, builds.managed())
     return [(start(OURS, ours), start(THEIRS, theirs)) for _ in range(number + 1)][1:]
 
 

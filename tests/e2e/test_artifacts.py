@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from tests.lab import runtime
+from tests.lab import builds
 from tests.support import interpreter
 from tests.support.template.cloudformation import Stack
 from tests.support.template.functions import ALL, ON
@@ -86,12 +86,12 @@ NEEDS: Final = {"documentdb": {"asyncio"}}
 @pytest.fixture(scope="module", params=["x86_64", "arm64"])
 def build(request: pytest.FixtureRequest) -> Path:
     """Build for each processor."""
-    return runtime.built(request.param, interpreter.of_lambda().version)
+    return builds.built(request.param, interpreter.of_lambda().version)
 
 
 def folder_of(build: Path, name: str) -> Path:
     """Return a function's folder, or the layer's."""
-    return build / (LAYER if name == LAYER else runtime.logical_id(name))
+    return build / (LAYER if name == LAYER else builds.logical_id(name))
 
 
 def files(folder: Path) -> list[Path]:
@@ -101,8 +101,8 @@ def files(folder: Path) -> list[Path]:
 
 def imported(function: str, *, program: str = COLD) -> dict[str, str | None]:
     """Run a program on the function, its layer and the runtime, and give the modules that it imported."""
-    build = runtime.ready()
-    path = (build / runtime.logical_id(function), build / LAYER / "python", runtime.managed())
+    build = builds.ready()
+    path = (build / builds.logical_id(function), build / LAYER / "python", builds.managed())
     done = subprocess.run(  # noqa: S603 ours
         [interpreter.of_lambda().program, "-S", "-c", program],
         env={
@@ -155,7 +155,7 @@ def test_no_library_is_for_another_python(build: Path) -> None:
 @pytest.mark.parametrize("function", ALL)
 def test_the_handler_is_where_the_template_says(build: Path, function: str) -> None:
     """For both processors; that it can be imported is seen where it can be run, below."""
-    declared = Stack(ON).function(runtime.logical_id(function))
+    declared = Stack(ON).function(builds.logical_id(function))
     module, _, name = declared["Handler"].rpartition(".")
     tree = ast.parse((folder_of(build, function) / f"{module}.py").read_text("utf-8"))
     assigned = {ast.unparse(target) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets}
@@ -211,7 +211,7 @@ def test_a_start_imports_what_it_needs(function: str) -> None:
 @pytest.mark.parametrize("function", ALL)
 def test_a_start_compiles_nothing(function: str) -> None:
     """Every module of function and layer comes from bytecode that ships."""
-    build = str(runtime.ready())
+    build = str(builds.ready())
     for file in filter(None, imported(function).values()):
         if file.startswith(build) and file.endswith(".py"):
             source = Path(file)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.lab import runtime
+from tests.lab import builds
 from tests.lab.deployed import stages_of
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
@@ -93,7 +93,7 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
     """Start a server of each engine, deploy the released template beside them, rotate, and update to the present."""
     with ExitStack() as stack:
         # The build waits for disks and other processes, as the servers do.
-        built = stack.enter_context(ThreadPoolExecutor(1)).submit(runtime.own)
+        built = stack.enter_context(ThreadPoolExecutor(1)).submit(builds.own)
         modules = {name: next(stages_of(name))[1] for name in ENGINES}
         scenes = {name: stack.enter_context(module.provide(authority)) for name, module in modules.items()}
         one = Deployed(stack.enter_context(account()), Path(), scenes, {}, {})

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import debug_session, invoke
+from tests.lab import builds, debug_session, invocations, invoke
+from tests.lab.builds import ROOT
 from tests.lab.report import Screen
-from tests.lab.runtime import ROOT
 from tests.support.guides.pages import LINES
 
 if TYPE_CHECKING:
@@ -32,25 +32,76 @@ def options(words: list[str]) -> list[str]:
 
 
 def test_a_step_is_answered_after_those_before_it(authority: Authority, capsys: pytest.CaptureFixture[str]) -> None:
-    """Three events reach the function, and its log and answer are shown for each."""
-    given = invoke.arguments(["--function", "postgresql", "--step", "testSecret", "--strategy", "single-user"])
-    assert invoke.play(given, authority, Screen())
+    """Those before take a line each; the event, its log in words and, last, its answer are shown."""
+    given = invoke.arguments(["--function", "postgresql", "--step", "finishSecret", "--strategy", "single-user"])
+    assert invocations.play(given, authority, Screen())
     shown = capsys.readouterr().out
-    assert re.findall(r'"Step": "(\w+)"', shown) == ["createSecret", "setSecret", "testSecret"]
-    assert shown.count("answer\nnull\n") == shown.count("END RequestId") == 3
-    assert "Stored the new credential as AWSPENDING" in shown
+    assert re.findall(r"before it, (\w+): \d+ ms", shown) == ["createSecret", "setSecret", "testSecret"]
+    assert re.findall(r'"Step": "(\w+)"', shown) == ["finishSecret"]
+    assert "INFO    finishSecret   AWSCURRENT is the new credential\n" in shown
+    assert not re.search(r"START RequestId|INVOKE|_aws|\"level\"", shown)
+    assert shown.endswith("answer\nnull\n")
 
 
 def test_an_event_of_ones_own_fails_as_on_lambda(
     authority: Authority, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What differs from the files in events/ is sent as it stands, and the error is the answer."""
+    """What differs from the files in events/ is sent as it stands, and the error is the answer; the log as written."""
     event = json.loads((ROOT / "events/setSecret.json").read_text("utf-8")) | {"ClientRequestToken": "0" * 36}
     file = tmp_path / "event.json"
     file.write_text(json.dumps(event))
-    given = invoke.arguments(["--function", "postgresql", "--event", str(file)])
-    assert not invoke.play(given, authority, Screen())
-    assert '"errorType": "RotationRefused"' in capsys.readouterr().out
+    given = invoke.arguments(["--function", "postgresql", "--event", str(file), "--json"])
+    assert not invocations.play(given, authority, Screen())
+    shown = capsys.readouterr().out
+    assert "END RequestId" in shown
+    assert json.loads(shown.rpartition("answer\n")[2])["errorType"] == "RotationRefused"
+
+
+def test_a_resource_is_built_where_its_sources_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function's own folder, or the library, and no more; nothing at all the second time."""
+    made: list[str] = []
+    for source in ("shared/rotation/model.py", "functions/mysql/app.py", "functions/postgresql/app.py", "Makefile"):
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / source).write_text("one")
+    monkeypatch.setattr(builds, "ROOT", tmp_path)
+    monkeypatch.setattr(builds, "_make", lambda recipe, *_: made.append(recipe))
+
+    def built() -> list[str]:
+        made.clear()
+        for name in (builds.LAYER, "MysqlFunction"):
+            builds.part(name, lambda _: None)
+        return made.copy()
+
+    assert built() == ["build-SharedLayer", "build-MysqlFunction"]
+    assert built() == []
+    for source, recipes in (
+        ("shared/rotation/model.py", ["build-SharedLayer"]),
+        ("functions/mysql/app.py", ["build-MysqlFunction"]),
+        ("functions/postgresql/app.py", []),
+        ("Makefile", ["build-SharedLayer", "build-MysqlFunction"]),
+    ):
+        (tmp_path / source).write_text("two")
+        assert built() == recipes
+
+
+def test_a_build_that_was_broken_off_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it left counts for nothing."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "Makefile").touch()
+    monkeypatch.setattr(builds, "ROOT", tmp_path)
+    made: list[str] = []
+
+    def broken(recipe: str, *_: str) -> None:
+        made.append(recipe)
+        if len(made) == 1:
+            raise builds.BuildFailed(recipe)
+
+    monkeypatch.setattr(builds, "_make", broken)
+    with pytest.raises(builds.BuildFailed):
+        builds.part(builds.LAYER, lambda _: None)
+    for _ in range(2):
+        builds.part(builds.LAYER, lambda _: None)
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize("words", SHOWN, ids=" ".join)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.lab import runtime
+from tests.lab import builds
 from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 @pytest.fixture(scope="module")
 def artifact() -> Path:
     """Build the function for the Python and the processor at hand."""
-    return runtime.own() / runtime.logical_id("redshift")
+    return builds.own() / builds.logical_id("redshift")
 
 
 def size(folder: Path, *, compiled: bool) -> float:

@@ -25,7 +25,7 @@ import boto3
 import psycopg2
 from botocore.config import Config
 
-from tests.lab import lambda_image, postgresql, runtime
+from tests.lab import builds, lambda_image, postgresql
 from tests.lab.report import Screen
 from tests.lab.theatre import REGION, Theatre
 from tests.support.emulators.secretsmanager.invocation import InvocationFailed
@@ -64,7 +64,7 @@ def typed(words: Sequence[str | Path], **variables: str) -> str:
     sys.stdout.write(f"$ {line}\n")
     sys.stdout.flush()
     done = subprocess.run(
-        words, cwd=runtime.ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=False
+        words, cwd=builds.ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
         message = f"{line} ended with {done.returncode}:\n{done.stdout}"
@@ -138,7 +138,7 @@ class DebuggedTheatre(Theatre):
     def _load(self) -> Callable[[Any, Any], None]:
         """Fill the file that the guides name; `sam local invoke` is the way until another one is."""
         self.folder = process.new_folder("session")
-        file = runtime.ROOT / "tests/lab/env-vars.json"
+        file = builds.ROOT / "tests/lab/env-vars.json"
         chosen = {name: self.environment()[name] for name in json.loads(file.read_text("utf-8"))["Parameters"]
                   if name in self.environment()}  # fmt: skip
         (self.folder / file.name).write_text(json.dumps({"Parameters": chosen}), "utf-8")
@@ -153,7 +153,7 @@ class DebuggedTheatre(Theatre):
         ours = {
             "events/createSecret.json": f"{self.folder}/{step}.json",
             "tests/lab/env-vars.json": f"{self.folder}/env-vars.json",
-            "Arch=x86_64": f"Arch={runtime.architecture()}",
+            "Arch=x86_64": f"Arch={builds.architecture()}",
             NETWORK: self.network,
             "3001": str(self.port),
         }
@@ -176,7 +176,7 @@ class DebuggedTheatre(Theatre):
         """Run `sam local start-lambda`, and invoke the function there."""
         command = self.command(".tools/sam/bin/sam local start-lambda")
         sys.stdout.write(f"$ {shlex.join(command)} &\n")
-        script = f"cd {shlex.quote(str(runtime.ROOT))} && exec {shlex.join(command)}"
+        script = f"cd {shlex.quote(str(builds.ROOT))} && exec {shlex.join(command)}"
         sam = process.ServerProcess(
             ["/bin/sh", "-c", script], {**os.environ, **self.account()}, self.folder / "start-lambda.log", run_as={}
         )
@@ -216,7 +216,7 @@ def rotate(theatre: DebuggedTheatre, server: Postgres, arn: str, way: str) -> No
 
 def play() -> None:
     """Build, set the stage, and rotate both ways."""
-    typed([*shown("make build ARCH=")[:2], f"ARCH={runtime.architecture()}"])
+    typed([*shown("make build ARCH=")[:2], f"ARCH={builds.architecture()}"])
     with network() as name, EmulatedSecretsManager(region=REGION, host=gateway(name)) as emulator:
         server = database(name)
         scene = postgresql.PostgresScene(server)

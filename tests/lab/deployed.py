@@ -8,12 +8,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 from unittest import mock
 
+from tests.lab.builds import of_the_whole
 from tests.lab.runtime import LambdaRuntime
 from tests.lab.theatre import Theatre
 from tests.lab.words import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from tests.lab.theatre import Scene
     from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
@@ -50,10 +52,16 @@ class DeployedTheatre(Theatre):
     """A stage whose function runs in a process of its own while it is entered as a context."""
 
     def __init__(
-        self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, *, timeout: int = 60
+        self,
+        module: ModuleType,
+        scene: Scene,
+        emulator: EmulatedSecretsManager,
+        *,
+        timeout: int = 60,
+        built: Callable[[str], Path] = of_the_whole,
     ) -> None:
-        """Set the stage; ``timeout`` is the function's, in seconds."""
-        self._timeout = timeout
+        """Set the stage; ``timeout`` is the function's, in seconds, ``built`` gives what a resource was built into."""
+        self._timeout, self._built = timeout, built
         super().__init__(module, scene, emulator)
 
     def environment(self) -> dict[str, str]:
@@ -61,7 +69,7 @@ class DeployedTheatre(Theatre):
         return {**super().environment(), "AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "DEBUG"}
 
     def load(self) -> Callable[[Any, Any], None]:
-        self.runtime = LambdaRuntime(self.module.FUNCTION, self.environment(), timeout=self._timeout)
+        self.runtime = LambdaRuntime(self.module.FUNCTION, self.environment(), timeout=self._timeout, built=self._built)
         return lambda event, _context: self._post(event)
 
     def __enter__(self) -> Self:

@@ -15,7 +15,7 @@ from typing import Final
 
 import docker
 
-from tests.lab import runtime
+from tests.lab import builds
 from tests.support import debian, interpreter
 from tests.support.servers import images
 
@@ -59,7 +59,7 @@ def _make(client: docker.DockerClient) -> None:
     trees = {
         LIBRARIES.fetch(): "",
         interpreter.PACKAGES[interpreter.LAMBDA].fetch(): "",
-        runtime.managed(): "var/runtime",
+        builds.managed(): "var/runtime",
     }
     with tempfile.TemporaryFile() as archive:
         with tarfile.open(fileobj=archive, mode="w") as tar:

@@ -172,7 +172,7 @@ class Screen:
         """Show what the function's log says to people: a line each, with its level and its step."""
         for record in records(text):
             if "message" in record:
-                where = f"{record.get('level', ''):<7} {record.get('step', '')!s:<12}"
+                where = f"{record.get('level', ''):<7} {record.get('step', '')!s:<14}"
                 self._hanging(f"  [dim]{where}[/] ", str(record["message"]))
 
     def log(self, text: str) -> None:

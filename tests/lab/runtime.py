@@ -9,31 +9,23 @@ gives none (or keeps what is needed in /var or /opt) they are copies without the
 from __future__ import annotations
 
 import functools
-import hashlib
 import http.client
 import os
-import platform
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
+from tests.lab.builds import LAYER, ROOT, architecture, logical_id, managed, of_the_whole
 from tests.support import interpreter
-from tests.support.debian import only_one
 from tests.support.emulators.secretsmanager.invocation import InvokeUrl
 from tests.support.servers import process
-from tests.support.template.functions import named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-ROOT: Final = Path(__file__).resolve().parents[2]
-ARCHITECTURES: Final = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
-"""Lambda's names of processors, by Python's."""
+    from collections.abc import Callable, Mapping
 
 PATH: Final = "/2015-03-31/functions/function/invocations"
 START_SECONDS: Final = 20.0
@@ -47,82 +39,6 @@ shift 2
 cd /var/task
 exec "$@"
 """
-
-
-class BuildFailed(RuntimeError):
-    """What a function needs could not be built here; the message says what was tried."""
-
-
-def architecture() -> str:
-    """Return this machine's processor by Lambda's name."""
-    return ARCHITECTURES[platform.machine()]
-
-
-@functools.cache
-def built(arch: str, version: str) -> Path:
-    """Run `make build`, once for all processes and sources, and give the folder with what `sam deploy` would deploy."""
-    folder = ROOT / ".aws-sam" / f"run-{arch}-{version}"
-    noted = folder.with_name(f"{folder.name}.sources")
-    folder.parent.mkdir(exist_ok=True)
-    with only_one(folder.with_name(f"{folder.name}.lock")):
-        sources = f"{interpreter.of_version(version)} {_sources()}"
-        if not (folder.is_dir() and noted.exists() and noted.read_text(encoding="utf-8") == sources):
-            noted.unlink(missing_ok=True)
-            _make("build", f"ARCH={arch}", f"LAMBDA_PYTHON={version}", f"BUILD={folder}")
-            noted.write_text(sources, encoding="utf-8")
-    return folder
-
-
-def _sources() -> str:
-    """Return a digest of all that a build is made of, by name and content."""
-    digest = hashlib.sha256()
-    folders = [path for name in ("functions", "shared") for path in (ROOT / name).rglob("*") if path.is_file()]
-    for path in sorted([*folders, ROOT / "template.yaml", ROOT / "Makefile"]):
-        if path.suffix != ".pyc":
-            digest.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()
-
-
-def ready() -> Path:
-    """Build for the Python and the processor that the functions run on here."""
-    return built(architecture(), interpreter.of_lambda().version)
-
-
-def own() -> Path:
-    """Build for the Python of the tests, which ministack runs functions on."""
-    return built(architecture(), f"{sys.version_info.major}.{sys.version_info.minor}")
-
-
-def logical_id(function: str) -> str:
-    """Name a function's resource in the template."""
-    return named(function, "Function")
-
-
-@functools.cache
-def managed() -> Path:
-    """Return the folder of what Lambda's runtime holds beside Python: awslambdaric and boto3."""
-    version = interpreter.of_lambda().version
-    folder = ROOT / ".tools" / f"runtime-{architecture()}-{version}"
-    folder.parent.mkdir(exist_ok=True)
-    with only_one(folder.with_name(f"{folder.name}.lock")):
-        _make(".tools-runtime", f"ARCH={architecture()}", f"LAMBDA_PYTHON={version}")
-    return folder
-
-
-def _make(*arguments: str) -> None:
-    done = subprocess.run(
-        ["make", "-s", *arguments],  # noqa: S607 the machine's own
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    if done.returncode:
-        message = f"make {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}"
-        raise BuildFailed(message)
 
 
 @functools.cache
@@ -152,9 +68,17 @@ def report() -> str:
 class LambdaRuntime:
     """One function under the emulator, from its first invocation on; a context that ends it."""
 
-    def __init__(self, function: str, environment: Mapping[str, str], *, timeout: int = 60) -> None:
-        """Describe it; ``timeout`` is the function's, in seconds."""
+    def __init__(
+        self,
+        function: str,
+        environment: Mapping[str, str],
+        *,
+        timeout: int = 60,
+        built: Callable[[str], Path] = of_the_whole,
+    ) -> None:
+        """Describe it; ``timeout`` is the function's, in seconds, ``built`` gives what a resource was built into."""
         self._function, self._timeout = function, timeout
+        self._built = built
         self._environment = dict(environment)
         self._ports = (process.free_port(), process.free_port())
         self._folder = process.new_folder("lambda")
@@ -198,12 +122,12 @@ class LambdaRuntime:
     def folders(self) -> tuple[Path, Path]:
         """Return the function's and the layer's folder, as the function's process sees them; it must run."""
         if namespace() is None:
-            return self._folder / logical_id(self._function), self._folder / "SharedLayer"
+            return self._folder / logical_id(self._function), self._folder / LAYER
         seen = Path(f"/proc/{self.process_ids()[0]}/root")
         return seen / "var/task", seen / "opt"
 
     def _command(self) -> list[str | Path]:
-        task, layer = ready() / logical_id(self._function), ready() / "SharedLayer"
+        task, layer = self._built(logical_id(self._function)), self._built(LAYER)
         emulator: list[str | Path] = [
             _emulator(),
             *("--runtime-interface-emulator-address", f"127.0.0.1:{self._ports[0]}"),
@@ -221,7 +145,7 @@ class LambdaRuntime:
         """Return what Lambda sets, and what the stack does; nothing of this machine's own."""
         task, layer = Path("/var/task"), Path("/opt")
         if namespace() is None:
-            task, layer = self._copied(ready() / logical_id(self._function)), self._copied(ready() / "SharedLayer")
+            task, layer = (self._copied(self._built(name)) for name in (logical_id(self._function), LAYER))
         python = f"python{interpreter.of_lambda().version}"
         path = (task, layer / f"python/lib/{python}/site-packages", layer / "python", managed())
         return {

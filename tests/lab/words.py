@@ -36,7 +36,7 @@ UNAVAILABLE: Final = (
     ("tests.support.servers.choice", "ServerUnavailableError"),
     ("tests.support.debian", "DebianUnavailableError"),
     ("tests.support.servers.npm", "NpmUnavailableError"),
-    ("tests.lab.runtime", "BuildFailed"),
+    ("tests.lab.builds", "BuildFailed"),
 )
 """What says that something cannot be had on this machine."""
 REMEDY: Final = (
@@ -50,11 +50,11 @@ PROGRAM: Final = re.compile(r"/(?:[^\s:]*/)?([\w.-]+) \S.* (ended with \d+)")
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
-    """Return the name that a word is nearest to, as a question; nothing where none is near."""
+    """Return the end of a sentence that did not know a word: the nearest name as a question, where one is near."""
     known = list(names)
     lowered = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), lowered, 1)
-    return f"did you mean {lowered[near[0]]}? " if near else ""
+    return f"; did you mean {lowered[near[0]]}?" if near else "."
 
 
 def one_of(variable: str, word: str, names: Iterable[str]) -> str:
@@ -64,7 +64,7 @@ def one_of(variable: str, word: str, names: Iterable[str]) -> str:
         if name.lower() == word.strip().lower():
             return name
     raise argparse.ArgumentTypeError(
-        f"{variable}={word} is not known; {did_you_mean(word, known)}There are {', '.join(known)}."
+        f"{variable}={word} is not known{did_you_mean(word, known)} There are {', '.join(known)}."
     )
 
 
@@ -121,7 +121,7 @@ class Words(argparse.ArgumentParser):
         if unknown:
             known = [name for action in self._actions for name in action.option_strings if name != "--given"]
             word = unknown[0].partition("=")[0]
-            self.error(f"OPTIONS has no {word}; {did_you_mean(word, known)}`make demo OPTIONS=--help` shows all.")
+            self.error(f"OPTIONS has no {word}{did_you_mean(word, known)} `{self.prog} OPTIONS=--help` shows all.")
         return options
 
     def one_of(self, variable: str, word: str, names: Iterable[str]) -> str:
@@ -136,7 +136,7 @@ class Words(argparse.ArgumentParser):
             self.error(f"{name} has no meaning here: {NOT_HERE[name]}. Leave it out.")
         if name not in self._variables:
             near = did_you_mean(name, self._variables)
-            self.error(f"there is no variable {name} here; {near}There are {', '.join(self._variables)}.")
+            self.error(f"there is no variable {name} here{near} There are {', '.join(self._variables)}.")
 
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, as make does."""

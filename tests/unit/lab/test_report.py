@@ -95,7 +95,7 @@ def test_the_log_is_told_in_words(shown: Callable[[], list[str]]) -> None:
     """A line for each message; the metrics are for machines."""
     lines = [{"level": "INFO", "step": "setSecret", "message": "The clone is made"}, {"StepDuration": [1.0]}]
     Screen().log_in_words("\n".join(map(json.dumps, lines)))
-    assert shown() == ["  INFO    setSecret    The clone is made"]
+    assert shown() == ["  INFO    setSecret      The clone is made"]
 
 
 @pytest.mark.parametrize("strategy", ["alternating-users", "retained-password-by-admin", "single-user-by-admin"])

@@ -13,7 +13,7 @@ import pytest
 from rotation.engines import ENGINES
 from tests.lab import __main__ as demo
 from tests.lab import invoke
-from tests.lab.runtime import BuildFailed
+from tests.lab.builds import BuildFailed
 from tests.lab.words import ALSO, STOPPED, WRONG, stage_of, told
 from tests.lab.words import ENGINES as STAGES
 from tests.support.guides.pages import ROOT
