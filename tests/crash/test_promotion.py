@@ -7,23 +7,23 @@ What came to the other Region may be as old as before the rotation, or as new as
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from rotation.errors import NotOurs, NoWorkingCredential, RotationError, RotationRefused
+from rotation.errors import GuardViolation, NotOurs, NoWorkingCredential, RotationError, RotationRefused
 from rotation.model import Credential, Password, Stage
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.cuts import Cut, Scissors, cutting
-from tests.support.emulators.secretsmanager.replication import AfterStop, Order, Replication
+from tests.support.emulators.secretsmanager.replication import REPLICATIONS, Replication
+from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL, RECORDED, WORLDS, World
 from tests.support.memory.engine import MemoryEngine, MemorySession
 from tests.support.memory.regions import AWAY, HOME, STRATEGIES, TwoRegions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 
     from tests.support.crashes.tally import Tally
     from tests.support.memory.engine import Account
@@ -37,12 +37,16 @@ NEVER: Final = timedelta(days=90)
 TWO_CREDENTIALS: Final = frozenset({"alternating-users", "retained-password", "retained-password by admin"})
 """Those of which one logs in whatever the two copies are, as long as they are of one rotation."""
 
-REPLICATIONS: Final = {
-    "AWSPENDING is not copied": Replication(after_stop=AfterStop.GONE),
-    "AWSPENDING is copied": Replication(after_stop=AfterStop.GONE, pending_copied=True),
-    "labels first": Replication(Order.LABELS_FIRST, after_stop=AfterStop.GONE, pending_copied=True),
-    "versions without a label are copied": Replication(after_stop=AfterStop.GONE, unlabelled_copied=True),
+_PENDING: Final = REPLICATIONS["AWSPENDING is copied"]
+EVERYWHERE: Final[Mapping[str, tuple[Replication, World]]] = {
+    **{name: (replication, RECORDED) for name, replication in REPLICATIONS.items()},
+    **{name: (_PENDING, world) for name, world in WORLDS.items() if world != RECORDED},
+    "by the manual": (_PENDING, BY_THE_MANUAL),
 }
+"""Each switch of the emulated service by itself, of copies and of all else."""
+
+FIRST: Final = next(iter(EVERYWHERE))
+
 EVERY: Final = 1 if NIGHTLY else 3
 """Of so many cuts `make test` plays one."""
 
@@ -120,7 +124,7 @@ def require_told(scene: TwoRegions, error: NoWorkingCredential) -> None:
 
 
 @pytest.mark.parametrize("arrived", [True, False], ids=["it has come", "it has not come"])
-@pytest.mark.parametrize("world", [pytest.param(name, marks=() if "not" in name else long) for name in REPLICATIONS])
+@pytest.mark.parametrize("world", [pytest.param(name, marks=() if name == FIRST else long) for name in EVERYWHERE])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_region_is_lost_in_the_middle_of_a_rotation(
     tally: Tally, strategy: str, world: str, *, arrived: bool
@@ -130,7 +134,8 @@ def test_a_region_is_lost_in_the_middle_of_a_rotation(
     for earlier, at in itertools.product(rotations, range(1, MOST, EVERY)):
         for old in (False, True):
             with tally.schedule(f"{strategy}, Region lost", ENGINE) as row:
-                scene = TwoRegions(strategy, replication=copy.copy(REPLICATIONS[world]))
+                replication, service = EVERYWHERE[world]
+                scene = TwoRegions(strategy, replication=replication, world=service)
                 for _ in range(earlier):
                     scene.rotate()
                 scissors, before = lost(scene, at, arrived=arrived)
@@ -151,73 +156,163 @@ def test_a_region_is_lost_in_the_middle_of_a_rotation(
     assert LEAST < row.effects < MOST
 
 
-CUTS: Final = [
-    pytest.param(kills, marks=() if kills[0] and len(kills) == 1 else long, id=str(kills))
-    for kills in ((True,), (False,), (True, True), (False, True), (True, False))
-]
-"""How a promotion is cut, once or twice: killed, or without an answer."""
+USUAL: Final = "AWSPENDING is copied"
+OF_A_RETURN: Final = frozenset(
+    {
+        USUAL,
+        "a stopped replica is gone",
+        "a stopped replica is InSync",
+        "Force overwrites a primary",
+        "AWSPENDING goes with the move",
+        "by the manual",
+    }
+)
+"""The worlds in which a return goes another way: in these alone a fail back is cut twice."""
+
+KILLED: Final = (True,)
+CUTS: Final = (KILLED, (False,), (True, True), (False, True), (True, False), (False, False))
+"""How somebody is cut, once or twice: killed, or without an answer."""
 
 
-@pytest.mark.parametrize("kills", CUTS)
-@pytest.mark.parametrize("strategy", STRATEGIES)
+def cuts(*, twice: Container[str] = EVERYWHERE) -> Iterator[object]:
+    """Return each strategy in each world with each cut; `make test` plays a kill in the usual world."""
+    for strategy, world, kills in itertools.product(STRATEGIES, EVERYWHERE, CUTS):
+        if len(kills) > 1 and world not in twice:
+            continue
+        marks = () if (world, kills) == (USUAL, KILLED) else long
+        yield pytest.param(strategy, world, kills, id=f"{strategy}-{world}-{kills}", marks=marks)
+
+
+def played(kills: tuple[bool, ...], uncut: Sequence[Scissors], *, every: int = 1) -> Iterator[tuple[int, ...]]:
+    """
+    Return after which effects to cut, given those of somebody whom nobody cuts.
+
+    Of two cuts, each kill comes after a change or at the end: after a read all is as it was before it.
+    """
+    for_each = []
+    for kill, whole in zip(kills, uncut, strict=True):
+        if kill and len(kills) > 1:
+            for_each.append([*(run[0] for run in whole.alike), whole.count + 1])
+        else:
+            for_each.append([*range(1, whole.count + 2, every)])
+    return itertools.product(*for_each)
+
+
+def in_world(strategy: str, world: str) -> TwoRegions:
+    """Return two Regions after a rotation, and what came of the first one before it was lost in the next."""
+    replication, service = EVERYWHERE[world]
+    scene = TwoRegions(strategy, replication=replication, world=service)
+    scene.rotate()
+    return scene
+
+
+def lost_in_world(strategy: str, world: str) -> TwoRegions:
+    """Lose the first Region at the end of a rotation; the database has another name in the second."""
+    scene = in_world(strategy, world)
+    scene.engine.names.add("there.example")
+    lost(scene, MOST, arrived=True)
+    return scene
+
+
+def uncut(work: Callable[[], object]) -> Scissors:
+    """Let it be done, and count its effects."""
+    scissors = Scissors(MOST * 9)
+    with cut(scissors):
+        work()
+    return scissors
+
+
+@pytest.mark.parametrize(("strategy", "world", "kills"), [*cuts()])
 def test_a_promotion_that_is_cut_anywhere_is_completed_by_another_one(
-    tally: Tally, strategy: str, kills: tuple[bool, ...]
+    tally: Tally, strategy: str, world: str, kills: tuple[bool, ...]
 ) -> None:
     """The second cut comes anywhere in the promotion that was to complete the first; one without a cut completes it."""
-    every = EVERY if len(kills) > 1 else 1
-    for ats in itertools.product(range(1, MOST, every), repeat=len(kills)):
+    scene = lost_in_world(strategy, world)
+    scissors = uncut(lambda: scene.promote(Endpoint="there.example"))
+    assert LEAST < scissors.count < MOST
+    for ats in played(kills, [scissors] * len(kills)):
         with tally.schedule(f"{strategy}, promotion", ENGINE) as row:
-            scene = TwoRegions(strategy, replication=REPLICATIONS["AWSPENDING is copied"])
-            scene.rotate()
-            scene.engine.names.add("there.example")
-            lost(scene, MOST, arrived=True)
-            trace = []
+            scene = lost_in_world(strategy, world)
             for at, kill in zip(ats, kills, strict=True):
-                scissors = Scissors(at, kills=kill)
-                with cut(scissors), contextlib.suppress(RotationError):
+                with cut(Scissors(at, kills=kill)), contextlib.suppress(RotationError):
                     scene.promote(Endpoint="there.example")
-                trace.append(scissors.trace)
-                row.effects = max(row.effects, scissors.count)
             scene.promote(Endpoint="there.example")
             require_promoted(scene)
-        if len(ats) == 1 and ats[0] > scissors.count:
-            assert row.effects > LEAST
-            return
+            row.effects = max(row.effects, scissors.count)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_fail_back_that_is_cut_anywhere_is_completed_by_another_one(tally: Tally, strategy: str) -> None:
-    """The return, the promotion at home and the return there: each is cut after each effect, and sent again."""
-    for leg, at in itertools.product(range(3), range(1, MOST, EVERY)):
-        with tally.schedule(f"{strategy}, fail back", ENGINE) as row:
-            scene = TwoRegions(strategy, replication=REPLICATIONS["AWSPENDING is not copied"])
-            scene.rotate()
-            scene.regions.cut(HOME)
-            scene.promote()
-            scene.run_due(AWAY)
-            scene.regions.restore(HOME)
-            scissors = Scissors(MOST)
-            for number in range(3):
-                scissors = Scissors(at if number == leg else MOST)
-                with cut(scissors), contextlib.suppress(RotationError):
-                    _leg(scene, number)
-                if scissors.fired:
-                    _leg(scene, number)
-                assert scene.run_due(HOME) in ([], [None])
-                if number == leg:
-                    count = scissors.count
-            scene.rotate(HOME)
-            assert scene.logs_in(HOME)
-            assert scene.logs_in(AWAY)
-            row.effects = max(row.effects, count)
-        if at > count and leg == 2:
-            return
+def by_hand(scene: TwoRegions, here: str, there: str) -> None:
+    """Delete a secret that does not give way, as docs/regions.md tells (The way back)."""
+    look, remove, delete = scene.regions[here], scene.regions[there], scene.regions[there]
+    assert look.execute("DescribeSecret", {"SecretId": "app"}).get("PrimaryRegion") in {None, here}
+    remove.execute("RemoveRegionsFromReplication", {"SecretId": "app", "RemoveReplicaRegions": [here]})
+    delete.execute("DeleteSecret", {"SecretId": "app", "ForceDeleteWithoutRecovery": True})
 
 
-def _leg(scene: TwoRegions, number: int) -> None:
-    """Go one leg of the way back."""
-    if number == 1:
-        scene.promote(HOME, Force=True)
-        return
-    here, there = (AWAY, HOME) if number == 0 else (HOME, AWAY)
-    scene.give_back(here, there, OverwriteStale=scene.regions[there].labels("app")["AWSCURRENT"])
+def give_back(scene: TwoRegions, here: str, there: str) -> None:
+    """Send the event of a return; a secret that does not give way is deleted by hand."""
+    current = scene.regions[there].labels("app")[Stage.CURRENT] if scene.regions.find("app", there) else ""
+    stale = {"OverwriteStale": current} if current else {}
+    try:
+        scene.give_back(here, there, **stale)
+    except GuardViolation as error:
+        if "docs/regions.md" not in error.remedy:
+            raise
+        by_hand(scene, here, there)
+        scene.give_back(here, there)
+
+
+LEGS: Final[tuple[Callable[[TwoRegions], object], ...]] = (
+    lambda scene: give_back(scene, AWAY, HOME),
+    lambda scene: scene.promote(HOME, Force=True),
+    lambda scene: give_back(scene, HOME, AWAY),
+)
+"""The way back: a return, the promotion at home, the return there."""
+
+
+def failing_back(strategy: str, world: str) -> TwoRegions:
+    """Promote while the first Region is lost; then it comes back."""
+    scene = in_world(strategy, world)
+    scene.regions.cut(HOME)
+    scene.promote()
+    scene.run_due(AWAY)
+    scene.regions.restore(HOME)
+    return scene
+
+
+def go_back(scene: TwoRegions, cuts_of: Mapping[int, Sequence[Scissors]]) -> None:
+    """Go each leg, cut as often as is said, and then once more; after the first never two Regions rotate the secret."""
+    for number, leg in enumerate(LEGS):
+        for scissors in cuts_of.get(number, ()):
+            with cut(scissors), contextlib.suppress(RotationError):
+                leg(scene)
+            assert len(rotating(scene)) <= 1 or number == 0
+        leg(scene)
+        assert scene.run_due(HOME) in ([], [None])
+        assert len(rotating(scene)) <= 1
+
+
+def rotating(scene: TwoRegions) -> list[str]:
+    """Return the Regions in which the secret is one of its own and rotated."""
+    found = {region: scene.regions.find("app", region) for region in (HOME, AWAY)}
+    return [region for region, it in found.items() if it and not it.primary_region and it.rotation.enabled]
+
+
+@pytest.mark.parametrize(("strategy", "world", "kills"), [*cuts(twice=OF_A_RETURN)])
+def test_a_fail_back_that_is_cut_anywhere_is_completed_by_another_one(
+    tally: Tally, strategy: str, world: str, kills: tuple[bool, ...]
+) -> None:
+    """Each leg is cut after each effect, and sent again; the second cut comes in the same leg or in a later one."""
+    measured = {number: Scissors(MOST * 9) for number in range(len(LEGS))}
+    go_back(failing_back(strategy, world), {number: [one] for number, one in measured.items()})
+    for where in itertools.combinations_with_replacement(measured, len(kills)):
+        for ats in played(kills, [measured[number] for number in where], every=EVERY):
+            with tally.schedule(f"{strategy}, fail back", ENGINE) as row:
+                scene = failing_back(strategy, world)
+                scissors = [Scissors(at, kills=kill) for at, kill in zip(ats, kills, strict=True)]
+                cut_there = [*zip(where, scissors, strict=True)]
+                go_back(scene, {leg: [it for of, it in cut_there if of == leg] for leg in where})
+                scene.rotate(HOME)
+                assert scene.logs_in(HOME)
+                assert scene.logs_in(AWAY)
+                row.effects = max(row.effects, *(it.count for it in scissors))
