@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -252,7 +252,7 @@ def by_hand(scene: TwoRegions, here: str, there: str) -> None:
 def give_back(scene: TwoRegions, here: str, there: str) -> None:
     """Send the event of a return; a secret that does not give way is deleted by hand."""
     current = scene.regions[there].labels("app")[Stage.CURRENT] if scene.regions.find("app", there) else ""
-    stale = {"OverwriteStale": current} if current else {}
+    stale: dict[str, Any] = {"OverwriteStale": current} if current else {}
     try:
         scene.give_back(here, there, **stale)
     except GuardViolation as error:
