@@ -45,13 +45,14 @@ def promote(case: Case) -> Report:
     chosen = choose(case.delivery)
     fenced = fence.look(case, chosen)
     here, chosen = _cut(case, here, chosen)
+    _tag(case, here)
     _tell_choice(case, here, chosen)
     _label(case, here, chosen)
     chosen = _relocate(case, chosen)
     _end_pending(case, here, chosen)
     if (admin := chosen.admin) is not None:
         case.report.step("Mark the accounts as this secret's", lambda: fence.close(case, chosen.secret, admin))
-    _tag(case, here)
+    _look_at_policy(case, here)
     _rotate(case, function, rules, fenced=fenced)
     return case.report
 
@@ -141,13 +142,18 @@ def _put(case: Case, token: str, value: str) -> None:
 
 
 def _tag(case: Case, here: Versions) -> None:
-    """Note where it came from, and tell of a policy that names the old Region."""
+    """Note where it came from, at once: by that a secret is found whose promotion broke off, and is no replica."""
     former, report = case.request.former, case.report
     tags = {FROM_TAG: former, AT_TAG: datetime.now(UTC).isoformat(timespec="seconds")}
     if here.tags.get(FROM_TAG) == former:
         report.step("Tag the secret", None)
     else:
         report.attempt("Tag the secret", lambda: case.store.tag(tags), f"Tag the secret: {FROM_TAG}={former}")
+
+
+def _look_at_policy(case: Case, here: Versions) -> None:
+    """Tell of a policy that names the old Region."""
+    former, report = case.request.former, case.report
     try:
         policy = case.store.policy()
     except StoreError as error:

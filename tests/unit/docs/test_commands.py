@@ -21,12 +21,12 @@ from tests.support.template.functions import ROTATING, named
 
 TEMPLATE: Final = (ROOT / "template.yaml").read_text("utf-8")
 FUNCTIONS: Final = set(functions.ALL)
-OTHER_STACKS: Final = {"replica"}
-"""How the names of functions begin that have a stack of their own."""
+OTHER_STACKS: Final = {"replica", "promotion"}
+"""How the names begin of what another stack makes."""
 
 AWS: Final = [words for words in commands() if words[:1] == ["aws"]]
-OWN_OPTIONS: Final = {"query", "output", "region", "profile", "cli-binary-format", "endpoint-url"}
-"""Options of the AWS command line itself, which no service's model has."""
+OWN_OPTIONS: Final = {"query", "output", "region", "profile", "cli-binary-format", "endpoint-url", "task-output"}
+"""Options of the AWS command line itself, which no service's model has; argrename.py: task-output is output there."""
 
 
 def test_every_make_target_exists() -> None:

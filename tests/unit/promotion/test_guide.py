@@ -99,3 +99,27 @@ def test_the_function_is_invoked_with_an_event_of_its_own() -> None:
     assert invoke[invoke.index("--function-name") + 1] == name.replace("${FunctionPrefix}", prefix)
     file = invoke[invoke.index("--payload") + 1].removeprefix("file://")
     assert json.loads(Path(file).read_text("utf-8"))["DryRun"] is True
+
+
+@pytest.mark.parametrize("service", ["stepfunctions", "ssm"])
+def test_the_commands_for_many_secrets_are_those_of_the_stack(service: str) -> None:
+    """Each option is one of the operation's, and each name one that the stack gives."""
+    model = botocore.session.get_session().get_service_model(service)
+    source = parse((ROOT / "functions/replica_promotion/template.yaml").read_text("utf-8"))
+    made = source["Resources"]
+    names = (made["PromotionFleet"]["Properties"]["StateMachineName"], made["PromotionRunbook"]["Properties"]["Name"])
+    prefix = source["Parameters"]["FunctionPrefix"]["Default"]
+    known = {name["Fn::Sub"].replace("${FunctionPrefix}", prefix) for name in names}
+    mine = [words for words in commands("Many secrets at once") if words[1] == service]
+    assert mine
+    for _, _, name, *options in mine:
+        (operation,) = (one for one in model.operation_names if xform_name(one, "-") == name)
+        shape = model.operation_model(operation).input_shape
+        assert shape is not None
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        assert {it.removeprefix("--") for it in given} - {"region", "task-output"} <= {
+            xform_name(it, "-") for it in shape.members
+        }
+        target = given.get("--state-machine-arn", given.get("--document-name", f":{min(known)}"))
+        assert target.rpartition(":")[2] in known
+        assert Path(given.get("--input", "file://LICENSE").removeprefix("file://")).exists()
