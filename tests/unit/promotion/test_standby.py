@@ -90,7 +90,7 @@ def test_its_alarms_look_at_metrics_that_the_function_writes(
     with scene.regions:
         prepare(scene, monkeypatch)
         environment = {"POWERTOOLS_SERVICE_NAME": service["POWERTOOLS_SERVICE_NAME"]}
-        function = scene.function(**environment, PROMOTION_SECRETS=scene.event()["SecretId"])
+        function = scene.function(**environment, PROMOTION_SECRETS=str(scene.event()["SecretId"]))
         function(EVENT)
         with pytest.raises(Exception, match="primary secret"):
             function(scene.event())
