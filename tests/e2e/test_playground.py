@@ -52,7 +52,7 @@ def test_what_it_prints_can_be_typed_as_it_stands(playground: Path) -> None:
     lines = [line.strip() for line in playground.read_text().splitlines()]
     first = next(line for line in lines if line.startswith("export "))
     said = {}
-    for command in (line for line in lines if re.match("(aws|make) ", line)):
+    for command in (line for line in lines if re.match("(aws|make|echo) ", line)):
         steps = playground.read_text().count("Secret ✓")
         said[command] = typed(f"{first}; {command}")
         if "rotate-secret" in command:

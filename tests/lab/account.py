@@ -51,9 +51,11 @@ class Account:
     """What a person needs to reach the emulated account."""
 
     folder: Path
-    """Holds the configuration file, and the values and events that commands send."""
+    """Holds the configuration file, and a value that a command stores."""
     function: str
     strategy: str
+    arn: str
+    """The secret's."""
 
     def ways(self) -> str:
         """Return what a shell is told first: where the account is, and the AWS CLI where the machine has none."""
@@ -73,8 +75,9 @@ class Account:
         yield "a dry run: it changes nothing", f"aws secretsmanager rotate-secret {secret} --no-rotate-immediately"
         yield "the function's log", f"aws logs filter-log-events --log-group-name {self.log_group}"
         yield from self.failing(secret)
-        event = f"--payload fileb://{self.folder / 'revoke.json'} {self.folder / 'answer.json'}"
-        yield "end the previous password, as after a leak", f"aws lambda invoke --function-name {self.function} {event}"
+        event = json.dumps({"Step": "revokePrevious", "SecretId": self.arn, "EndSessions": True})
+        send = f"aws lambda invoke --function-name {self.function} --payload fileb:///dev/stdin /dev/stdout"
+        yield "end the previous password, as after a leak", f"echo '{event}' | {send}"
 
     def failing(self, secret: str) -> Iterator[tuple[str, str]]:
         """Yield how a rotation fails and is mended; where no admin could be missing, what a wrong put does."""
@@ -129,7 +132,7 @@ def served(theatre: RegionalTheatre, strategy: str, folder: Path, screen: Screen
     application = theatre.application(SECRET, strategy)
     alone = {"SecretId": theatre.admin_arn, "RemoveReplicaRegions": [AWAY]}
     theatre.emulator.execute("RemoveRegionsFromReplication", alone)  # one with replicas cannot be deleted
-    account = Account(folder, f"{PREFIX}-{theatre.module.FUNCTION}", strategy)
+    account = Account(folder, f"{PREFIX}-{theatre.module.FUNCTION}", strategy, application.arn)
     one = threading.Lock()  # what the function writes is caught for the whole process
 
     def invoke(event: Mapping[str, Any]) -> None:
@@ -143,11 +146,9 @@ def served(theatre: RegionalTheatre, strategy: str, folder: Path, screen: Screen
     ):
         here = {"secrets_manager": theatre.emulator.url, "ssm": parameters.url, "cloudwatch_logs": logs.url}
         there = {"secrets_manager": theatre.regions[AWAY].url}
-        revoke = {"Step": "revokePrevious", "SecretId": application.arn, "EndSessions": True}
         wrong = application.secret() | {"password": "not-the-password"}
         write(account, {PROFILE: here | {"lambda": functions.url}, ELSEWHERE: there})
-        for name, value in (("wrong.json", wrong), ("revoke.json", revoke)):
-            (folder / name).write_text(json.dumps(value), "utf-8")
+        (folder / "wrong.json").write_text(json.dumps(wrong), "utf-8")
         attach(theatre, application.arn, account.function)
         theatre.player.invoke, theatre.player.on_step = invoke, screen.played
         theatre.player.run()

@@ -25,7 +25,7 @@ OTHER_STACKS: Final = {"replica", "promotion"}
 """How the names begin of what another stack makes."""
 
 AWS: Final = [words for words in commands() if words[:1] == ["aws"]]
-OWN_OPTIONS: Final = {"query", "output", "region", "profile", "cli-binary-format", "endpoint-url", "task-output"}
+OWN_OPTIONS: Final = {"query", "output", "region", "profile", "endpoint-url", "task-output"}
 """Options of the AWS command line itself, which no service's model has; argrename.py: task-output is output there."""
 
 

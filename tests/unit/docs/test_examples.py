@@ -16,12 +16,11 @@ from rotation.engines.documentdb import DocumentDB
 from rotation.engines.mysql import MySQL
 from rotation.engines.postgresql import PostgreSQL
 from rotation.engines.redshift import Redshift
-from rotation.entrypoints.secrets_manager import Event
 from rotation.model import LAST_REFUSED, LATE_CUTOVER, StoredVersion, StrategyName
 from rotation.settings import Settings
 from rotation.strategies import strategy_for
 from tests.support.guides.messages import constants
-from tests.support.guides.pages import PAGES, PROSE, ROOT, TEXT, block, blocks, column, rows
+from tests.support.guides.pages import PAGES, PROSE, ROOT, TEXT, blocks, column, commands, rows
 from tests.support.template.cloudformation import parse
 
 if TYPE_CHECKING:
@@ -86,12 +85,14 @@ def test_an_example_of_a_managed_secret_is_completed(text: str) -> None:
     assert secret.address.host == "orders.example"
 
 
-def test_an_example_of_an_event_is_the_file_of_that_event() -> None:
-    """The revocation that is shown is events/revoke.json, but for whether sessions end."""
-    shown = json.loads(block("json", "event"))
-    stored = json.loads((ROOT / "events/revoke.json").read_text("utf-8"))
-    assert Event.parse(shown).end_sessions
-    assert {**shown, "EndSessions": stored["EndSessions"]} == stored
+def test_an_event_that_is_shown_is_a_file_of_events() -> None:
+    """What the guides' commands send by standard input are events of the folder, the revocation among them."""
+    shown = [json.loads(words[1]) for words in commands() if words[:1] == ["echo"]]
+    files = {file.stem: json.loads(file.read_text("utf-8")) for file in (ROOT / "events").iterdir()}
+    assert [name for event in shown for name, stored in files.items() if event == stored] == [
+        "revoke",
+        "parameterDryRun",
+    ]
 
 
 def test_every_event_is_named() -> None:

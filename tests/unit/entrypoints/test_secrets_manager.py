@@ -6,7 +6,6 @@ import json
 import uuid
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.support.memory.interruptions import fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from rotation.model import Address, Credential, Deadline
     from rotation.ports import Engine
@@ -114,20 +114,6 @@ def test_an_event_that_is_none(event: object) -> None:
     """What is no object is refused as such."""
     with pytest.raises(InvalidEvent, match="not a JSON object"):
         Event.parse(event)
-
-
-OTHERS = {"parameter", "promote", "return"}
-"""Events of the function that promotes replicas."""
-
-
-@pytest.mark.parametrize(
-    "path",
-    [path for path in sorted(Path("events").glob("*.json")) if path.stem not in OTHERS],
-    ids=lambda path: path.stem,
-)
-def test_the_events_of_the_folder_are_events(path: Path) -> None:
-    """Every file under events/ is what it shows how to write."""
-    Event.parse(json.loads(path.read_text()))
 
 
 # The handler

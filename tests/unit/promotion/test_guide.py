@@ -97,7 +97,7 @@ def test_the_function_is_invoked_with_an_event_of_its_own() -> None:
     name = source["Resources"]["ReplicaPromotionFunction"]["Properties"]["FunctionName"]["Fn::Sub"]
     prefix = source["Parameters"]["FunctionPrefix"]["Default"]
     assert invoke[invoke.index("--function-name") + 1] == name.replace("${FunctionPrefix}", prefix)
-    file = invoke[invoke.index("--payload") + 1].removeprefix("file://")
+    file = invoke[invoke.index("--payload") + 1].removeprefix("fileb://")
     assert json.loads(Path(file).read_text("utf-8"))["DryRun"] is True
 
 

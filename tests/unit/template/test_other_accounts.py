@@ -151,15 +151,45 @@ print(json.dumps([deployed_with(json.loads(arguments)) for arguments in sys.argv
 """What `sam deploy` would deploy with, by its own command line and our samconfig.toml."""
 
 
-def test_the_command_line_takes_the_place_of_the_files_list() -> None:
-    """So the guide's example names all that the file does, and one more."""
+WORKED = re.compile(
+    r"^parameter_overrides = .*\n(# .*\n)(# parameter_overrides = \[\n(?:#   .*\n)+# \]\n)", re.MULTILINE
+)
+"""A list of parameters in samconfig.toml, and the example below it that takes its place."""
+ENVIRONMENTS = ("dev", "prod")
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """Ask SAM once: for each environment, for each with its example, for prod with an override, and for the guide's."""
     (shown,) = (words[2:] for words in commands() if {"--config-env", "--parameter-overrides"} <= set(words))
-    plain = ["--config-env", "prod"]
-    assert shown[:2] == plain
-    lines = (plain, [*plain, "--parameter-overrides", "LogLevel=DEBUG"], shown)
-    file, replaced, example = by_sam(ASKED, *map(json.dumps, lines))
+    text = (ROOT / "samconfig.toml").read_text("utf-8")
+    changed, count = WORKED.subn(lambda found: found[1] + found[2].replace("# ", "", 1).replace("\n# ", "\n"), text)
+    assert count == len(ENVIRONMENTS)
+    file = tmp_path_factory.mktemp("sam") / "samconfig.toml"
+    file.write_text(changed)
+    lines = [["--config-env", name] for name in ENVIRONMENTS]
+    lines += [["--config-file", str(file), "--config-env", name] for name in ENVIRONMENTS]
+    lines += [["--config-env", "prod", "--parameter-overrides", "LogLevel=DEBUG"], shown]
+    assert shown[:2] == lines[1]
+    return [dict(it) for it in by_sam(ASKED, *map(json.dumps, lines))]
+
+
+def test_the_command_line_takes_the_place_of_the_files_list(deployed: list[dict[str, str]]) -> None:
+    """So the guide's example names all that the file does, and one more."""
+    _, prod, _, _, replaced, example = deployed
     assert replaced == {"LogLevel": "DEBUG"}
-    assert example == {**file, "LogLevel": "DEBUG"}
+    assert example == {**prod, "LogLevel": "DEBUG"}
+
+
+@pytest.mark.parametrize("number", range(len(ENVIRONMENTS)), ids=ENVIRONMENTS)
+def test_each_environment_shows_a_network_and_admins(deployed: list[dict[str, str]], number: int) -> None:
+    """SAM reads from the example all that the environment has, with both besides, and the template takes it."""
+    plain, shown = deployed[number], deployed[number + len(ENVIRONMENTS)]
+    assert plain.items() <= shown.items()
+    assert {"SubnetIds", "SecurityGroupIds"} <= shown.keys()
+    assert any(name.endswith("AdminSecretArns") for name in shown)
+    assert Stack(shown).complaints() == []
+    assert all(fits(name, value) for name, value in shown.items() if "AllowedPattern" in PARAMETERS[name])
 
 
 def test_what_sam_cuts_is_what_the_guide_says() -> None:
