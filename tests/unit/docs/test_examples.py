@@ -91,7 +91,7 @@ def test_an_event_that_is_shown_is_a_file_of_events() -> None:
     files = {file.stem: json.loads(file.read_text("utf-8")) for file in (ROOT / "events").iterdir()}
     assert [name for event in shown for name, stored in files.items() if event == stored] == [
         "revoke",
-        "parameterDryRun",
+        "parameter-dry-run",
     ]
 
 
