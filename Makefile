@@ -22,7 +22,8 @@ BUNDLE ?=
 TRUST_STACK ?= rotation-trust
 # Where the build goes.
 BUILD ?= .aws-sam/build
-BUILD_LOG = .tools/build-$(ARCH).log
+TEMPLATE ?= template.yaml
+BUILD_LOG = .tools/build-$(subst /,-,$(TEMPLATE:template.yaml=))$(ARCH).log
 
 # Where test servers run: `containers`, `local` (plain processes) or `auto` (containers where Docker answers and has
 # or can pull the image); and other versions than the usual ones: VERSIONS='postgres=16 mysql=8.4'.
@@ -62,8 +63,8 @@ PART_crash-aurora := $(wildcard tests/crash/test_aurora*.py)
 PART_crash-wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/test_garbage.py
 PART_crash-walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py tests/crash/test_load.py
 PART_crash-engines = $(filter-out $(foreach part,memory aurora wire walks,$(PART_crash-$(part))),$(call tests,tests/crash))
-PART_e2e-functions := $(addprefix tests/e2e/test_,artifacts.py built_functions.py deploy.py invoke.py killed.py \
-	redshift_artifact.py)
+PART_e2e-functions := $(addprefix tests/e2e/test_,artifacts.py built_functions.py deploy.py deployed_audit.py invoke.py \
+	killed.py redshift_artifact.py)
 PART_e2e-rotations = $(filter-out $(PART_e2e-functions),$(call tests,tests/e2e))
 # What only containers can show is not asked of plain processes.
 PART_containers := tests/containers
@@ -273,11 +274,11 @@ images: environment ## Images for the test servers from packages, where nothing 
 ##@ Ship
 
 .PHONY: build
-build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3.13 BUILD=.aws-sam/build)
+build: .tools-sam ## Build what `sam deploy` deploys (ARCH=arm64 LAMBDA_PYTHON=3.13 BUILD=.aws-sam/build TEMPLATE=template.yaml)
 	@echo "==> build for $(ARCH), Python $(LAMBDA_PYTHON)"
 	@export COMPILER="$(COMPILER)"; \
 	[ -n "$$COMPILER" ] || echo "    no Python $(LAMBDA_PYTHON) here: sources ship uncompiled, a cold start takes longer"; \
-	$(SAM) build --parameter-overrides Arch=$(ARCH) --build-dir "$(BUILD)" >"$(BUILD_LOG)" 2>&1 || \
+	$(SAM) build --template-file "$(TEMPLATE)" --parameter-overrides Arch=$(ARCH) --build-dir "$(BUILD)" >"$(BUILD_LOG)" 2>&1 || \
 		{ cat "$(BUILD_LOG)"; exit 1; }
 	@du -sk $(BUILD)/*/ | awk '{ printf "    %s: %.1f MB\n", $$2, $$1 / 1024 }'
 

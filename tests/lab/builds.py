@@ -40,13 +40,17 @@ def logical_id(function: str) -> str:
 
 
 @functools.cache
-def built(arch: str, version: str) -> Path:
-    """Run `make build`, once for all processes and sources, and give the folder with what `sam deploy` would deploy."""
-    folder = ROOT / ".aws-sam" / f"run-{arch}-{version}"
-    made_of = (ROOT / "functions", ROOT / "shared", ROOT / "template.yaml")
-    _once(
-        folder, made_of, lambda: _make("build", f"ARCH={arch}", f"LAMBDA_PYTHON={version}", f"BUILD={folder}"), version
-    )
+def built(arch: str, version: str, stack: str = "") -> Path:
+    """
+    Run `make build`, once for all processes and sources, and give the folder with what `sam deploy` would deploy.
+
+    ``stack`` names the folder of a function that has a template of its own.
+    """
+    folder = ROOT / ".aws-sam" / "-".join(filter(None, ["run", stack, arch, version]))
+    template = ROOT / f"functions/{stack}/template.yaml" if stack else ROOT / "template.yaml"
+    made_of = (template.parent,) if stack else (ROOT / "functions", ROOT / "shared", template)
+    words = {"ARCH": arch, "LAMBDA_PYTHON": version, "BUILD": folder, "TEMPLATE": template}
+    _once(folder, made_of, lambda: _make("build", *(f"{key}={word}" for key, word in words.items())), version)
     return folder
 
 
@@ -94,9 +98,9 @@ def _digest(places: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def ready() -> Path:
+def ready(stack: str = "") -> Path:
     """Build for the Python and the processor that the functions run on here."""
-    return built(architecture(), interpreter.of_lambda().version)
+    return built(architecture(), interpreter.of_lambda().version, stack)
 
 
 def of_the_whole(name: str) -> Path:
@@ -104,9 +108,9 @@ def of_the_whole(name: str) -> Path:
     return ready() / name
 
 
-def own() -> Path:
+def own(stack: str = "") -> Path:
     """Build for the Python of the tests, which ministack runs functions on."""
-    return built(architecture(), f"{sys.version_info.major}.{sys.version_info.minor}")
+    return built(architecture(), f"{sys.version_info.major}.{sys.version_info.minor}", stack)
 
 
 @functools.cache

@@ -75,9 +75,10 @@ class LambdaRuntime:
         *,
         timeout: int = 60,
         built: Callable[[str], Path] = of_the_whole,
+        handler: str = "app.lambda_handler",
     ) -> None:
         """Describe it; ``timeout`` is the function's, in seconds, ``built`` gives what a resource was built into."""
-        self._function, self._timeout = function, timeout
+        self._function, self._timeout, self._handler = function, timeout, handler
         self._built = built
         self._environment = dict(environment)
         self._ports = (process.free_port(), process.free_port())
@@ -134,7 +135,7 @@ class LambdaRuntime:
             *("--runtime-api-address", f"127.0.0.1:{self._ports[1]}"),
             *("--log-level", "info"),
             # -S: what is installed for the Python that plays the runtime is no part of it.
-            *(interpreter.of_lambda().program, "-S", "-m", "awslambdaric", "app.lambda_handler"),
+            *(interpreter.of_lambda().program, "-S", "-m", "awslambdaric", self._handler),
         ]
         inside = namespace()
         if inside is None:

@@ -92,22 +92,29 @@ class Sight:
     region: str
     blind: dict[str, Blind] = field(default_factory=dict)
 
-    def lost(self, area: str, reason: str, what: str = "", permission: str = "") -> None:
+    def lost(self, area: str, reason: str, what: str = "", advice: str = "run the audit again") -> None:
         """Note that something was not seen."""
-        needed = permission or " and ".join(PERMISSIONS.get(area, ()))
-        spot = Blind(area, self.region, self.account, reason, needed, what)
+        spot = Blind(area, self.region, self.account, reason, advice, what)
         self.blind.setdefault(spot.arn, spot)
 
     def failed(self, area: str, error: Exception, what: str = "") -> None:
         """Note that a call failed; which one, the error knows."""
         code = reason(error)
         denied = "AccessDenied" in code or code in {"UnauthorizedOperation", "AuthorizationError"}
-        self.lost(area, code, "" if denied else what)
+        if denied:
+            self.lost(area, code, advice=allow(*PERMISSIONS[area]))
+        else:
+            self.lost(area, code, what)
 
     @property
     def areas(self) -> frozenset[str]:
         """Return what was not wholly seen."""
         return frozenset(spot.area for spot in self.blind.values())
+
+
+def allow(*permissions: str) -> str:
+    """Say what whoever runs the audit lacks."""
+    return f"allow {' and '.join(permissions)} to whoever runs the audit"
 
 
 def reason(error: Exception) -> str:

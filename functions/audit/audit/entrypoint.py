@@ -49,7 +49,8 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  #
         job = _job(session, region, environment, folder, bucket, ends)
         done = carry_out(job)
         bucket.keep(folder, job.now)
-    _tell(session, region, environment, done)
+        _tell(session, region, environment, done)
+        bucket.remember(folder)
     print(json.dumps(_measure(done, job.now)))  # noqa: T201 Lambda's log takes what is printed
     return {"verdict": done.head.verdict, "counts": done.head.counts, "changes": done.head.changes}
 
@@ -102,11 +103,14 @@ class _Bucket:
                 file.write(chunk)
 
     def keep(self, folder: Path, now: datetime) -> None:
-        """Put the outputs under the day and under `latest`; the memory last: what failed before is told again."""
+        """Put the outputs under the day and under `latest`."""
         types = {".html": "text/html; charset=utf-8", ".json": "application/json", ".jsonl": "application/x-ndjson"}
         for name in OUTPUTS:
             for place in (f"{now:%Y-%m-%d}", "latest"):
                 self._put(folder / name, f"{place}/{name}", types[Path(name).suffix])
+
+    def remember(self, folder: Path) -> None:
+        """Put the memory, last of all: what nobody could be told of is new again in the next run."""
         self._put(folder / MEMORY, MEMORY, "application/vnd.sqlite3")
 
     def _put(self, file: Path, key: str, content_type: str) -> None:

@@ -206,13 +206,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Blind:
-    """What could not be looked at, and what would let the audit see it."""
+    """What could not be looked at, and what to do so that it is seen."""
 
     area: str
     region: str
     account: str
     reason: str
-    permission: str
+    advice: str
     what: str = ""
 
     @property

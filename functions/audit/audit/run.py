@@ -79,7 +79,7 @@ class Audit:
             self.judge(own.LISTED, entry, name="list of exceptions", kind="exception")
         for spot in (it for sight in self.sights for it in sight.blind.values()):
             grave = own.Spot(spot, rules.worst_without(spot.area))
-            where = {"region": spot.region, "account": spot.account, "permission": spot.permission}
+            where = {"region": spot.region, "account": spot.account, "advice": spot.advice}
             self.judge(own.SPOTS, grave, name=f"{spot.area} {spot.what}".strip(), kind="blind spot", **where)
         blind = {(sight.account, sight.region): sight.areas for sight in self.sights}
         self.memory.resolve(blind, rules.NEEDS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 
-from audit.calls import CONFIG, FAILURES, Clients, Sight, reason
+from audit.calls import CONFIG, FAILURES, Clients, Sight, allow, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ def accounts(
             keys = sts.assume_role(**given)["Credentials"]
         except FAILURES as error:
             sight = Sight(account, region)
-            sight.lost("secrets", reason(error), role, "sts:AssumeRole")
+            sight.lost("secrets", reason(error), role, allow("sts:AssumeRole"))
             sights.append(sight)
             continue
         taken = botocore.session.get_session()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -26,6 +27,8 @@ from tests.support.template.cloudformation import REGION, ROOT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from tests.support.servers.tls import Authority
 
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
 BUCKET: Final = "artifacts"
@@ -44,9 +47,9 @@ class DeniedOrFailed(Exception):
 class Account:
     """An account of its own, with root's clients and the stack that is deployed into it."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        """Know where the server is, and where files may stand."""
-        self.url, self.folder = url, folder
+    def __init__(self, url: str, folder: Path, bundle: Path | None = None) -> None:
+        """Know where the server is, where files may stand, and what its certificate is verified by if it has one."""
+        self.url, self.folder, self._bundle = url, folder, bundle
         self.outputs: dict[str, str] = {}
 
     def client(self, service: str) -> Any:  # noqa: ANN401 boto3 makes its clients' classes at run time
@@ -54,7 +57,8 @@ class Account:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         settings = Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={})
         make: Any = boto3.client  # the stubs know each service by its literal name
-        return make(service, endpoint_url=self.url, region_name=REGION, config=settings, **keys)
+        trust = str(self._bundle) if self._bundle else None
+        return make(service, endpoint_url=self.url, region_name=REGION, config=settings, verify=trust, **keys)
 
     def deploy(self, template: Path, parameters: Mapping[str, str], tags: Mapping[str, str] | None = None) -> None:
         """`sam deploy` a template beside what was built, and read the stack's outputs."""
@@ -66,7 +70,7 @@ class Account:
         command += ["--tags", *(f"{key}={value}" for key, value in tags.items())] if tags else []
         done = subprocess.run(
             [*command, "--parameter-overrides", *chosen],
-            env={**_clean_environment(self.folder), **_ROOT_KEYS, "AWS_ENDPOINT_URL": self.url},
+            env={**_clean_environment(self.folder), **self.environment()},
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -75,6 +79,11 @@ class Account:
         assert done.returncode == 0, done.stdout + done.stderr
         (made,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which the SDK works as root in this account."""
+        trust = {"AWS_CA_BUNDLE": str(self._bundle)} if self._bundle else {}
+        return {**_ROOT_KEYS, **trust, "AWS_ENDPOINT_URL": self.url}
 
     def made(self) -> dict[str, tuple[str, str]]:
         """Return the type and the physical id of each resource of the stack, by its name in the template."""
@@ -116,20 +125,20 @@ class Account:
             raise DeniedOrFailed(text)
 
     @contextmanager
-    def without(self, role: str, action: str) -> Iterator[None]:
-        """Take an action out of every statement of a role for a while."""
+    def without(self, role: str, action: str, named: str = "rotation") -> Iterator[None]:
+        """Take an action out of every statement of a role's policy for a while."""
         iam = self.client("iam")
-        policy = iam.get_role_policy(RoleName=role, PolicyName="rotation")["PolicyDocument"]
+        policy = iam.get_role_policy(RoleName=role, PolicyName=named)["PolicyDocument"]
         less = json.loads(json.dumps(policy))
         for statement in less["Statement"]:
             statement["Action"] = [it for it in _listed(statement["Action"]) if it != action]
         less["Statement"] = [it for it in less["Statement"] if it["Action"]]
         assert less != policy
-        iam.put_role_policy(RoleName=role, PolicyName="rotation", PolicyDocument=json.dumps(less))
+        iam.put_role_policy(RoleName=role, PolicyName=named, PolicyDocument=json.dumps(less))
         try:
             yield
         finally:
-            iam.put_role_policy(RoleName=role, PolicyName="rotation", PolicyDocument=json.dumps(policy))
+            iam.put_role_policy(RoleName=role, PolicyName=named, PolicyDocument=json.dumps(policy))
 
 
 def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
@@ -137,11 +146,13 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
 
 
 @contextmanager
-def account() -> Iterator[Account]:
-    """Start the server, give an account, and stop the server."""
+def account(authority: Authority | None = None, **more: str) -> Iterator[Account]:
+    """Start the server, give an account, and stop the server; an authority has it speak TLS alone."""
     port, folder = free_port(), new_folder("ministack")
     settings = {
         **_clean_environment(folder),
+        **(_with_tls(authority) if authority else {}),
+        **more,
         "AUTH": "true",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -151,11 +162,22 @@ def account() -> Iterator[Account]:
     }
     server = ServerProcess([_MINISTACK], settings, folder / "log", run_as={})
     try:
-        url = f"http://localhost:{port}"
-        _wait(url, server)
-        yield Account(url, folder)
+        bundle = authority.bundle if authority else None
+        url = f"{'https' if bundle else 'http'}://localhost:{port}"
+        _wait(url, server, bundle)
+        yield Account(url, folder, bundle)
     finally:
         server.stop()
+
+
+def _with_tls(authority: Authority) -> dict[str, str]:
+    certificate, key = authority.issue("ministack")
+    return {
+        "USE_SSL": "1",
+        "MINISTACK_SSL_CERT": str(certificate),
+        "MINISTACK_SSL_KEY": str(key),
+        "AWS_CA_BUNDLE": str(authority.bundle),  # functions inherit it
+    }
 
 
 def _clean_environment(folder: Path) -> dict[str, str]:
@@ -163,10 +185,11 @@ def _clean_environment(folder: Path) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "SAM_CLI_TELEMETRY": "0"}
 
 
-def _wait(url: str, server: ServerProcess) -> None:
+def _wait(url: str, server: ServerProcess, bundle: Path | None) -> None:
     end = time.monotonic() + _START_SECONDS
+    trust = ssl.create_default_context(cafile=bundle) if bundle else None
     while time.monotonic() < end and server.alive:
-        with suppress(OSError), urllib.request.urlopen(f"{url}/_ministack/health", timeout=2):  # noqa: S310 ours
+        with suppress(OSError), urllib.request.urlopen(f"{url}/_ministack/health", timeout=2, context=trust):  # noqa: S310 ours
             return
         time.sleep(0.1)
     raise RuntimeError("ministack did not start")

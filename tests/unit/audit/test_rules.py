@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from audit.rules.rule import Rule
 
 EVERY: Final = {rule.id: rule for rule in rules.EVERY}
-SPOT: Final = Blind("policies", "eu-west-1", ACCOUNT, "AccessDeniedException", "secretsmanager:GetResourcePolicy")
+SPOT: Final = Blind("policies", "eu-west-1", ACCOUNT, "AccessDeniedException", "allow it")
 LIST: Final = Accepted("unused", "legacy/*", "2026-12-31", "team-db", "OPS-17")
 TOLD: Final = Told("AccessMismatch", "setSecret", "The clone lacks SELECT on orders. Run: GRANT …", ago(days=1))
 SERVICE: Final = replace(
@@ -324,7 +324,15 @@ def found(rule: Rule[Any], thing: Any, **settings: Any) -> Finding | None:  # no
     if isinstance(thing, Secret):
         return on_secret(rule, thing, measure)
     return on_thing(
-        rule, thing, measure, name="it", kind="thing", region="eu-west-1", account=ACCOUNT, permission="p", plain="f"
+        rule,
+        thing,
+        measure,
+        name="it",
+        kind="thing",
+        region="eu-west-1",
+        account=ACCOUNT,
+        advice="allow a:B and a:C to whoever runs the audit",
+        plain="f",
     )
 
 
@@ -423,7 +431,7 @@ def test_a_blind_spot_is_as_grave_as_the_worst_rule_that_could_not_be_asked() ->
     finding = found(EVERY["blind-spot"], Spot(SPOT, Severity.HIGH))
     assert finding
     assert finding.severity is Severity.HIGH
-    assert finding.remedy == "allow p to whoever runs the audit"
+    assert finding.remedy == "allow a:B and a:C to whoever runs the audit"
 
 
 def test_foreign_functions_are_judged_as_ours_are() -> None:

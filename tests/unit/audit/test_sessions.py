@@ -58,4 +58,4 @@ def test_a_role_that_cannot_be_taken_is_a_blind_spot(
         assert list(accounts(session, "eu-west-1", [ROLE], "", lost)) == []
     ((spot,),) = (sight.blind.values() for sight in lost)
     assert (spot.account, spot.area, spot.what) == ("210987654321", "secrets", ROLE)
-    assert (spot.reason, spot.permission) == ("AccessDenied", "sts:AssumeRole")
+    assert (spot.reason, spot.advice) == ("AccessDenied", "allow sts:AssumeRole to whoever runs the audit")

@@ -40,7 +40,7 @@ class Functions:
         region, account = (arn.split(":") + [""] * 5)[3:5]
         if region != secret.region or account != secret.account:
             if region == secret.region:
-                self._sight.lost("functions", "of another account", arn, f"a look from account {account}")
+                self._sight.lost("functions", "of another account", arn, f"look at it from account {account}")
             return None
         try:
             found = self._client.get_function_configuration(FunctionName=arn)

@@ -56,7 +56,7 @@ class History:
             if not answer.get("NextToken"):
                 return
             request["NextToken"] = answer["NextToken"]
-        self._sight.lost("events", f"more than {_PAGES * 50} of a kind", name, "none: the oldest were left out")
+        self._sight.lost("events", f"more than {_PAGES * 50} of a kind", name, "nothing: the oldest were left out")
 
     def told(self, functions: Iterable[str]) -> Mapping[str, Told]:
         """Return the last error that each of our functions wrote, by the secret that it names."""
@@ -87,7 +87,7 @@ class History:
             if not answer.get("nextToken"):
                 return
             request["nextToken"] = answer["nextToken"]
-        self._sight.lost("logs", "more pages than are read", function, "none: the newest were left out")
+        self._sight.lost("logs", "more pages than are read", function, "nothing: the newest were left out")
 
     def has_trail(self) -> bool | None:
         """Return whether a trail that is switched on records this Region; None where that could not be read."""

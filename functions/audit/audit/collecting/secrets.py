@@ -91,7 +91,7 @@ class Secrets:
         known = self._memory.recall(secret.arn, "policy", stamp)
         if known is None:
             if not budget.take():
-                self._sight.lost("policies", "no time left", "some secrets", "none: the next run goes on")
+                self._sight.lost("policies", "no time left", "some secrets", "nothing: the next run goes on")
                 return secret
             known = self._policy(secret)
             if known is None:
@@ -119,7 +119,7 @@ class Secrets:
         known = None if secret.lone_pending else self._memory.recall(secret.arn, "versions", stamp)
         if known is None:
             if not budget.take():
-                self._sight.lost("versions", "no time left", "some secrets", "none: the next run goes on")
+                self._sight.lost("versions", "no time left", "some secrets", "nothing: the next run goes on")
                 return secret
             try:
                 known = list(self._versions(secret.arn))

@@ -163,7 +163,7 @@ SPOTS: Final[tuple[Rule[Spot], ...]] = (
     Rule(
         "blind-spot", Severity.INFO, "Something was not seen",
         "A call was refused or failed. It is as grave as the worst rule that could not be asked.", blind,
-        "allow {permission} to whoever runs the audit",
+        "{advice}",
     ),
 )  # fmt: skip
 TRAILS: Final[tuple[Rule[Trails], ...]] = (

@@ -51,11 +51,11 @@ class Rule(Generic[T]):
     """Whether the secret is looked at a second time before this is said."""
 
     def command(self, fields: Mapping[str, str], kind: Kind | None = None) -> str:
-        """Return the command that helps, with what it is about in quotes for a shell."""
+        """Return the command that helps, with what it is about in quotes for a shell; advice in words has none."""
         template = self.remedy if isinstance(self.remedy, str) else self.remedy.get(kind, "") if kind else ""
         if not template and not isinstance(self.remedy, str):
             template = next(iter(self.remedy.values()))
-        quoted = {key: shlex.quote(value) for key, value in fields.items()}
+        quoted = {key: value if key == "advice" else shlex.quote(value) for key, value in fields.items()}
         return template.format_map(_Left(quoted))
 
 
