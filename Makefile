@@ -227,6 +227,15 @@ $(CRASH_PARTS:%=crash-%): crash-%:
 		>$(PLAYED)/$*.log 2>&1 || status=$$?; \
 	echo "==> $*"; cat $(PLAYED)/$*.log; [ $$status = 0 ] || [ $$status = 5 ]
 
+MEASURED := .cache/bench/measured.json
+BENCH = $(RUN) tests.bench $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
+	$(if $(N),--rotations '$(N)') $(if $(PEER),--peer '$(PEER)')
+
+.PHONY: bench
+bench: environment .tools-bench ## What a rotation takes, in a table, JSON and pictures: ENGINE=… STRATEGY=… N=20 PEER=checkout of AWS's functions
+	@$(BENCH) --json $(MEASURED) $(OPTIONS)
+	@.tools/bench/bin/python -m tests.bench.pictures $(MEASURED) $(dir $(MEASURED))
+
 .PHONY: check-page
 check-page: environment ## The audit's page in a browser: widths, light and dark, filters, print, accessibility (fetches 150 MB; needs npm)
 	@echo "==> the audit's page, in a browser"
@@ -349,7 +358,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
 		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
 	}; \
-	for name in demo dev lambda sam ministack checkov attach clients aws; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	for name in demo dev lambda sam ministack checkov attach clients aws bench; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/requirements.txt)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
@@ -381,7 +390,7 @@ help:
 
 # --- environments ---------------------------------------------------------------------------------------
 
-.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-checkov .tools-attach .tools-aws .tools-clients
+.PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-bench .tools-checkov .tools-attach .tools-aws .tools-clients
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)
 
@@ -413,6 +422,9 @@ RUNTIME = .tools/runtime-$(ARCH)-$(LAMBDA_PYTHON)
 
 .tools-ministack:
 	$(call environment,.tools/ministack,ministack,AWS on the loopback interface)
+
+.tools-bench:
+	$(call environment,.tools/bench,bench,what draws pictures of figures)
 
 .tools-checkov:
 	$(call environment,.tools/checkov,checkov,checkov)

@@ -84,10 +84,21 @@ def start(program: str, path: tuple[Path, ...]) -> Start:
     return Start((time.perf_counter() - begun) * 1000, (used_by_children() - used) * 1000)
 
 
+def paths(function: str) -> tuple[Path, ...]:
+    """Return where our function finds what it imports: its folder, the layer, and what Lambda's runtime holds."""
+    built = builds.ready()
+    return built / builds.logical_id(function), built / "SharedLayer/python", builds.managed()
+
+
+def alone(function: str, number: int) -> list[Start]:
+    """Start ours alone; the first start only fills the disk's cache."""
+    return [start(OURS, paths(function)) for _ in range(number + 1)][1:]
+
+
 def pairs(function: str, sample: Path, drivers: tuple[Path, ...], number: int) -> list[tuple[Start, Start]]:
     """Start ours and theirs by turns; the first pair only fills the disk's cache."""
-    task, layer = builds.ready() / builds.logical_id(function), builds.ready() / "SharedLayer/python"
-    ours, theirs = (task, layer, builds.managed()), (sample, *drivers, task, builds.managed())
+    ours = paths(function)
+    theirs = (sample, *drivers, ours[0], ours[-1])
     return [(start(OURS, ours), start(THEIRS, theirs)) for _ in range(number + 1)][1:]
 
 

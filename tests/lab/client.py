@@ -34,6 +34,8 @@ class Seen:
     logins: int = 0
     rejected: int = 0
     windows: list[float] = field(default_factory=list)
+    moments: list[tuple[float, bool]] = field(default_factory=list)
+    """When each login began, by the clock that all processes share, and whether it was accepted; where asked for."""
 
     @property
     def longest(self) -> float:
@@ -54,6 +56,7 @@ class Client:
     log_in: Callable[[Mapping[str, Any]], None]
     cache: float
     seen: Seen = field(default_factory=Seen)
+    traced: bool = False
     _secret: dict[str, Any] = field(default_factory=dict)
     _read_at: float = -1e9
     _closed_at: float | None = None
@@ -69,8 +72,12 @@ class Client:
         except Rejected:
             self.seen.rejected += 1
             self._closed_at = self._closed_at or begun
+            accepted = False
         else:
             self.end_window()
+            accepted = True
+        if self.traced:
+            self.seen.moments.append((begun, accepted))
 
     def end_window(self) -> None:
         """Note how long no login was accepted, if that was so."""
@@ -109,7 +116,7 @@ def main() -> None:
     over = threading.Event()
     bundle = order["bundle"]
     theatre = importlib.import_module(order["module"])
-    client = Client(read, lambda secret: theatre.log_in(secret, bundle), order["cache"])
+    client = Client(read, lambda secret: theatre.log_in(secret, bundle), order["cache"], traced=order["traced"])
     threading.Thread(target=_await_the_end, args=(over, client.seen), daemon=True).start()
     client.once()
     print("ready", flush=True)  # noqa: T201 its way of speaking

@@ -307,7 +307,12 @@ class Application:
         self.theatre.invoke({"Step": "revokePrevious", "SecretId": self.arn, "EndSessions": end_sessions})
 
     def clients(
-        self, cache: float = 0, pause: float = 0.002, emulator: EmulatedSecretsManager | None = None
+        self,
+        cache: float = 0,
+        pause: float = 0.002,
+        emulator: EmulatedSecretsManager | None = None,
+        *,
+        traced: bool = False,
     ) -> ClientProcess:
         """Return a client that keeps logging in while it is entered as a context; in another Region where told."""
         service = emulator or self.theatre.emulator
@@ -320,6 +325,7 @@ class Application:
             "bundle": str(self.theatre.scene.bundle),
             "cache": cache,
             "pause": pause,
+            "traced": traced,
         }
         return ClientProcess(order)
 
