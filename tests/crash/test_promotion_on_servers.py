@@ -15,6 +15,9 @@ from tests.support.crashes.cuts import Cut, Scissors
 from tests.support.crashes.effects import CUTTING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotation.errors import RotationError
     from tests.lab.theatre import Application, Theatre
 
 MOST: Final = 90
@@ -82,6 +85,52 @@ def test_a_promoted_secret_is_rotated_there_and_nowhere_else(
     assert there.theatre.leaked() == []
 
 
+class After(Scissors):
+    """Kills after the first effect of a name."""
+
+    def __init__(self, effect: str) -> None:
+        """Know the effect."""
+        super().__init__(at=0)
+        self.effect = effect
+
+    @contextlib.contextmanager
+    def around(self, name: str, lost: RotationError | None = None) -> Iterator[None]:
+        """Let it be the turn of the effect of that name."""
+        if name == self.effect and not self.at:
+            self.at = self.count + 1
+        with super().around(name, lost):
+            yield
+
+
+def killed(request: pytest.FixtureRequest, engine: str, strategy: str, scissors: Scissors) -> None:
+    """Kill a promotion, and let another one complete it; then it is rotated there, and nowhere else."""
+    application = rotated(request, engine, strategy)
+    there = other_region.beside(application)
+    with CUTTING[engine](scissors), contextlib.suppress(Cut):
+        other_region.promote(there)
+    other_region.promote(there)
+    other_region.play(there)
+    complete(there)
+    require_fenced(application, there)
+
+
+@pytest.mark.parametrize(
+    ("engine", "strategy", "effect"),
+    [
+        ("mysql", "alternating-users", "ALTER"),
+        ("mariadb", "alternating-users", "StopReplicationToReplica"),
+        ("redshift", "alternating-users", "TagResource"),
+    ],
+)
+def test_a_promotion_of_a_pair_that_is_killed_behind_the_cut_is_completed(
+    request: pytest.FixtureRequest, engine: str, strategy: str, effect: str
+) -> None:
+    """The link is cut, and the accounts are marked in part, or not at all."""
+    scissors = After(effect)
+    killed(request, engine, strategy, scissors)
+    assert scissors.fired, scissors.trace
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("engine", "strategy"), KINDS)
 def test_a_promotion_that_is_killed_on_a_server_is_completed(
@@ -89,15 +138,8 @@ def test_a_promotion_that_is_killed_on_a_server_is_completed(
 ) -> None:
     """After each call, login and statement."""
     for at in range(1, MOST):
-        application = rotated(request, engine, strategy)
-        there = other_region.beside(application)
         scissors = Scissors(at)
-        with CUTTING[engine](scissors), contextlib.suppress(Cut):
-            other_region.promote(there)
-        other_region.promote(there)
-        other_region.play(there)
-        complete(there)
-        require_fenced(application, there)
+        killed(request, engine, strategy, scissors)
         if at > scissors.count:
             return
     raise AssertionError(scissors.trace)
