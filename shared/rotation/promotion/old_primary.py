@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rotation.errors import GuardViolation, StoreError
+from rotation.errors import GuardViolation, StoreError, StoreUnavailable
 from rotation.model import Stage, VersionState
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def meet(case: Case, here: Versions) -> Versions | None:
     former, report = case.request.former, case.report
     cancel = f"aws secretsmanager cancel-rotate-secret --region {former} --secret-id {case.there(here.arn)}"
     try:
-        there = case.store.describe_replica(former)
+        there = _seen(case)
     except StoreError as error:
         report.tell(f"The secret in {former} was not seen: {error.what}")
         report.to_do.append(f"As soon as {former} answers: {cancel}")
@@ -57,6 +58,13 @@ def meet(case: Case, here: Versions) -> Versions | None:
         work = f"Switch rotation off in {former}"
         report.attempt(work, lambda: case.store.cancel_rotation(former), cancel)
     return there
+
+
+def _seen(case: Case) -> Versions:
+    """Look at the secret there, and look again where no answer came: one that is lost is no disaster."""
+    with suppress(StoreUnavailable):
+        return case.store.describe_replica(case.request.former)
+    return case.store.describe_replica(case.request.former)
 
 
 def _compare(case: Case, here: Versions, there: Versions) -> None:

@@ -19,6 +19,7 @@ from rotation.errors import (
 )
 from rotation.model import Mark
 from rotation.promotion import promoting
+from tests.support.crashes.cuts import Scissors, cutting
 from tests.support.emulators.secretsmanager.replication import AfterStop, Order, Replication
 from tests.support.memory.engine import PORT
 from tests.support.memory.regions import AWAY, FUNCTION, HOME, STRATEGIES, TwoRegions
@@ -131,6 +132,14 @@ def test_a_primary_that_answers_is_not_left_by_accident(scene: TwoRegions) -> No
     assert {"step": f"Switch rotation off in {HOME}", "state": "done"} in answer["steps"]
     assert not linked(scene)
     assert not scene.regions[HOME].execute("DescribeSecret", {"SecretId": "app"})["RotationEnabled"]
+
+
+def test_one_answer_that_is_lost_is_no_disaster(scene: TwoRegions) -> None:
+    """The old primary is asked again, and found to be there."""
+    with cutting(Scissors(2, kills=False)) as scissors, pytest.raises(GuardViolation, match="answers"):
+        scene.promote()
+    assert scissors.fired
+    assert not WRITES & {*operations(scene, AWAY)}
 
 
 def test_a_rotation_under_way_in_the_old_region_is_told(scene: TwoRegions) -> None:
