@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
 
 
 class Stage(StrEnum):
@@ -69,6 +70,7 @@ class StoredVersion:
     id: str
     stages: frozenset[str]
     value: str = field(repr=False)
+    created: datetime | None = None  # in its Region: a copy has the day when it came there, or that of the primary
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,14 @@ def engine_of(version: StoredVersion) -> str:
     return Keys(present(_object(version.value, where)), where).text("engine")
 
 
+def place_of(version: StoredVersion) -> dict[str, object]:
+    """Return what a value says of the database's place, by the keys that ``relocated`` takes. Raises InvalidSecret."""
+    document = _object(version.value, f"version {version.id} of {version.arn}")
+    own = overrides.settings_of(document)
+    inner = {f"{overrides.SETTINGS}.{key}": own[key] for key in ("host", "port") if key in own}
+    return {key: document[key] for key in ("host", "port", "dbClusterIdentifier") if key in document} | inner
+
+
 def _address(keys: Keys, traits: Traits, engine: str, own: Overrides) -> Address:
     """
     Read where the server is; its ``own`` host and port stand for a proxy's.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rotation import VERSION
@@ -11,7 +12,7 @@ from rotation.credentials import secret_format
 from rotation.engines import ENGINES, engine_named
 from rotation.entrypoints.assembly import Assembly, deadline_of
 from rotation.entrypoints.telemetry import Telemetry
-from rotation.errors import InvalidSecret, InvalidSettings, RotationError, VersionNotFound
+from rotation.errors import InvalidSecret, InvalidSettings, RotationError, StoreError, VersionNotFound
 from rotation.model import Stage, region_of
 from rotation.promotion import promoting, returning
 from rotation.promotion.case import Case, Report
@@ -19,12 +20,13 @@ from rotation.promotion.relocated import RelocatedStore
 from rotation.promotion.request import Promotion, Return, is_function, is_secret, parse
 from rotation.settings import Settings
 from rotation.stores.regional import RegionalStore
+from rotation.topology.global_databases import GlobalDatabases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rotation.entrypoints.assembly import LambdaContext
-    from rotation.model import StoredVersion
+    from rotation.model import Deadline, StoredVersion
     from rotation.ports import Engine
 
 PROMOTED: Final = frozenset({"RDS-EVENT-0185", "RDS-EVENT-0238"})
@@ -133,11 +135,36 @@ class Handler:
             if isinstance(request, Return):
                 report = Report(self._telemetry, request.dry_run)
                 return returning.give_back(returning.Errand(request, store, deadline, report)).answer()
-            name = _engine_name(store)
-            shown = RelocatedStore(store, request.place)
-            delivery = parts.delivery("", self._engine(name), shown, self._telemetry, deadline)
-            case = Case(request, store, delivery, self._function_of(name), self._standing.rules)
-            return promoting.promote(case).answer()
+            return promoting.promote(self._case(request, store, deadline)).answer()
+
+    def _case(self, request: Promotion, store: RegionalStore, deadline: Deadline) -> Case:
+        """Put a promotion together; where its database is here, the event says, or else the control plane."""
+        found = _any_version(store)
+        name, unseen = _engine_name(found), ""
+        try:
+            moved = self._moved(found, request)
+            request = replace(request, place={**moved, **request.place})
+        except StoreError as error:
+            unseen = f"Whether the database has moved within a global database was not seen: {error.what}"
+        shown = RelocatedStore(store, request.place)
+        delivery = self._assembly.delivery("", self._engine(name), shown, self._telemetry, deadline)
+        case = Case(request, store, delivery, self._function_of(name), self._standing.rules)
+        if unseen:
+            case.report.tell(unseen)
+        return case
+
+    def _moved(self, found: StoredVersion, request: Promotion) -> dict[str, Any]:
+        """Return what the secret has to say here of a database that it names in the old Region."""
+        said = secret_format.place_of(found)
+        here = GlobalDatabases(lambda: self._assembly.client("rds"), region_of(request.secret_id))
+        place: dict[str, Any] = {}
+        for stem in ("", "rotation."):
+            if f"{stem}host" in request.place:
+                continue
+            cluster = said.get("dbClusterIdentifier") if not stem else None
+            moved = here.counterpart(said.get(f"{stem}host"), cluster, request.former)
+            place |= {f"{stem}{key}": value for key, value in moved.items() if f"{stem}{key}" in said}
+        return place
 
     def _engine(self, name: str) -> Engine:
         """Load an engine, and with it its driver, when the first secret of it comes."""
@@ -151,9 +178,8 @@ class Handler:
         return next((arn for name, arn in known if ENGINES[name] == ENGINES[engine]), "")
 
 
-def _engine_name(store: RegionalStore) -> str:
-    """Read which engine the secret is of. Raises InvalidSecret, or VersionNotFound where nothing came that tells it."""
-    found = _any_version(store)
+def _engine_name(found: StoredVersion) -> str:
+    """Read which engine the secret is of. Raises InvalidSecret."""
     name = secret_format.engine_of(found)
     if name not in ENGINES:
         raise InvalidSecret(
@@ -165,7 +191,7 @@ def _engine_name(store: RegionalStore) -> str:
 
 
 def _any_version(store: RegionalStore) -> StoredVersion:
-    """Read AWSCURRENT, or where its value has not come, what was before it."""
+    """Read AWSCURRENT, or where its value has not come, what was before it. Raises VersionNotFound."""
     try:
         return store.read(Stage.CURRENT)
     except VersionNotFound:

@@ -22,7 +22,7 @@ from rotation.promotion.choice import choose
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rotation.model import Versions
+    from rotation.model import StoredVersion, Versions
     from rotation.promotion.case import Case, Report
     from rotation.promotion.choice import Chosen
 
@@ -91,6 +91,13 @@ def _tell_choice(case: Case, here: Versions, chosen: Chosen) -> None:
         case.report.tell(f"The database does not accept AWSCURRENT; it accepts version {version} ({label})")
 
 
+def _tell_age(case: Case, came: StoredVersion) -> None:
+    """Tell how old the password is, by the date that the version has here."""
+    if came.created is not None:
+        age = datetime.now(UTC) - came.created
+        case.report.about["chosen"] |= {"created": came.created.isoformat(timespec="seconds"), "days": age.days}
+
+
 def _label(case: Case, here: Versions, chosen: Chosen) -> None:
     """Let AWSCURRENT be on what is accepted."""
     version, current = chosen.secret.version, here.holding(Stage.CURRENT)
@@ -118,6 +125,7 @@ def _move(case: Case, version: str, replacing: str | None) -> None:
 def _relocate(case: Case, chosen: Chosen) -> Chosen:
     """Store a value that names the database of this Region, and where it came from, if the one that came does not."""
     came, place = case.store.read(version=chosen.secret.version), case.request.place
+    _tell_age(case, came)
     alone = chosen.secret.two_passwords and chosen.admin is None  # its mark stays, until it changes its own password
     value = secret_format.relocated(came, place, case.request.former if alone else None)
     if value == came.value:

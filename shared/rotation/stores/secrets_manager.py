@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -261,4 +262,6 @@ def _version(answer: GetSecretValueResponseTypeDef) -> StoredVersion:
             where=f"version {as_name(answer['VersionId'])} of {as_name(answer['ARN'])}",
             remedy="Store the same JSON as a text: --secret-string, not --secret-binary.",
         )
-    return StoredVersion(as_name(answer["ARN"]), as_name(answer["VersionId"]), stages, as_text(value))
+    when = answer.get("CreatedDate")
+    created = when if isinstance(when, datetime) else None
+    return StoredVersion(as_name(answer["ARN"]), as_name(answer["VersionId"]), stages, as_text(value), created)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rotation.entrypoints import promotion
+from rotation.entrypoints.assembly import Assembly
 from rotation.entrypoints.promotion import Handler, Standing, handler
 from rotation.errors import GuardViolation, InvalidEvent, InvalidSecret, InvalidSettings, RotationError
 from rotation.model import in_region
@@ -76,6 +79,11 @@ def test_a_promotion(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer["function"] == FUNCTION.format(AWAY)
     assert answer["rules"] == {"ScheduleExpression": "rate(30 days)"}
     assert scene.logs_in()
+    secret = scene.regions.find("app", AWAY)
+    assert secret is not None
+    created = secret.versions[answer["chosen"]["version"]].created
+    assert answer["chosen"]["created"] == created.isoformat(timespec="seconds")
+    assert answer["chosen"]["days"] == (datetime.now(UTC) - created).days
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     told = [line for line in lines if str(line.get("message")).startswith("Promotion:")]
     assert {line["secret"] for line in told} == {in_region(scene.arn, AWAY)}
@@ -138,6 +146,93 @@ def test_no_function_for_the_engine(scene: Scene) -> None:
     scene.regions.cut(HOME)
     with pytest.raises(InvalidSettings, match="No rotation function"):
         scene.function(ROTATION_FUNCTIONS="")(scene.event())
+
+
+# Where the database is here
+
+THERE = f"orders.cluster-abc123xyz.{HOME}.rds.amazonaws.com"
+ENDPOINT = f"orders-b.cluster-def456uvw.{AWAY}.rds.amazonaws.com"
+MINE = f"arn:aws:rds:{AWAY}:123456789012:cluster:orders-b"
+MEMBERS = [(f"arn:aws:rds:{HOME}:123456789012:cluster:orders", False), (MINE, True)]
+
+
+class Rds:
+    """The RDS API in the Region that takes over: a global database whose writer is there; or no right to look."""
+
+    def __init__(self, *, denied: bool = False) -> None:
+        """Count how often it is asked."""
+        self.denied, self.asked = denied, 0
+
+    def describe_global_clusters(self) -> dict[str, Any]:
+        """Answer as the API reference says."""
+        self.asked += 1
+        if self.denied:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "DescribeGlobalClusters")
+        members = [{"DBClusterArn": arn, "IsWriter": writes} for arn, writes in MEMBERS]
+        return {"GlobalClusters": [{"GlobalClusterMembers": members}]}
+
+    def describe_db_clusters(self, *, DBClusterIdentifier: str) -> dict[str, Any]:  # noqa: N803 the API's name
+        """Answer as the API reference says."""
+        assert DBClusterIdentifier == MINE
+        return {"DBClusters": [{"DBClusterIdentifier": "orders-b", "Endpoint": ENDPOINT, "Port": 6000}]}
+
+
+@pytest.fixture
+def rds(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Rds:
+    """Let the secret name a cluster of the old Region, which nobody reaches; the member here is reached."""
+    api = Rds()
+    scene.engine.names.add(ENDPOINT)
+    monkeypatch.setattr(promotion, "engine_named", lambda _: lambda _bundle: scene.engine)
+    monkeypatch.setattr(Assembly, "client", lambda *_: api)
+    tell(scene, host=THERE)
+    return api
+
+
+def tell(scene: Scene, **said: object) -> None:
+    """Store a value that says something else, and lose the Region once it has come."""
+    document = {**json.loads(scene.regions[HOME].value("app") or ""), **said}
+    request = {"SecretId": "app", "SecretString": json.dumps(document), "ClientRequestToken": str(uuid.uuid4())}
+    scene.regions[HOME].execute("PutSecretValue", request)
+    scene.arrive()
+    scene.regions.cut(HOME)
+
+
+def test_a_global_database_is_found_where_its_writer_is(scene: Scene, rds: Rds) -> None:
+    """The value names the endpoint here; what it does not have is not added."""
+    scene.function()(scene.event())
+    document = json.loads(scene.regions[AWAY].value("app") or "")
+    assert document["host"] == ENDPOINT
+    assert document["port"] == 6000
+    assert "dbClusterIdentifier" not in document
+    assert rds.asked == 1
+
+
+def test_an_endpoint_in_the_event_is_what_counts(scene: Scene, rds: Rds) -> None:
+    """The control plane is not asked."""
+    scene.engine.names.add("db.example.com")
+    scene.function()(scene.event(Endpoint="db.example.com"))
+    assert json.loads(scene.regions[AWAY].value("app") or "")["host"] == "db.example.com"
+    assert rds.asked == 0
+
+
+def test_a_database_behind_a_proxy_is_found_too(scene: Scene, rds: Rds) -> None:
+    """Its own host is named by the secret's settings."""
+    scene.regions.restore(HOME)
+    tell(scene, host="db.example.com", rotation={"host": THERE})
+    scene.engine.names.add("db.example.com")
+    scene.function(PROXY_KNOWS_BOTH_USERS="true")(scene.event())
+    document = json.loads(scene.regions[AWAY].value("app") or "")
+    assert (document["host"], document["rotation"]["host"]) == ("db.example.com", ENDPOINT)
+    assert rds.asked == 1
+
+
+def test_a_role_that_may_not_look_at_global_databases(scene: Scene, rds: Rds) -> None:
+    """It is told; the promotion goes on with what the secret says."""
+    rds.denied = True
+    scene.engine.names.add(THERE)
+    answer = scene.function()(scene.event())
+    assert any("rds:DescribeGlobalClusters" in told for told in answer["attention"])
+    assert json.loads(scene.regions[AWAY].value("app") or "")["host"] == THERE
 
 
 # What RDS tells
