@@ -45,6 +45,21 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
 
 SOURCES := shared functions tests
 
+# A name on the command line that nothing reads is a slip, and would be passed over: PROFIL=… and another account is asked.
+# What is below plays names its own, and says which it knows.
+READ := ARCH ARTIFACTS_DIR AUDIT_STACK BUILD BUNDLE COMPILER COVERED DATABASES FUNCTION_PREFIX IMAGES JOBS JSON \
+	LAMBDA_PYTHON MATRIX OPTIONS PROFILE PROMOTION_STACK PYTHON REGION TRUST_STACK VERSIONS
+SPEAKING := demo invoke playground
+TYPED = $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
+SLIPS := $(if $(filter $(SPEAKING),$(MAKECMDGOALS)),,$(filter-out $(READ),$(TYPED)))
+ifneq ($(SLIPS),)
+$(error there is no variable $(SLIPS) here$(shell $(PYTHON) -c 'import sys; from tests.lab.words import did_you_mean; \
+	print(did_you_mean(sys.argv[1], sys.argv[2:]))' $(firstword $(SLIPS)) $(READ)) There are $(READ))
+endif
+ifneq ($(and $(filter-out arm64 x86_64,$(ARCH)),$(filter build,$(MAKECMDGOALS))),)
+$(error ARCH=$(ARCH) is no processor of Lambda; there are arm64 and x86_64)
+endif
+
 # What `make test` does, in parts that run side by side: each waits half of its time for servers, disks or the network,
 # so that two more of them than there are processors keep these busy. A part is named after its suite. The longest
 # first, and those that wait most beside those that wait least.
@@ -114,8 +129,7 @@ endef
 ##@ See it work
 
 # The names on the command line, for a command that says which of them it does not know; with one goal alone.
-GIVEN = $(if $(filter 1,$(words $(MAKECMDGOALS))),--given '$(strip $(foreach name,$(.VARIABLES),$(if $(filter \
-	command,$(firstword $(origin $(name)))),$(name))))')
+GIVEN = $(if $(filter 1,$(words $(MAKECMDGOALS))),--given '$(TYPED)')
 
 .PHONY: demo
 demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 REGIONS=2 OPTIONS='…'
@@ -384,9 +398,16 @@ clean: ## Remove environments, tools, builds and caches
 
 .PHONY: help
 help:
-	@awk 'BEGIN { FS = ":.*## " } \
+	@awk -v columns="$${COLUMNS:-$$(tput cols 2>/dev/null || echo 80)}" 'BEGIN { FS = ":.*## " } \
 		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z-]+:.*## / { \
+			line = sprintf("  make %-16s", $$1); count = split($$2, words, " "); \
+			for (i = 1; i <= count; i++) { \
+				if (length(line) + length(words[i]) >= columns) { print line; line = sprintf("%23s", "") } \
+				line = line " " words[i] \
+			} \
+			print line \
+		}' $(firstword $(MAKEFILE_LIST))
 
 # --- environments ---------------------------------------------------------------------------------------
 

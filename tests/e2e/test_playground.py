@@ -60,9 +60,12 @@ def test_what_it_prints_can_be_typed_as_it_stands(playground: Path) -> None:
     application = json.loads(next(text for command, text in said.items() if "get-secret-value" in command))
     assert application["username"].startswith("shop")
     assert "secret-rotation-" in said["make status"]
+    shown = playground.read_text()
+    assert {"shop: a dry run", "shop: a rotation", "shop: revokePrevious"} <= {it[2:] for it in shown.splitlines()}
     if "restore-secret" in " ".join(said):
         assert "aws secretsmanager restore-secret" in said["make status"], "the remedy is told"
         seen(playground, "finishSecret ✓", 2)
+        seen(playground, "shop: the rotation that failed, again")
 
 
 def typed(line: str) -> str:

@@ -23,6 +23,7 @@ from tests.lab.two_regions import AWAY, staged
 from tests.lab.words import STRATEGY
 from tests.support.emulators.functions import EmulatedFunctions
 from tests.support.emulators.logs import EmulatedLogs
+from tests.support.emulators.secretsmanager.rotation import STEPS
 from tests.support.emulators.secretsmanager.state import ACCOUNT
 from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.servers import process
@@ -134,9 +135,11 @@ def served(theatre: RegionalTheatre, strategy: str, folder: Path, screen: Screen
     theatre.emulator.execute("RemoveRegionsFromReplication", alone)  # one with replicas cannot be deleted
     account = Account(folder, f"{PREFIX}-{theatre.module.FUNCTION}", strategy, application.arn)
     one = threading.Lock()  # what the function writes is caught for the whole process
+    told = Headings(screen)
 
     def invoke(event: Mapping[str, Any]) -> None:
         with one:
+            told.of(event)
             theatre.invoke(event)
 
     with (
@@ -154,6 +157,26 @@ def served(theatre: RegionalTheatre, strategy: str, folder: Path, screen: Screen
         theatre.player.run()
         with playing(theatre.player):
             yield account
+
+
+class Headings:
+    """Says of which secret, and of what, the steps are that come."""
+
+    def __init__(self, screen: Screen) -> None:
+        """Know where to say it."""
+        self._screen, self._seen = screen, set[str]()
+
+    def of(self, event: Mapping[str, Any]) -> None:
+        """Say it where an event begins something."""
+        name = str(event["SecretId"]).rpartition(":")[2][:-7]
+        token, step = str(event.get("ClientRequestToken")), event["Step"]
+        if step not in STEPS:
+            self._screen.say(f"{name}: {step}")
+        elif token not in self._seen:
+            self._screen.say(f"{name}: {'a rotation' if step == STEPS[0] else 'a dry run'}")
+        elif step == STEPS[0]:
+            self._screen.say(f"{name}: the rotation that failed, again")
+        self._seen.add(token)
 
 
 @contextlib.contextmanager

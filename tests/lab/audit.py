@@ -29,6 +29,7 @@ from audit.calls import reason  # noqa: E402
 from audit.job import PAGE, Job, carry_out  # noqa: E402
 from audit.sessions import accounts  # noqa: E402
 from audit.settings import BadSetting, Settings  # noqa: E402
+from tests.lab.words import reached, told  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,14 +109,18 @@ def _demo(stack: ExitStack) -> tuple[Iterable[tuple[str, Clients]], list[str], d
 
 def main(given: list[str] | None = None) -> int:
     """Audit: 0 where nothing is urgent, 1 where something is, 2 where the audit itself could not be done."""
-    options, console = arguments(given), Console()
+    return told("make audit", lambda: _perform(arguments(given)))
+
+
+def _perform(options: argparse.Namespace) -> int:
+    console = Console(markup=False, emoji=False, highlight=False)
     try:
         done = look(options, console)
     except (ClientError, BotoCoreError) as error:
-        print(f"make: the account cannot be reached ({reason(error)}): see PROFILE and REGION", file=sys.stderr)  # noqa: T201 for people
+        print(reached("make audit", reason(error)), file=sys.stderr)  # noqa: T201 for people
         return 2
     except BadSetting as error:
-        print(f"make: {error}", file=sys.stderr)  # noqa: T201 for people
+        print(f"make audit: error: {error}", file=sys.stderr)  # noqa: T201 for people
         return 2
     page = (options.folder / PAGE).resolve()
     console.print(done.head.verdict, style="bold", soft_wrap=True, markup=False)

@@ -34,7 +34,9 @@ def perform(options: argparse.Namespace, screen: Screen) -> int:
 def build(function: str, screen: Screen) -> None:
     """Build the function and the layer where their sources have changed, and say so before."""
     for name in (builds.LAYER, builds.logical_id(function)):
-        builds.part(name, lambda name: screen.say(f"building {name} for {interpreter.of_lambda()}, as it has changed"))
+        builds.part(
+            name, lambda name: screen.say(f"building {name} for {interpreter.of_lambda()}; later only if it changed")
+        )
 
 
 def filled(event: Mapping[str, Any], real: Mapping[str, str]) -> dict[str, Any]:

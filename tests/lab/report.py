@@ -85,15 +85,18 @@ class Findings:
         return all(true for _, true in self.verdicts)
 
 
+def console(**options: Any) -> Console:  # noqa: ANN401 rich's own
+    """Return a terminal that shows a text as it is: an ARN has `:secret:` in it, and an error may have brackets."""
+    return Console(highlight=False, emoji=False, **options)
+
+
 class Screen:
     """Writes to the terminal."""
 
     def __init__(self, picture: Path | None = None) -> None:
         """Take the real standard output, before anything redirects it; ``picture`` is for what will be shown."""
         self._picture, self._column = picture, 0
-        self._console = Console(
-            highlight=False, emoji=False, record=picture is not None, width=COLUMNS if picture else None
-        )
+        self._console = console(record=picture is not None, width=COLUMNS if picture else None)
 
     def draw(self, title: str) -> None:
         """Write what was shown as an SVG, if a picture is wanted. It names no font that a server would have to give."""
@@ -189,9 +192,14 @@ class Screen:
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         self._console.print()
         self._console.print(table)
+
+    def failure(self, what: str, text: str) -> None:
+        """Show what failed and, below it, why: an ARN has a line that holds it."""
+        self._hanging("[red]✗[/] ", what)
+        self._hanging("  ", text)
 
     def verdicts(self, verdicts: Iterable[tuple[str, bool]]) -> None:
         """Show the claims that were checked, each with whether it holds."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.table import Table
+
+from tests.lab.report import Screen
+from tests.lab.words import reached, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -120,12 +121,12 @@ def tell_errors(fleet: Fleet, client: Any, now: dt.datetime) -> None:  # noqa: A
             for line in read_errors(client, function, now - LOOKED_BACK):
                 for one in fleet.of(function):
                     if line.get("secret") in (one.arn, one.name) and (one.rotated is None or line["at"] > one.rotated):
-                        one.error, one.failed = told(line), line["at"]
+                        one.error, one.failed = said_by(line), line["at"]
         except (ClientError, BotoCoreError) as error:
             fleet.blind.append(f"the log of {function} was not read ({reason(error)}): its errors are not shown")
 
 
-def told(line: Mapping[str, Any]) -> str:
+def said_by(line: Mapping[str, Any]) -> str:
     """Return what the function said."""
     return f"{line.get('error', 'error')} in {line.get('step', 'a step')}: {line.get('message', '')}"
 
@@ -142,20 +143,21 @@ def look(secrets: Any, logs: Any, prefix: str) -> Fleet:  # noqa: ANN401 the sam
     return fleet
 
 
-def show(fleet: Fleet, console: Console, prefix: str) -> None:
-    """Print a table for people: the worst first."""
+def show(fleet: Fleet, screen: Screen, prefix: str) -> None:
+    """Show a table for people: the worst first."""
     order = ["failed", "late", "pending", "never rotated", "ok"]
-    table = Table(title=f"{len(fleet.secrets)} secrets rotate by {prefix}-…", title_justify="left")
-    for heading in ("secret", "function", "state", "rotated", "due"):
-        table.add_column(heading, overflow="fold")
-    for one in sorted(fleet.secrets, key=lambda one: order.index(one.state)):
-        table.add_row(one.name, one.function.removeprefix(prefix), one.state, day(one.rotated), day(one.due))
-    console.print(table)
+    count = len(fleet.secrets)
+    rows = [
+        (one.name, one.function.removeprefix(prefix), one.state, day(one.rotated), day(one.due))
+        for one in sorted(fleet.secrets, key=lambda one: order.index(one.state))
+    ]
+    title = f"{count} secret{'s rotate' if count != 1 else ' rotates'} by {prefix}-…"
+    screen.table(title, ("secret", "function", "state", "rotated", "due"), rows)
     for one in fleet.secrets:
         if one.error:
-            console.print(f"[bold]{one.name}[/bold], {day(one.failed)}: {one.error}", soft_wrap=True, markup=True)
+            screen.failure(f"{one.name}, {day(one.failed)}", one.error)
     for line in fleet.blind:
-        console.print(f"not seen: {line}", soft_wrap=True)
+        screen.say(f"not seen: {line}")
 
 
 def day(when: dt.datetime | None) -> str:
@@ -169,13 +171,14 @@ def as_json(fleet: Fleet) -> str:
     return json.dumps({"secrets": secrets, "blind": fleet.blind}, default=str, indent=2)
 
 
-def would_be_left(fleet: Fleet, console: Console) -> int:
+def would_be_left(fleet: Fleet, screen: Screen) -> int:
     """Say which secrets would have no function if the stack were deleted, and how each is detached."""
     for one in fleet.secrets:
-        console.print(f"aws secretsmanager cancel-rotate-secret --secret-id {one.arn}", soft_wrap=True, markup=False)
+        screen.log(f"aws secretsmanager cancel-rotate-secret --secret-id {one.arn}")
     count = len(fleet.secrets)
-    told = f"{count} secrets would be left without a function: attach them to another one, or run the lines above"
-    console.print(told if count else "No secret names a function of this stack. It can be deleted.", soft_wrap=True)
+    left = f"{count} secret{'s' * (count != 1)} would be left without a function"
+    told = f"{left}: attach to another one, or run what stands above"
+    screen.log(told if count else "No secret names a function of this stack. It can be deleted.")
     return 1 if count else 0
 
 
@@ -193,20 +196,24 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def main(given: list[str] | None = None) -> int:
     """Look, and show: 0 where all is well, 1 where something failed or is late, 2 where nothing could be read."""
-    options, console = arguments(given), Console()
+    return told("make status", lambda: _perform(arguments(given)))
+
+
+def _perform(options: argparse.Namespace) -> int:
+    screen = Screen()
     try:
         session = boto3.session.Session(profile_name=options.profile, region_name=options.region)
         secrets = session.client("secretsmanager", endpoint_url=options.endpoint, config=_CONFIG)
         fleet = look(secrets, session.client("logs", endpoint_url=options.endpoint, config=_CONFIG), options.prefix)
     except (ClientError, BotoCoreError) as error:
-        print(f"make: the secrets cannot be listed ({reason(error)}): see PROFILE and REGION", file=sys.stderr)  # noqa: T201 for people
+        print(reached("make status", reason(error)), file=sys.stderr)  # noqa: T201 for people
         return 2
     if options.before_deleting:
-        return would_be_left(fleet, console)
+        return would_be_left(fleet, screen)
     if options.json:
         print(as_json(fleet))  # noqa: T201 for machines
     else:
-        show(fleet, console, options.prefix)
+        show(fleet, screen, options.prefix)
     return 1 if any(one.state in {"failed", "late"} for one in fleet.secrets) else 0
 
 

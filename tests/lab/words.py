@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import logging
 import re
 import signal
 import sys
@@ -31,6 +32,8 @@ NOT_HERE: Final = dict.fromkeys(("ARCH", "LAMBDA_PYTHON"), "what runs here is ma
 WRONG: Final = 2
 STOPPED: Final = 130
 LONGEST: Final = 300
+FETCHING: Final = "tests.support.debian"
+"""The log of what is fetched from Debian and npm."""
 
 UNAVAILABLE: Final = (
     ("tests.support.servers.choice", "ServerUnavailableError"),
@@ -45,6 +48,21 @@ REMEDY: Final = (
 )
 VARIABLES: Final = "engine|strategy|rotations|failover|regions|function|step|event"
 """Options that make passes on from a variable of that name."""
+REFUSED: Final = {
+    "ProfileNotFound": "your AWS configuration has no such profile. Name one that it has: PROFILE=…",
+    "NoRegionError": "nothing names a Region. Add REGION=…",
+    "NoCredentialsError": "nothing gives credentials. Name a profile that has some: PROFILE=…",
+    "EndpointConnectionError": "nothing answers. See whether REGION=… is a Region, and whether the network leads there",
+    "InvalidRegionError": "that is no Region. Correct REGION=…",
+    "AccessDeniedException": "the profile may not list secrets. Ask for secretsmanager:ListSecrets",
+    "UnrecognizedClientException": "AWS does not know the credentials. Name another profile: PROFILE=…",
+    "InvalidSignatureException": "AWS does not know the credentials. Name another profile: PROFILE=…",
+    **dict.fromkeys(
+        ("ExpiredTokenException", "TokenRetrievalError", "SSOTokenLoadError", "UnauthorizedSSOTokenError"),
+        "the sign-in has expired. Sign in again, such as by `aws sso login`",
+    ),
+}
+"""Why an account cannot be reached, by AWS's code or the SDK's class, and what helps."""
 PROGRAM: Final = re.compile(r"/(?:[^\s:]*/)?([\w.-]+) \S.* (ended with \d+)")
 """A program that was tried, with all of its options."""
 
@@ -152,6 +170,7 @@ class Words(argparse.ArgumentParser):
 def told(command: str, play: Callable[[], int]) -> int:
     """Play, and return the exit code; Ctrl-C and what this machine does not have are told in a sentence."""
     before = signal.signal(signal.SIGINT, _stop)
+    _tell_what_is_fetched()
     try:
         return play()
     except KeyboardInterrupt:
@@ -164,6 +183,11 @@ def told(command: str, play: Callable[[], int]) -> int:
         return WRONG
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def reached(command: str, code: str) -> str:
+    """Return why a command could not read an account, by AWS's code or the SDK's class, and what to do."""
+    return f"{command}: error: {REFUSED.get(code, 'the account cannot be read. See PROFILE and REGION')} ({code})."
 
 
 def in_one_line(error: BaseException) -> str:
@@ -182,6 +206,15 @@ def with_remedy(said: str) -> str:
 
 def _unavailable() -> tuple[type[Exception], ...]:
     return tuple(getattr(importlib.import_module(module), name) for module, name in UNAVAILABLE)
+
+
+def _tell_what_is_fetched() -> None:
+    """Have what takes long once, a download, told as a line of the screen."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("· %(message)s"))
+    log = logging.getLogger(FETCHING)
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
 
 
 def _stop(*_: object) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
@@ -22,6 +23,8 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+LOG = logging.getLogger(__name__)
+"""Of what is fetched, which takes long once."""
 CACHE = Path(__file__).parents[2] / ".cache" / "debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MIRROR = "DEBIAN_MIRROR"
@@ -58,6 +61,7 @@ class Packages:
         return root
 
     def _build(self, root: Path) -> None:
+        LOG.info("fetching %s from Debian's packages, this once", self.names[0])
         with tempfile.TemporaryDirectory(prefix="apt-", dir=root.parent) as name:
             folder = Path(name)
             unpacked = folder / "root"

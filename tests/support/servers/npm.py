@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.debian import only_one
+from tests.support.debian import LOG, only_one
 
 CACHE = Path(__file__).parents[3] / ".cache" / "npm"
 
@@ -47,6 +47,7 @@ class Package:
         if not shutil.which("npm"):
             message = f"{self.name} cannot be fetched here: npm not found"
             raise NpmUnavailableError(message)
+        LOG.info("fetching %s from npm's packages, this once", self.name)
         _run("npm", "pack", "--silent", "--cache", folder / "cache", "--pack-destination", folder, str(self))
         (archive,) = folder.glob("*.tgz")
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != self.integrity:

@@ -232,14 +232,17 @@ def test_the_command_shows_the_verdict_and_where_the_page_is(
     ("given", "said"),
     [
         (["--setting", "max_age_days=soon", "--demo"], "AUDIT_MAX_AGE_DAYS is 'soon'. It takes a whole number."),
-        (["--profile", "nobody's"], "the account cannot be reached (ProfileNotFound): see PROFILE and REGION"),
+        (
+            ["--profile", "nobody's"],
+            "your AWS configuration has no such profile. Name one that it has: PROFILE=… (ProfileNotFound).",
+        ),
     ],
 )
 def test_the_command_says_what_is_wrong_in_a_line(
     given: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert lab.main([*given, "--folder", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == f"make: {said}\n"
+    assert capsys.readouterr().err == f"make audit: error: {said}\n"
 
 
 def test_a_day_is_a_day(report: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -63,7 +64,7 @@ def now_in_ms() -> int:
 def failure_of(client: SecretsManagerClient, name: str) -> dict[str, Any]:
     """Return the line that our function writes for a failed step."""
     arn = client.describe_secret(SecretId=name)["ARN"]
-    message = "The user app may not do this. Run as an admin: GRANT …"
+    message = f"The user app may not do this [1] (at {arn}). Run as an admin: GRANT …"
     return {"level": "ERROR", "secret": arn, "step": "testSecret", "error": "PermissionDenied", "message": message}
 
 
@@ -86,7 +87,8 @@ def test_the_last_error_stands_beside_its_secret(account: EmulatedSecretsManager
     fleet = status.look(client, logs([failure_of(client, "broken")]), "secret-rotation")
     assert states(fleet) == {"broken": "failed", "fine": "ok"}
     (broken,) = (one for one in fleet.secrets if one.name == "broken")
-    assert broken.error == "PermissionDenied in testSecret: The user app may not do this. Run as an admin: GRANT …"
+    assert broken.error
+    assert broken.error.startswith("PermissionDenied in testSecret: The user app may not do this [1] (at arn:aws:")
     old = failure_of(client, "fine")
     with mock.patch(f"{__name__}.now_in_ms", return_value=1000):
         assert states(status.look(client, logs([old]), "secret-rotation"))["fine"] == "ok"
@@ -122,7 +124,9 @@ def test_the_screen(account: EmulatedSecretsManager, capsys: pytest.CaptureFixtu
     assert run(account) == 1
     shown = capsys.readouterr().out
     assert shown.index("broken") < shown.index("fine")
-    assert "PermissionDenied in testSecret: The user app may not do this. Run as an admin: GRANT …" in shown
+    lines = " ".join(shown.split())
+    said = r"PermissionDenied in testSecret: The user app may not do this \[1\] \(at arn:aws:\S+:secret:\S+\). Run as"
+    assert re.search(said, lines)
     assert "one" not in shown.replace("never", "").split()
 
 
@@ -144,6 +148,7 @@ def test_before_a_stack_is_deleted(account: EmulatedSecretsManager, capsys: pyte
 
 
 def test_an_account_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """One line, in make's words."""
+    """One line, in make's words, with what helps."""
     assert status.main(["--profile", "no-such-profile"]) == 2
-    assert capsys.readouterr().err == "make: the secrets cannot be listed (ProfileNotFound): see PROFILE and REGION\n"
+    said = "make status: error: your AWS configuration has no such profile. Name one that it has: PROFILE=…"
+    assert capsys.readouterr().err == f"{said} (ProfileNotFound).\n"

@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+from unittest import mock
 
 import pytest
 
@@ -16,8 +17,12 @@ from tests.lab import invoke
 from tests.lab.builds import BuildFailed
 from tests.lab.words import ALSO, STOPPED, WRONG, stage_of, told
 from tests.lab.words import ENGINES as STAGES
+from tests.support.debian import DebianUnavailableError, Packages
 from tests.support.guides.pages import ROOT
 from tests.support.servers.choice import ServerUnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAKE = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
@@ -105,6 +110,64 @@ def test_make_passes_on_what_was_typed(command: str, word: str) -> None:
     ).stdout
     (given,) = (part for part in line.split("--given '")[1:])
     assert word.partition("=")[0] in given.partition("'")[0].split()
+
+
+def made(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Have make say what it would do."""
+    return subprocess.run(  # noqa: S603 the project's own
+        ["make", "-n", *words],  # noqa: S607 the machine's
+        cwd=ROOT,
+        env=MAKE | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("status PROFIL=x", "there is no variable PROFIL here; did you mean PROFILE? There are ARCH "),
+        ("test database=local", "there is no variable database here; did you mean DATABASES? There are ARCH "),
+        ("before-deleting Q=1", "there is no variable Q here. There are ARCH "),
+        ("build ARCH=x86", "ARCH=x86 is no processor of Lambda; there are arm64 and x86_64."),
+    ],
+)
+def test_make_passes_over_no_wrong_word(words: str, said: str) -> None:
+    """A command that would ask another account, or build for nothing, does not begin."""
+    done = made(*words.split())
+    assert (done.returncode, done.stdout) == (WRONG, "")
+    assert f"*** {said}" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_list_of_commands_fits_the_screen(columns: int) -> None:
+    """Nothing is broken inside a word: what is too long goes below itself."""
+    lines = subprocess.run(
+        ["make"],  # noqa: S607 the machine's
+        cwd=ROOT,
+        env=MAKE | {"COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert all(line.startswith(("  make ", " " * 23)) for line in lines if line.startswith(" "))
+    assert {"make demo", "make deploy-promotion"} <= {" ".join(line.split()[:2]) for line in lines}
+
+
+def test_what_takes_long_once_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A download has a line of its own before it begins."""
+
+    def play() -> int:
+        with pytest.raises(DebianUnavailableError):
+            Packages("no-such-suite", ("a-server", "its-library")).fetch(tmp_path)
+        return 0
+
+    with mock.patch.dict(os.environ, {"DEBIAN_MIRROR": "file:///nowhere"}):
+        assert told("make demo", play) == 0
+    assert capsys.readouterr().out == "· fetching a-server from Debian's packages, this once\n"
 
 
 def test_ctrl_c_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
