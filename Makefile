@@ -47,8 +47,8 @@ SOURCES := shared functions tests
 
 # A name on the command line that nothing reads is a slip, and would be passed over: PROFIL=… and another account is asked.
 # What is below plays names its own, and says which it knows.
-READ := ARCH ARTIFACTS_DIR AUDIT_STACK BUILD BUNDLE COMPILER COVERED DATABASES FUNCTION_PREFIX IMAGES JOBS JSON \
-	LAMBDA_PYTHON MATRIX OPTIONS PROFILE PROMOTION_STACK PYTHON REGION TRUST_STACK VERSIONS
+READ := ARCH ARTIFACTS_DIR AUDIT_STACK BUILD BUNDLE COMPILER COVERED DATABASES ENGINE FUNCTION_PREFIX IMAGES JOBS JSON \
+	LAMBDA_PYTHON MATRIX N OPTIONS PEER PROFILE PROMOTION_STACK PYTHON REGION STRATEGY TEMPLATE TRUST_STACK VERSIONS
 SPEAKING := demo invoke playground
 TYPED = $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
 SLIPS := $(if $(filter $(SPEAKING),$(MAKECMDGOALS)),,$(filter-out $(READ),$(TYPED)))

@@ -31,17 +31,30 @@ OWN_OPTIONS: Final = {"query", "output", "region", "profile", "endpoint-url", "t
 """Options of the AWS command line itself, which no service's model has; argrename.py: task-output is output there."""
 
 
+MAKEFILE: Final = (ROOT / "Makefile").read_text("utf-8")
+KNOWN: Final = {
+    *MAKEFILE.split("\nREAD := ")[1].replace("\\\n", "").splitlines()[0].split(),
+    *demo.VARIABLES,
+    *invoke.VARIABLES,
+    *playground.VARIABLES,
+}
+"""The variables that a person may give."""
+
+
+def test_make_refuses_no_variable_that_it_reads() -> None:
+    """READ in the Makefile lists what has a default there, and what counts only where it is given."""
+    read = re.findall(r"^([A-Z_]+) \?=|\$\(if \$\(([A-Z_]+)\)", MAKEFILE, re.MULTILINE)
+    assert {name for names in read for name in names if name} <= KNOWN
+
+
 def test_every_make_target_exists() -> None:
     """Each `make X` in the guides is a target of the Makefile, its variables among those that it reads."""
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    listed = makefile.split("\nREAD := ")[1].replace("\\\n", "").splitlines()[0].split()
-    known = {*listed, *demo.VARIABLES, *invoke.VARIABLES, *playground.VARIABLES}
     named = [words for words in commands() if words[:1] == ["make"]]
     named += [shlex.split(code) for code in re.findall(r"`(make [^`]+)`", PROSE)]
     for _, target, *variables in named:
-        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
+        assert re.search(rf"^{target}:.*## ", MAKEFILE, re.MULTILINE), target
         for variable in variables:
-            assert variable.split("=")[0] in known, variable
+            assert variable.split("=")[0] in KNOWN, variable
 
 
 @pytest.mark.parametrize("words", [words for words in commands() if words[:2] == ["make", "demo"]])
