@@ -146,6 +146,10 @@ pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen,
 demo-audit: environment ## The audit of an emulated account in which everything is wrong, with its page
 	@$(RUN) tests.lab.audit --demo --folder .cache/demo-audit $(OPTIONS) || [ $$? = 1 ]
 
+.PHONY: demo-account
+demo-account: environment ## The account of `make demo-audit` on the loopback interface, for another audit; it stays until Ctrl-C
+	@exec $(RUN) tests.lab.demo_account
+
 .PHONY: invoke
 invoke: .venv-demo .tools-sam ## An event for a built function, without Docker: FUNCTION=mysql STEP=setSecret EVENT=… STRATEGY=… ENGINE=…
 	@exec $(RUN) tests.lab.invoke $(GIVEN) $(if $(FUNCTION),--function '$(FUNCTION)') $(if $(STEP),--step '$(STEP)') \

@@ -13,6 +13,7 @@ import re
 import tempfile
 import time
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from botocore.exceptions import ClientError
 
 from audit.acceptance import Exceptions
 from audit.calls import CONFIG, Sight
-from audit.job import MEMORY, OUTPUTS, PAGE, Done, Job, carry_out
+from audit.job import CHANGED, MEMORY, OUTPUTS, PAGE, Done, Job, carry_out
 from audit.sessions import accounts
 from audit.settings import Settings
 
@@ -49,7 +50,7 @@ def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  #
         job = _job(session, region, environment, folder, bucket, ends)
         done = carry_out(job)
         bucket.keep(folder, job.now)
-        _tell(session, region, environment, done)
+        _tell(session, region, environment, done, folder)
         bucket.remember(folder)
     print(json.dumps(_measure(done, job.now)))  # noqa: T201 Lambda's log takes what is printed
     return {"verdict": done.head.verdict, "counts": done.head.counts, "changes": done.head.changes}
@@ -118,16 +119,17 @@ class _Bucket:
             self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
 
 
-def _tell(session: Any, region: str, environment: Mapping[str, str], done: Done) -> None:  # noqa: ANN401 botocore's
+def _tell(session: Any, region: str, environment: Mapping[str, str], done: Done, folder: Path) -> None:  # noqa: ANN401 botocore's
     topic = environment.get("AUDIT_TOPIC", "")
     if topic and done.summary:
         sns = session.create_client("sns", region_name=region, config=CONFIG)
         sns.publish(TopicArn=topic, Subject="Secrets audit: something changed", Message=done.summary[:250_000])
     if environment.get("AUDIT_SECURITY_HUB", "").lower() == "true":
         hub = session.create_client("securityhub", region_name=region, config=CONFIG)
-        told = [it for it in done.changed if f":{region}:" in str(it["ProductArn"])]
-        for start in range(0, len(told), _BATCH):
-            hub.batch_import_findings(Findings=told[start : start + _BATCH])
+        with (folder / CHANGED).open(encoding="utf-8") as file:
+            told = (it for it in map(json.loads, file) if f":{region}:" in it["ProductArn"])
+            while batch := list(islice(told, _BATCH)):
+                hub.batch_import_findings(Findings=batch)
 
 
 def _measure(done: Done, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from audit.memory import Memory
+from audit.memory import CHANGES, Memory
 from audit.outputs import report
 from audit.outputs.head import Head, head_of
 from audit.outputs.others import TOLD, asff, ocsf
@@ -28,6 +28,8 @@ MEMORY: Final = "memory.sqlite"
 PAGE: Final = "page.html"
 REPORT: Final = "report.json"
 OUTPUTS: Final = (PAGE, REPORT, "findings.asff.jsonl", "findings.ocsf.jsonl")
+CHANGED: Final = "changed.asff.jsonl"
+"""What Security Hub is told of this run; nobody keeps it."""
 
 
 @dataclass
@@ -54,8 +56,6 @@ class Done:
     head: Head
     summary: str | None
     """The text for those who subscribed; None where nothing changed."""
-    changed: list[dict[str, object]]
-    """Findings that changed, in ASFF."""
     oldest: int
     """Days of the oldest password that a schedule rotates."""
 
@@ -71,8 +71,7 @@ def carry_out(job: Job) -> Done:
     audit.finish()
     head = head_of(audit)
     _write(job.folder, head, memory)
-    changed = [asff(it) for it in memory.findings("new", "worse", "resolved") if it["account"]]
-    done = Done(head, summary_of(head, memory, job.link), changed, _oldest(memory, job.now))
+    done = Done(head, summary_of(head, memory, job.link), _oldest(memory, job.now))
     memory.close()
     return done
 
@@ -82,14 +81,15 @@ def _write(folder: Path, head: Head, memory: Memory) -> None:
         report.write(file, head, memory)
     with (folder / PAGE).open("w", encoding="utf-8") as file:
         writing.write(file, head, memory)
-    _lines(folder / "findings.asff.jsonl", asff, memory)
-    _lines(folder / "findings.ocsf.jsonl", ocsf, memory)
+    _lines(folder / "findings.asff.jsonl", asff, memory.findings(*TOLD))
+    _lines(folder / "findings.ocsf.jsonl", ocsf, memory.findings(*TOLD))
+    _lines(folder / CHANGED, asff, memory.findings(*CHANGES))
 
 
-def _lines(file: Path, form: Callable[[sqlite3.Row], dict[str, object]], memory: Memory) -> None:
+def _lines(file: Path, form: Callable[[sqlite3.Row], dict[str, object]], rows: Iterable[sqlite3.Row]) -> None:
     """Write what is about an account; what is about the audit itself is no resource of anybody's."""
     with file.open("w", encoding="utf-8") as out:
-        out.writelines(f"{json.dumps(form(row))}\n" for row in memory.findings(*TOLD) if row["account"])
+        out.writelines(f"{json.dumps(form(row))}\n" for row in rows if row["account"])
 
 
 def _oldest(memory: Memory, now: datetime) -> int:

@@ -32,6 +32,8 @@ create index if not exists by_worst on secret (worst desc, name);
 create index if not exists by_function on secret (function);
 """
 FIELDS: Final = ("id", "rule", "arn", "name", "region", "account", "kind", "title", "evidence", "remedy", "cause")
+CHANGES: Final = ("new", "worse", "resolved")
+"""States that are told."""
 OPEN: Final = ("new", "open", "worse", "unseen")
 """States of a finding that somebody should act on; besides there are accepted and resolved."""
 
@@ -105,19 +107,20 @@ class Memory:
 
         ``blind`` names each account and Region that was looked at, with the areas that were not seen there.
         """
-        for row in self._base.execute("select * from finding where last <> ?", (self.run,)).fetchall():
-            elsewhere = frozenset({"secrets"}) if row["account"] else frozenset()
-            lost = blind.get((row["account"], row["region"]), elsewhere)
-            unseen = bool(lost & (needs.get(row["rule"], frozenset()) | {"secrets"})) and row["rule"] != "blind-spot"
+        question = "select distinct account, region, rule from finding where last <> ?"
+        for account, region, rule in self.select(question, self.run):
+            lost = blind.get((account, region), frozenset({"secrets"}) if account else frozenset())
+            unseen = bool(lost & (needs.get(rule, frozenset()) | {"secrets"})) and rule != "blind-spot"
             state = "unseen" if unseen else "resolved"
-            self._base.execute("update finding set state = ? where id = ?", (state, row["id"]))
+            which = (state, self.run, account, region, rule)
+            change = "update finding set state = ? where last <> ? and account = ? and region = ? and rule = ?"
+            self._base.execute(change, which)
 
-    def findings(self, *states: str, worst_first: bool = True) -> Iterator[sqlite3.Row]:
-        """Yield the findings in these states; without any, all."""
+    def findings(self, *states: str) -> Iterator[sqlite3.Row]:
+        """Yield the findings in these states, the worst first; without any state, all."""
         marks = ", ".join("?" * len(states))
         which = f"where state in ({marks})" if states else ""
-        order = "severity desc, rule, name" if worst_first else "rule, name"
-        yield from self._base.execute(f"select * from finding {which} order by {order}", states)  # noqa: S608 as above
+        yield from self._base.execute(f"select * from finding {which} order by severity desc, rule, name", states)  # noqa: S608 as above
 
     def of(self, arn: str) -> list[sqlite3.Row]:
         """Return the findings about one thing, the worst first."""
@@ -146,8 +149,12 @@ class Memory:
         yield from self._base.execute("select * from secret order by worst desc, name, region")
 
     def select(self, question: str, *values: object) -> list[sqlite3.Row]:
-        """Ask a question of our own across all secrets."""
+        """Ask a question of our own that has few answers."""
         return self._base.execute(question, values).fetchall()
+
+    def each(self, question: str, *values: object) -> Iterator[sqlite3.Row]:
+        """Yield the answers to a question of our own, however many there are."""
+        yield from self._base.execute(question, values)
 
     # Notes
 

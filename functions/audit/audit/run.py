@@ -101,9 +101,7 @@ class Audit:
 
     def _orphans(self) -> None:
         seen = {(sight.account, sight.region) for sight in self.sights if "secrets" not in sight.areas}
-        for row in self.memory.select(
-            "select arn, name, region, account from secret where kind = ?", str(Kind.REPLICA)
-        ):
+        for row in self.memory.each("select arn, name, region, account from secret where kind = ?", str(Kind.REPLICA)):
             primary = self.memory.recall(row["arn"], "primary", "")
             arn = str(row["arn"]).replace(f":{row['region']}:", f":{primary}:", 1)
             listed = self.memory.select("select 1 from secret where arn = ?", arn)
@@ -143,7 +141,6 @@ class _Region:
         self._versions = audit.budget(audit.settings.versions_per_second, audit.ends)
         self._events: Mapping[str, list[Event]] = {}
         self._told: dict[str, Mapping[str, Told]] = {}
-        self._names: dict[str, int] = {}
 
     def look(self) -> None:
         """Look at everything in the Region."""

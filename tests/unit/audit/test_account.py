@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
+import botocore.session
 import pytest
 
-from audit.calls import PERMISSIONS
+from audit.calls import CONFIG, PERMISSIONS, Clients
 from audit.memory import Memory
 from audit.model import Severity
 from audit.rules import worst_without
@@ -170,6 +171,43 @@ def test_a_budget_that_is_spent_leaves_the_rest_to_the_next_run(faulty: Account,
     second = audited(faulty, tmp_path)
     assert second.totals.calls["secretsmanager:GetResourcePolicy"] == many
     assert "policies some secrets" not in by_name(second)
+
+
+def test_throttling_makes_it_slower_and_costs_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the retries that it has on AWS: every page, every policy and every event is seen in the end."""
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("botocore.retries.bucket.TokenBucket._sleep_amount", lambda *_: 0)
+    with Account("eu-west-1") as account:
+        for place in range(4):
+            account.secret(f"s{place}")
+        faults = account.here.faults
+        faults.throttle("ListSecrets", 1)
+        faults.throttle("GetResourcePolicy", 2)
+        session: Any = botocore.session.get_session()
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        asked, emulated = account.clients(), account.here
+
+        def make(service: str, region: str) -> Any:  # noqa: ANN401 botocore's
+            if service != "secretsmanager":
+                return asked(service, region)
+            return session.create_client(service, region, endpoint_url=emulated.url, config=CONFIG, **keys)
+
+        audit = audited(account, tmp_path, clients=Clients(session, make))
+        assert audit.totals.secrets == 4
+        assert {it.left for it in faults.armed} == {0}
+        assert "blind-spot" not in set[str]().union(*by_name(audit).values())
+
+
+def test_throttling_that_does_not_end_is_a_blind_spot(faulty: Account, tmp_path: Path) -> None:
+    """The audit goes on with what can be seen."""
+    faulty.here.faults.throttle("ListSecrets", -1)
+    try:
+        audit = audited(faulty, tmp_path)
+    finally:
+        faulty.here.faults.clear()
+    spots = [row for row in audit.memory.findings("new") if row["rule"] == "blind-spot"]
+    assert [(row["region"], row["remedy"]) for row in spots] == [("eu-west-1", "run the audit again")]
+    assert "ThrottlingException" in spots[0]["evidence"]
 
 
 def test_a_second_look_comes_before_anything_grave_that_time_may_have_settled(tmp_path: Path) -> None:

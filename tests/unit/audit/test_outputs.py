@@ -140,6 +140,20 @@ def test_a_page_keeps_its_size(folder: Path, monkeypatch: pytest.MonkeyPatch, fa
     assert len(text) < len((folder / "page.html").read_text("utf-8"))
 
 
+def test_a_page_of_a_million_secrets_would_open(
+    monkeypatch: pytest.MonkeyPatch, faulty: Account, tmp_path: Path
+) -> None:
+    """Secrets without a card have a line each as long as there is room, the worst first."""
+    monkeypatch.setattr(writing, "BYTES", 0)
+    monkeypatch.setattr(writing, "BYTES_OF_THE_REST", 700)
+    run(faulty, tmp_path)
+    text = (tmp_path / "page.html").read_text("utf-8")
+    (rest,) = re.findall(r'<script type="application/json" id="rest">(.*?)</script>', text, re.DOTALL)
+    assert 3 < len(json.loads(rest)) < 12
+    assert all(line[5] for line in json.loads(rest))
+    assert writing.BYTES + writing.BYTES_OF_THE_REST < 5_000_000
+
+
 def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
@@ -187,7 +201,7 @@ def test_what_is_resolved_closes_itself_elsewhere(faulty: Account, tmp_path: Pat
         last = run(faulty, tmp_path)
     finally:
         faulty.put_parameter("/shop/prod/db/password", days=200)
-    (closed,) = last.changed
+    (closed,) = lines(tmp_path / "changed.asff.jsonl")
     assert closed["Id"] in known
     assert (closed["RecordState"], closed["Compliance"]) == ("ARCHIVED", {"Status": "PASSED"})
     (event,) = (it for it in lines(tmp_path / "findings.ocsf.jsonl") if it["type_uid"] == 200303)

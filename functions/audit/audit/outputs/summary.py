@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final
 
 from audit.model import Severity
 
@@ -12,18 +13,20 @@ if TYPE_CHECKING:
     from audit.memory import Memory
     from audit.outputs.head import Head
 
-_MOST = 20
+_MOST: Final = 20
+_HEAD: Final = 2
+"""Lines before the first change."""
 
 
 def summary_of(head: Head, memory: Memory, link: str) -> str | None:
     """Return the text; None where nothing is new, worse, or resolved."""
-    changed = [*memory.findings("new", "worse"), *memory.findings("resolved")]
-    grave = [it for it in changed if it["severity"] >= Severity.MEDIUM]
-    if not grave:
+    changed = chain(memory.findings("new", "worse"), memory.findings("resolved"))
+    grave = (it for it in changed if it["severity"] >= Severity.MEDIUM)
+    lines = [head.verdict, "", *map(_line, islice(grave, _MOST))]
+    if len(lines) == _HEAD:
         return None
-    lines = [head.verdict, "", *map(_line, grave[:_MOST])]
-    if len(grave) > _MOST:
-        lines.append(f"and {len(grave) - _MOST} more")
+    if more := sum(1 for _ in grave):
+        lines.append(f"and {more} more")
     return "\n".join([*lines, "", f"The page: {link}", ""])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parent
 BYTES: Final = 3_000_000
 """Of cards; what does not fit is listed in a line each, and whole in the report in JSON."""
+BYTES_OF_THE_REST: Final = 1_700_000
+"""Of lines: with cards and pictures a page stays below 5 MB, however many secrets there are."""
 _CHANGED: Final = 50
 _SOME: Final = 10
 _SHOWN: Final = (*OPEN, "accepted")
@@ -35,7 +38,7 @@ def write(file: TextIO, head: Head, memory: Memory) -> None:
     style, script = ((FOLDER / name).read_text("utf-8").strip() for name in ("style.css", "script.js"))
     pictures = Pictures.of(memory, head.facts)
     cards = _Cards(memory, pictures)
-    changed = [_shown(it) for it in (*memory.findings("new", "worse"), *memory.findings("resolved"))]
+    changed = islice(chain(memory.findings("new", "worse"), memory.findings("resolved")), _CHANGED)
     unseen = [_shown(it) for it in memory.findings(*OPEN) if it["rule"] == "blind-spot"]
     made = _environment().get_template("page.html.jinja")
     pieces = made.generate(
@@ -45,7 +48,7 @@ def write(file: TextIO, head: Head, memory: Memory) -> None:
         script=Markup(script),  # noqa: S704 likewise
         style_hash=_hash(style),
         script_hash=_hash(script),
-        changed=changed[:_CHANGED],
+        changed=[_shown(it) for it in changed],
         unseen=unseen,
         severities=[{"value": int(it), "word": it.word} for it in reversed(Severity)],
         cards=cards.written(),
@@ -95,7 +98,7 @@ class _Cards:
             "select arn, max(case when state = 'accepted' then -1 else severity end) as worst from finding "  # noqa: S608 marks alone
             f"where state in ({marks}) and rule <> 'blind-spot' group by arn order by worst desc, min(name)"
         )
-        for row in self._memory.select(question, *_SHOWN):
+        for row in self._memory.each(question, *_SHOWN):
             card = self._card(row["arn"], row["worst"])
             room -= len(json.dumps(card)) + 600  # what stands around it
             if room < 0:
@@ -123,13 +126,18 @@ class _Cards:
         }
 
     def rest(self) -> Iterator[list[str]]:
-        """Yield a line for each secret that has no card."""
+        """Yield a line for each secret that has no card, the worst first, as long as there is room."""
+        room = BYTES_OF_THE_REST
         for row in self._memory.secrets():
             if row["arn"] not in self._shown:
                 known = json.loads(row["row"])
                 rules = ", ".join(it["rule"] for it in self._memory.of(row["arn"]) if it["state"] in _SHOWN)
                 dates = [known.get(key, "")[:10] for key in ("rotated", "due")]
-                yield [row["name"], row["region"], row["kind"], *dates, rules]
+                line = [row["name"], row["region"], row["kind"], *dates, rules]
+                room -= len(json.dumps(line))
+                if room < 0:
+                    return
+                yield line
 
 
 def by_rule(memory: Memory) -> list[dict[str, Any]]:
