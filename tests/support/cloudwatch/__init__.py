@@ -1,0 +1,1 @@
+"""What CloudWatch makes of what the functions write: metrics, statistics, expressions, alarms, a dashboard."""
