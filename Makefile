@@ -121,7 +121,9 @@ define environment
 		echo "==> $(3): installing $$(grep -c '^[a-z]' "$$list") packages into $(1), this once"; \
 		"$$host" -m $(BILL) install-$(2) \
 			"$$host" -m pip --python "$(1)/bin/python" install -qq --disable-pip-version-check --no-input \
-			--require-hashes --no-deps --no-compile --only-binary :all: -r "$$list"; \
+			--require-hashes --no-deps --no-compile --only-binary :all: -r "$$list" || \
+			{ echo "make: pip could not fetch $(3); see that it reaches its index (pip config list), and type the same again" >&2; \
+			exit 1; }; \
 		cp "$$list" "$(1)/.holds-$(2)"; \
 	fi
 endef

@@ -148,7 +148,7 @@ def show(fleet: Fleet, screen: Screen, prefix: str) -> None:
     order = ["failed", "late", "pending", "never rotated", "ok"]
     count = len(fleet.secrets)
     rows = [
-        (one.name, one.function.removeprefix(prefix), one.state, day(one.rotated), day(one.due))
+        (one.name, one.function.removeprefix(f"{prefix}-"), one.state, day(one.rotated), day(one.due))
         for one in sorted(fleet.secrets, key=lambda one: order.index(one.state))
     ]
     title = f"{count} secret{'s rotate' if count != 1 else ' rotates'} by {prefix}-…"
