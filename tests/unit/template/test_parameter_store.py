@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from rotation.entrypoints.parameter_store.events import Event
+from rotation.entrypoints.parameter_store.handler import QUIET
 from rotation.entrypoints.parameter_store.settings import ParameterSettings
 from rotation.settings import Settings
 from tests.support.template.cloudformation import ACCOUNT, REGION, Stack, fits
@@ -82,7 +83,7 @@ def needed() -> Iterator[Request]:
 
 
 def _by_its_code() -> Iterator[Request]:
-    yield Request("sqs:SendMessage", QUEUE)
+    yield from (Request(f"sqs:{it}", QUEUE) for it in ("ChangeMessageVisibility", "SendMessage"))
     for action in ("GetParameter", "GetParameters", "GetParameterHistory", "LabelParameterVersion"):
         yield Request(f"ssm:{action}", LIVE)
     yield Request("ssm:DescribeParameters", f"arn:aws:ssm:{REGION}:{ACCOUNT}:*")
@@ -116,7 +117,7 @@ def forbidden() -> Iterator[Request]:
     yield Request("secretsmanager:GetSecretValue", SECRET.replace("admins", "others"))
     yield from (
         Request(f"sqs:{it}", f"{name}.Arn")
-        for it in ("SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+        for it in ("ChangeMessageVisibility", "SendMessage", "ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
         for name in ("ParameterStoreFailures", "AnyQueue")
     )
     for action in ("Decrypt", "Encrypt", "GenerateDataKey"):
@@ -251,7 +252,10 @@ def test_one_run_of_a_parameter_at_a_time(made: dict[str, Any]) -> None:
     assert mapping["BatchSize"] == 1
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     longest = next(it for it in range(2000, 0, -1) if fits("Timeout", str(it)))
-    assert queue["VisibilityTimeout"] >= longest
+    for parameters in (COMPLETE, {**COMPLETE, "Timeout": str(longest)}):
+        stack = Stack(parameters)
+        hidden = stack.resources["ParameterStoreQueue"]["Properties"]["VisibilityTimeout"]
+        assert hidden >= int(stack.function("ParameterStoreFunction")["Timeout"]) + QUIET
     assert "ReservedConcurrentExecutions" not in Stack(COMPLETE).function("ParameterStoreFunction")
 
 

@@ -19,7 +19,7 @@ from rotation.entrypoints.parameter_store.events import NAME, Event
 from rotation.entrypoints.parameter_store.queue import Queue
 from rotation.entrypoints.parameter_store.settings import ParameterSettings
 from rotation.entrypoints.telemetry import Telemetry, scrub
-from rotation.errors import InvalidEvent, InvalidSecret, InvalidSettings, RotationRefused
+from rotation.errors import InvalidEvent, InvalidSecret, InvalidSettings, RotationError, RotationRefused
 from rotation.machine import advance
 from rotation.model import Stage, Step
 from rotation.settings import Settings
@@ -121,7 +121,13 @@ class Handler:
         processor.raise_on_entire_batch_failure = False  # each failure is in the log and in the metrics already
 
         def take(record: SQSRecord) -> Answer:
-            return self._handle(_object(record.body), context)
+            try:
+                return self._handle(_object(record.body), context)
+            except RotationRefused:
+                raise  # the value is too new: the queue's own time is as long as it is left alone
+            except RotationError:
+                self._queue.show_again_soon(record.receipt_handle, int(record.attributes.approximate_receive_count))
+                raise
 
         answer: Mapping[str, object] = process_partial_response(event, take, processor)
         return answer

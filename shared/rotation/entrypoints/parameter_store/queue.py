@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _ENTRIES: Final = 10
 """That many at once (API reference, SendMessageBatch)."""
+
+SOON: Final = 60
+"""Seconds after which a message is tried again that failed for the first time: a hiccup is over by then."""
 
 
 class Queue:
@@ -37,6 +41,21 @@ class Queue:
         """
         for first in range(0, len(due), _ENTRIES):
             self._send([_entry(number, it, before) for number, it in enumerate(due[first : first + _ENTRIES])])
+
+    def show_again_soon(self, receipt: str, times: int) -> None:
+        """
+        Let a message that failed for the first time be tried again after ``SOON``, and not after the queue's own time.
+
+        That time is for a run of which nobody knows whether it has ended: it is longer than an invocation lasts. A run
+        that comes here has ended, so another one of the same parameter may begin. A frozen one never comes here. From
+        the second time on the queue's own time holds, so that the last try comes after an outage of some minutes.
+        Where this fails, nothing is lost: the message comes at the queue's own time (developer guide of SQS,
+        "Visibility timeout").
+        """
+        if times > 1:
+            return
+        with suppress(ClientError, BotoCoreError):
+            self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=SOON)
 
     def _send(self, entries: Sequence[dict[str, str]]) -> None:
         try:

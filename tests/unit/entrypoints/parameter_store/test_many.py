@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from rotation.entrypoints.parameter_store.queue import SOON
 from rotation.errors import InvalidSettings, StoreError, StoreUnavailable
 from tests.support.emulators.ssm.worlds import World
 from tests.support.memory.engine import Account
@@ -147,6 +148,40 @@ def test_messages_are_rotated(scene: Scene, queue: Messages) -> None:
     scene.calls()
     assert batch(scene, records) == broken, "a repeated message finds nothing due"
     assert "PutParameter" not in scene.calls()
+
+
+@pytest.mark.parametrize(("engine", "times", "asked"), [("none", 1, [SOON]), ("none", 2, []), ("memory", 1, [])])
+def test_when_a_message_that_failed_is_tried_again(
+    scene: Scene, queue: Messages, engine: str, times: int, asked: list[int]
+) -> None:
+    """Soon after its first failure, then at the queue's own time; what is too new waits for that time at once."""
+    scene.handler({"Paths": ["/orders"]}, Context())
+    (record,) = queue.receive()
+    record["attributes"]["ApproximateReceiveCount"] = str(times)
+    scene.put(engine=engine)
+    written = datetime.now(UTC) - (timedelta(seconds=1) if engine == "memory" else timedelta(days=50))
+    object.__setattr__(scene.emulator.state.own(NAME).newest, "at", written)
+    record["body"] = json.dumps({"Parameters": [NAME], "WrittenBefore": scene.leak()})
+    seen: list[int] = []
+
+    def note(params: dict[str, Any], **_: object) -> None:
+        seen.append(params["VisibilityTimeout"])
+        assert params["ReceiptHandle"] == record["receiptHandle"]
+
+    scene.handler._queue._client.meta.events.register(  # noqa: SLF001 to see what is asked of SQS
+        "provide-client-params.sqs.ChangeMessageVisibility", note
+    )
+    assert batch(scene, [record]) == [record["messageId"]]
+    assert seen == asked
+
+
+def test_a_message_whose_time_cannot_be_changed(scene: Scene, queue: Messages) -> None:
+    """It comes back at the queue's own time: the failure is told all the same."""
+    scene.handler({"Paths": ["/orders"]}, Context())
+    (record,) = queue.receive()
+    scene.put(engine="none")
+    object.__setattr__(scene.emulator.state.own(NAME).newest, "at", datetime.now(UTC) - timedelta(days=50))
+    assert batch(scene, [record | {"receiptHandle": "of another queue"}]) == [record["messageId"]]
 
 
 def test_messages_that_are_no_events(scene: Scene, queue: Messages, capsys: pytest.CaptureFixture[str]) -> None:
