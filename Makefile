@@ -256,6 +256,16 @@ bench: environment .tools-bench ## What a rotation takes, in a table, JSON and p
 	@$(BENCH) --json $(MEASURED) $(OPTIONS)
 	@.tools/bench/bin/python -m tests.bench.pictures $(MEASURED) $(dir $(MEASURED))
 
+.PHONY: measured
+measured: environment .tools-sam .tools-bench ## Measure what README.md and docs/measured.md show, and write both anew: PEER=checkout of AWS's functions
+	@$(BENCH) --rotations 10 --guides --json docs/measured.json >/dev/null
+	@.tools/bench/bin/python -m tests.bench.pictures docs/measured.json docs/pictures
+	@$(RUN) tests.bench.readme
+
+.PHONY: fleet
+fleet: environment ## What rotating 1,000 to 1,000,000 secrets takes, by quotas, and costs: OPTIONS='--accounts 4 --every 7 --check'
+	@$(RUN) tests.bench.fleet $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(OPTIONS)
+
 .PHONY: check-page
 check-page: environment ## The audit's page in a browser: widths, light and dark, filters, print, accessibility (fetches 150 MB; needs npm)
 	@echo "==> the audit's page, in a browser"

@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench import cold, table
+from tests.bench import cold, fleet, table
+from tests.bench.sides.peer import FILES
 from tests.bench.stages import Case, Conditions
 from tests.lab.theatre import Theatre, emulated
 from tests.lab.words import ENGINES, stage_of
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MEASURED: Final = tuple(engine for engine in ENGINES if not engine.startswith("aurora"))
+PEERS: Final = {engine for engine, _ in FILES}
+"""Engines of which the guides show figures: a peer has a function for each."""
 SCALE: Final = 20
 """A minute of a client's cache is played in a twentieth of it."""
 CACHES: Final = (("fresh", 0.0), ("1 s", 1.0), (f"60 s / {SCALE}", 60 / SCALE))
+FLEET: Final = ("postgresql", "alternating-users")
+"""Whose rotations a fleet is reckoned with."""
+LIST: Final = re.compile(r"\[([^\[\]{}]*)\]")
+"""A list that holds no other, in JSON."""
 BEGUN: Final = time.monotonic()
 
 
@@ -48,20 +56,21 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--between", type=float, default=300, help="milliseconds between invocations beside clients")
     parser.add_argument("--starts", type=int, default=5, help="cold starts of each function; 0 builds nothing")
     parser.add_argument("--json", type=Path, default=Path(".cache/bench/measured.json"), help="where the figures go")
+    parser.add_argument("--guides", action="store_true", help="what the guides show, and no more than they need")
     return parser.parse_args(given)
 
 
 def conditions_of(options: argparse.Namespace) -> Conditions:
     """Return what the run is made under."""
     latencies = tuple(it / 1000 for it in options.latency or (0, 15))
-    return Conditions(options.rotations, latencies, options.between / 1000, CACHES)
+    return Conditions(options.rotations, latencies, options.between / 1000, CACHES[::2] if options.guides else CACHES)
 
 
 def measured(options: argparse.Namespace) -> dict[str, Any]:
     """Measure all that was asked for."""
     conditions = conditions_of(options)
     found: dict[str, Any] = {"run": run(options, conditions), "cases": [], "starts": {}}
-    engines = options.engine or MEASURED
+    engines = options.engine or [it for it in MEASURED if it in PEERS or not options.guides]
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority.create(Path(folder), "Bench authority")
         for engine in engines:
@@ -71,7 +80,24 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         say("cold starts, of built functions")
         functions = dict.fromkeys(importlib.import_module(f"tests.lab.{it}").FUNCTION for it in engines)
         found["starts"] = cold.starts(list(functions), options.peer, options.starts)
+    if options.guides:
+        say("what grows with what")
+        found["growth"] = grown(found)
     return found
+
+
+def grown(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the curves of the guides: what one server holds, and how many secrets there are."""
+    from tests.bench import growth  # noqa: PLC0415 it needs the library, which only a started stage finds
+    from tests.lab.stages.mysql import Stage  # noqa: PLC0415 the same
+    from tests.support.servers.mysql import MySQLServer  # noqa: PLC0415 the same
+
+    with tempfile.TemporaryDirectory() as folder, MySQLServer(Authority.create(Path(folder), "Growth")) as server:
+        curves = growth.curves(Stage(server))
+    rotation = fleet.measured(found, *FLEET)
+    hours = [round(fleet.Fleet(size, rotation).seconds / 3600, 3) for size in fleet.SIZES]
+    of = "secrets rotated at once"
+    return [*curves, {"what": "hours, by the quotas", "of": of, "x": fleet.SIZES, "y": hours, "logarithmic": True}]
 
 
 def cases(engine: str, options: argparse.Namespace, conditions: Conditions, authority: Authority) -> list[Any]:
@@ -109,12 +135,18 @@ def _git(*words: str) -> str:
     return done.stdout.strip()
 
 
+def noted(found: dict[str, Any]) -> str:
+    """Write figures down as JSON: rounded, and a list of them on one line."""
+    rounded = json.loads(json.dumps(found), parse_float=lambda text: round(float(text), 3))
+    return LIST.sub(lambda it: f"[{' '.join(it[1].split())}]", json.dumps(rounded, indent=1)) + "\n"
+
+
 def main() -> None:
     """Measure, write the figures down, and print them as a table."""
     options = arguments()
     found = measured(options)
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    options.json.write_text(noted(found), encoding="utf-8")
     sys.stdout.write(table.drawn(found))
     say(f"the figures are in {options.json}")
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from tests.bench.words import NAMES, SHOWN, SIDES, STRATEGIES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -34,17 +36,10 @@ LOOKS: Final = (
     Look("dark", "#e6edf3", "#3d444d", "#58a6ff", "#ff7b72", ("#58a6ff", "#d29922", "#bc8cff")),
 )
 """Ink on the page itself: a picture has no background of its own. Colours differ in lightness, too."""
-SIDES: Final = {"ours": "these functions", "peer": "AWS's published functions"}
 PARTS: Final = {"aws": "Secrets Manager", "database": "database", "own": "the function itself"}
-STRATEGIES: Final = {
-    "alternating-users": "two users",
-    "retained-password": "two passwords",
-    "single-user": "one user, one password",
-}
-SHOWN: Final = (("postgresql", "alternating-users"), ("mysql", "retained-password"), ("postgresql", "single-user"))
-"""Whose clients are shown, of those that were measured."""
-NAMES: Final = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "documentdb": "MongoDB"}
 CAPTION: Final = 9
+BEFORE: Final = -200
+"""Milliseconds before a rotation that are shown."""
 
 
 def clients(found: dict[str, Any], look: Look) -> Figure | None:
@@ -57,11 +52,9 @@ def clients(found: dict[str, Any], look: Look) -> Figure | None:
     axes = figure.subplots()
     for row, (case, whose) in enumerate(rows):
         seen = case[whose]["clients"]["fresh"]
-        for accepted in (True, False):
-            at = [moment for moment, was in seen["trace"] if was is accepted and moment >= -200]
-            colour, mark = (look.accepted, "|") if accepted else (look.rejected, "x")
-            label = ("accepted" if accepted else "rejected") if not row else None
-            axes.plot(at, [row] * len(at), mark, color=colour, markersize=9 if accepted else 6, label=label)
+        for answer, colour, mark in (("accepted", look.accepted, "|"), ("rejected", look.rejected, "x")):
+            at = [moment for moment in seen["trace"][answer] if moment >= BEFORE]
+            axes.plot(at, [row] * len(at), mark, color=colour, markersize=7, label=answer if not row else None)
     axes.set_yticks(range(len(rows)), [_row(case, whose) for case, whose in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel(f"milliseconds since the rotation began; {found['run']['between']:.0f} ms between two invocations")
@@ -113,10 +106,11 @@ def growth(found: dict[str, Any], look: Look) -> Figure | None:
         place.plot(curve["x"], curve["y"], "o-", color=look.accepted, markersize=4)
         place.set_xlabel(curve["of"])
         place.set_title(curve["what"], fontsize=CAPTION + 1, color=look.ink)
-        place.set_ylim(bottom=0)
         if curve.get("logarithmic"):
             place.set_xscale("log")
             place.set_yscale("log")
+        else:
+            place.set_ylim(0, 1.1 * max(curve["y"]))
     _dress(list(axes), look)
     return figure
 

@@ -164,9 +164,12 @@ class Case:
             ended = time.monotonic()
             time.sleep(cache + 0.3)
         seen = client.seen
-        trace = [(round((at - begun) * 1000), accepted) for at, accepted in seen.moments]
+        trace = {
+            name: [round((at - begun) * 1000) for at, was in seen.moments if was is accepted]
+            for name, accepted in (("accepted", True), ("rejected", False))
+        }
         found = {"logins": seen.logins, "rejected": seen.rejected, "window": seen.longest}
-        return {**found, "rotation": (ended - begun) * 1000, "trace": trace}
+        return {**found, "rotation": (ended - begun) * 1000, **({} if cache else {"trace": trace})}
 
 
 def own(parts: dict[str, float]) -> dict[str, float]:

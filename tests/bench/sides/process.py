@@ -100,8 +100,8 @@ def watch_postgresql() -> None:
 
     connect = driver.connect
 
-    def timed(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 passed on
-        return connect(*arguments, **{**named, "connection_factory": Connection})
+    def timed(dsn: str | None = None, *_: None, **named: Any) -> Any:  # noqa: ANN401 passed on
+        return connect(dsn, Connection, None, **named)
 
     driver.connect = database.around(timed)
 
