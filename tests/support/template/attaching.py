@@ -1,9 +1,9 @@
 """
 The examples of docs/examples, tried with the tools that they are written for: ``make check-examples``.
 
-CloudFormation by cfn-lint, and deployed on the emulated AWS. CDK synthesised. Terraform formatted, held against the
-arguments and attributes of its AWS provider, and validated. The shell script by shellcheck. `terraform validate` needs
-the provider itself: where the program is not there, or the provider cannot be fetched, the line says so.
+CloudFormation by cfn-lint, and deployed on the emulated AWS. CDK synthesised. Terraform held against the arguments and
+attributes of its AWS provider; where the program is there, formatted, validated and planned, with a stand-in for the
+provider that has its schema (tests/support/template/provider.py). The shell script by shellcheck.
 """
 
 # ruff: noqa: S603, T201 (the programs and their arguments are ours; the lines are for people)
@@ -13,6 +13,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cfnlint.api
+import pytest
 
 from tests.support.emulators import ministack
 from tests.support.template.cloudformation import REGION, ROOT, parse
@@ -173,18 +175,40 @@ def terraform() -> Iterator[Outcome]:
     if program is None:
         yield Outcome("Terraform: the program is not on PATH; neither fmt nor validate was run", "")
         return
-    yield Outcome("Terraform: fmt -check", _said(program, TERRAFORM, "fmt", "-check", "-diff", "-recursive"))
-    with tempfile.TemporaryDirectory() as name:
-        copied = Path(shutil.copytree(TERRAFORM, Path(name, "terraform")))
-        if _said(program, copied, "init", "-backend=false", "-input=false", "-no-color"):
-            yield Outcome("Terraform: validate was not run, since the AWS provider cannot be fetched here", "")
-        else:
-            yield Outcome("Terraform: validate", _said(program, copied, "validate", "-no-color"))
+    yield Outcome("Terraform: fmt -check", _said(program, TERRAFORM, "fmt -check -diff -recursive"))
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        copied = Path(shutil.copytree(TERRAFORM, folder / "terraform"))
+        patch.setenv("TF_CLI_CONFIG_FILE", str(stand_in(folder, package)))
+        yield Outcome("Terraform: validate, by the provider's schema", _said(program, copied, "get", "validate"))
+        (copied / "packaged.yaml").touch()
+        plan = [program, f"-chdir={copied}", "plan", "-no-color", "-input=false", "-var=bucket=b", "-var=topic=t"]
+        done = subprocess.run(plan, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        rotations = done.stdout.count(f"{ROTATION}.each")
+        yield Outcome(f"Terraform: plan of {rotations} secrets", "" if rotations == MANY else done.stdout)
 
 
-def _said(program: str | Path, folder: Path, *given: str) -> str:
-    """Run Terraform, and give what it says if it fails."""
-    return said_by([program, f"-chdir={folder}", *given])
+MANY: Final = 40
+"""Secrets in the example."""
+ROTATION: Final = "# module.secrets.aws_secretsmanager_secret_rotation"
+
+
+def stand_in(folder: Path, package: Path) -> Path:
+    """Write what makes Terraform take our stand-in for the provider: a program, and the settings that name it."""
+    kinds = {f"{'data.' * it.is_data}{it.kind}" for module in modules() for it in module.resources}
+    command = [TOOLS / "bin/python", ROOT / "tests/support/template/provider.py", package, *sorted(kinds)]
+    program = folder / "terraform-provider-aws"
+    program.write_text(f"#!/bin/sh\nexec {shlex.join(map(str, command))}\n", "utf-8")
+    program.chmod(0o755)
+    settings = folder / "settings"
+    overrides = f'dev_overrides {{ "hashicorp/aws" = "{folder}" }}'
+    settings.write_text(f"provider_installation {{\n  {overrides}\n  direct {{}}\n}}\n", "utf-8")
+    return settings
+
+
+def _said(program: str | Path, folder: Path, *commands: str) -> str:
+    """Run Terraform's commands, and give what the first one says that fails."""
+    return next(filter(None, (said_by([program, f"-chdir={folder}", *it.split()]) for it in commands)), "")
 
 
 def shell() -> Iterator[Outcome]:
