@@ -79,7 +79,7 @@ PART_crash-wire := tests/crash/test_wire.py tests/crash/test_tls.py tests/crash/
 PART_crash-walks := tests/crash/test_walks_on_servers.py tests/crash/test_two_threads.py tests/crash/test_load.py
 PART_crash-engines = $(filter-out $(foreach part,memory aurora wire walks,$(PART_crash-$(part))),$(call tests,tests/crash))
 PART_e2e-functions := $(addprefix tests/e2e/test_,artifacts.py built_functions.py deploy.py deployed_audit.py invoke.py \
-	killed.py redshift_artifact.py)
+	killed.py promotion_artifact.py redshift_artifact.py)
 PART_e2e-rotations = $(filter-out $(PART_e2e-functions),$(call tests,tests/e2e))
 # What only containers can show is not asked of plain processes.
 PART_containers := tests/containers
