@@ -153,7 +153,7 @@ class Stack:
             "Fn::Split": lambda parts: self.resolved(parts[1]).split(parts[0]),
             "Fn::FindInMap": self._mapped,
             "Fn::GetAtt": self._attribute,
-            "Fn::Sub": lambda text: re.sub(r"\$\{([\w:.]+)\}", self._substituted, text),
+            "Fn::Sub": lambda text: re.sub(r"\$\{([\w:.]+)\}", self._substituted, text).replace("${!", "${"),
         }
 
     def _chosen(self, parts: list[Node]) -> Node:
