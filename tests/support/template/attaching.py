@@ -185,7 +185,8 @@ def terraform() -> Iterator[Outcome]:
         plan = [program, f"-chdir={copied}", "plan", "-no-color", "-input=false", "-var=bucket=b", "-var=topic=t"]
         done = subprocess.run(plan, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         rotations = done.stdout.count(f"{ROTATION}.each")
-        yield Outcome(f"Terraform: plan of {rotations} secrets", "" if rotations == MANY else done.stdout)
+        said = "" if (done.returncode, rotations) == (0, MANY) else done.stdout
+        yield Outcome(f"Terraform: plan of {rotations} secrets", said)
 
 
 MANY: Final = 40
