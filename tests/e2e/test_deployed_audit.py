@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -85,10 +86,9 @@ class Deployed:
 def deployed(authority: Authority) -> Iterator[Deployed]:
     """Deploy the stack into an account in which something is wrong; the bucket's policy demands TLS."""
     with ExitStack() as stack:
-        built = builds.own("audit")
         here = stack.enter_context(account(authority, MINISTACK_ACCOUNT_ID=ACCOUNT))
         topic, mail = _subscribed(here)
-        here.deploy(built / "template.yaml", {"Arch": builds.architecture(), "TopicArn": topic})
+        here.deploy(builds.own("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": topic})
         _lend(here)
         _fill(here)
         named = stack.enter_context(EmulatedSecretsManager())
@@ -295,3 +295,38 @@ def test_the_artefact_starts_in_lambdas_runtime(deployed: Deployed) -> None:
         assert "AuditFinished" in runtime.text()
     compiled = list((builds.ready("audit") / "AuditFunction/audit").glob("__pycache__/run.*.pyc"))
     assert [file.read_bytes()[4:8] for file in compiled] == [b"\x01\0\0\0"]
+
+
+def test_a_state_machine_looks_at_each_region_by_itself(deployed: Deployed) -> None:
+    """
+    An update fans out: a map run with an execution for each part, and one report of all of them.
+
+    This server does not ask for the state machine's role: that is held by the tests of the template.
+    """
+    here, regions = deployed.account, [REGION, "eu-central-1"]
+    given = {"Arch": builds.architecture(), "TopicArn": deployed.topic, "FanOut": "true", "Regions": ",".join(regions)}
+    before = here.made()
+    here.deploy(builds.own("audit") / "template.yaml", given)
+    assert before.items() - here.made().items() == {("AuditPermission", before["AuditPermission"])}
+    here.client("s3").delete_object(Bucket=deployed.bucket, Key="memory.sqlite")
+    deployed.told()
+    client, machine = here.client("stepfunctions"), here.outputs["AuditStateMachineArn"]
+    execution = client.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    until = time.monotonic() + 60
+    while (ended := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert ended["status"] == "SUCCEEDED", ended
+    (run,) = client.list_map_runs(executionArn=execution)["mapRuns"]
+    counts = client.describe_map_run(mapRunArn=run["mapRunArn"])["itemCounts"]
+    assert (counts["total"], counts["succeeded"]) == (2, 2)
+    report = deployed.report()
+    assert report["regions"] == [f"{ACCOUNT}/{region}" for region in regions]
+    assert unseen(report) == set()
+    assert ("deleted-in-use", "shop/deleted") in found(report)
+    keys = {it["Key"] for it in here.client("s3").list_objects_v2(Bucket=deployed.bucket)["Contents"]}
+    assert {f"parts/{ACCOUNT}/{region}/memory.sqlite" for region in regions} <= keys
+    (text,) = deployed.told()
+    assert "new, high: It will be deleted, and is in use: shop/deleted" in text
+    (target,) = here.client("events").list_targets_by_rule(Rule=here.made()["AuditSchedule"][1])["Targets"]
+    assert target["Arn"] == machine

@@ -12,6 +12,7 @@ import os
 import re
 import tempfile
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,12 +23,14 @@ from botocore.exceptions import ClientError
 
 from audit.acceptance import Exceptions
 from audit.calls import CONFIG, Sight
-from audit.job import CHANGED, MEMORY, OUTPUTS, PAGE, Done, Job, carry_out
-from audit.sessions import accounts
+from audit.job import CHANGED, OUTPUTS, PAGE, Done, Job, carry_out, carry_out_part, put_together
+from audit.memory import MEMORY
+from audit.parts import Part, planned
+from audit.sessions import accounts, own_account
 from audit.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 EXCEPTIONS: Final = "exceptions.toml"
 RESERVE: Final = 120
@@ -37,39 +40,87 @@ _BATCH: Final = 100
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 Lambda's own
-    """Audit once; the event says nothing."""
-    del event
-    environment = os.environ
-    session = botocore.session.get_session()
-    region = environment["AWS_REGION"]
-    bucket = _Bucket(session.create_client("s3", region_name=region, config=CONFIG), environment["AUDIT_BUCKET"])
+    """
+    Audit once, or do the part of an audit that a state machine asks for.
+
+    Its events: {"task": "plan"}, {"task": "look", "part": …}, {"task": "join", "since": …}. Any other event is one for
+    everything, whatever it says.
+    """
+    region = os.environ["AWS_REGION"]
     ends = time.monotonic() + max(0, context.get_remaining_time_in_millis() / 1000 - RESERVE)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        bucket.fetch(MEMORY, folder)
-        job = _job(session, region, environment, folder, bucket, ends)
-        done = carry_out(job)
-        bucket.keep(folder, job.now)
-        _tell(session, region, environment, done, folder)
-        bucket.remember(folder)
-    print(json.dumps(_measure(done, job.now)))  # noqa: T201 Lambda's log takes what is printed
-    return {"verdict": done.head.verdict, "counts": done.head.counts, "changes": done.head.changes}
+        run = _Run(botocore.session.get_session(), region, os.environ, Path(name), ends)
+        task = event.get("task")
+        if task == "plan":
+            return {"parts": [asdict(it) for it in run.plan()]}
+        if task == "look":
+            return run.look_at(Part(**event["part"]))
+        return run.put_together(event["since"]) if task == "join" else run.everything()
 
 
-def _job(session: Any, region: str, environment: Mapping[str, str], folder: Path, bucket: _Bucket, ends: float) -> Job:  # noqa: ANN401 botocore's
-    lost: list[Sight] = []
-    roles, external_id = _listed(environment.get("AUDIT_ROLES", "")), environment.get("AUDIT_EXTERNAL_ID", "")
-    return Job(
-        accounts=accounts(session, region, roles, external_id, lost),
-        regions=_listed(environment.get("AUDIT_REGIONS", "")) or [region],
-        settings=Settings.of(environment),
-        exceptions=Exceptions.read(bucket.text(EXCEPTIONS)),
-        folder=folder,
-        now=datetime.now(UTC),
-        ends=ends,
-        link=f"s3://{bucket.name}/latest/{PAGE}",
-        lost=lost,
-    )
+class _Run:
+    """What one invocation works with."""
+
+    def __init__(self, session: Any, region: str, environment: Mapping[str, str], folder: Path, ends: float) -> None:  # noqa: ANN401 botocore's
+        self._session, self._region, self._environment = session, region, environment
+        self._folder, self._ends = folder, ends
+        client = session.create_client("s3", region_name=region, config=CONFIG)
+        self._bucket = _Bucket(client, environment["AUDIT_BUCKET"])
+        self._roles = _listed(environment.get("AUDIT_ROLES", ""))
+        self._regions = _listed(environment.get("AUDIT_REGIONS", "")) or [region]
+
+    def plan(self) -> list[Part]:
+        """Return the parts of an audit."""
+        return planned(self._roles, self._regions, own_account(self._session, self._region))
+
+    def everything(self) -> dict[str, Any]:
+        """Look at everything, and tell."""
+        self._bucket.fetch(MEMORY, self._folder / MEMORY)
+        job = self._job(self._roles, self._regions)
+        return self._told(job, carry_out(job))
+
+    def look_at(self, part: Part) -> dict[str, Any]:
+        """Look at a part, and keep what is there."""
+        self._bucket.fetch(part.key, self._folder / MEMORY)
+        carry_out_part(self._job([part.role] if part.role else [], [part.region]))
+        self._bucket.remember(self._folder / MEMORY, part.key)
+        return {"account": part.account, "region": part.region}
+
+    def put_together(self, since: str) -> dict[str, Any]:
+        """Put the parts together that were looked at since then, and tell."""
+        self._bucket.fetch(MEMORY, self._folder / MEMORY)
+        job = self._job([], [])
+        return self._told(job, put_together(job, self._fetched(), since))
+
+    def _fetched(self) -> Iterator[tuple[Part, Path]]:
+        """Yield each part with its memory, one at a time: the disk is small."""
+        file = self._folder / "part.sqlite"
+        for part in self.plan():
+            self._bucket.fetch(part.key, file)
+            yield part, file
+            file.unlink(missing_ok=True)
+
+    def _told(self, job: Job, done: Done) -> dict[str, Any]:
+        self._bucket.keep(self._folder, job.now)
+        _tell(self._session, self._region, self._environment, done, self._folder)
+        self._bucket.remember(self._folder / MEMORY, MEMORY)
+        print(json.dumps(_measure(done, job.now)))  # noqa: T201 Lambda's log takes what is printed
+        return {"verdict": done.head.verdict, "counts": done.head.counts, "changes": done.head.changes}
+
+    def _job(self, roles: list[str], regions: list[str]) -> Job:
+        lost: list[Sight] = []
+        external_id = self._environment.get("AUDIT_EXTERNAL_ID", "")
+        return Job(
+            accounts=accounts(self._session, self._region, roles, external_id, lost),
+            regions=regions,
+            settings=Settings.of(self._environment),
+            exceptions=Exceptions.read(self._bucket.text(EXCEPTIONS)),
+            folder=self._folder,
+            now=datetime.now(UTC),
+            ends=self._ends,
+            link=f"s3://{self._bucket.name}/latest/{PAGE}",
+            lost=lost,
+        )
 
 
 def _listed(text: str) -> list[str]:
@@ -91,15 +142,15 @@ class _Bucket:
                 raise
             return ""
 
-    def fetch(self, key: str, folder: Path) -> None:
-        """Fetch a file into a folder, if it is there: the first run has no memory."""
+    def fetch(self, key: str, place: Path) -> None:
+        """Fetch a file, if it is there: the first run has no memory."""
         try:
             body = self._client.get_object(Bucket=self.name, Key=key)["Body"]
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise
             return
-        with (folder / key).open("wb") as file:
+        with place.open("wb") as file:
             for chunk in body.iter_chunks(1 << 20):
                 file.write(chunk)
 
@@ -110,9 +161,9 @@ class _Bucket:
             for place in (f"{now:%Y-%m-%d}", "latest"):
                 self._put(folder / name, f"{place}/{name}", types[Path(name).suffix])
 
-    def remember(self, folder: Path) -> None:
-        """Put the memory, last of all: what nobody could be told of is new again in the next run."""
-        self._put(folder / MEMORY, MEMORY, "application/vnd.sqlite3")
+    def remember(self, file: Path, key: str) -> None:
+        """Put a memory, last of all: what nobody could be told of is new again in the next run."""
+        self._put(file, key, "application/vnd.sqlite3")
 
     def _put(self, file: Path, key: str, content_type: str) -> None:
         with file.open("rb") as body:

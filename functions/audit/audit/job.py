@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from audit.memory import CHANGES, Memory
+from audit import parts
+from audit.memory import CHANGES, MEMORY, Memory
 from audit.outputs import report
 from audit.outputs.head import Head, head_of
 from audit.outputs.others import TOLD, asff, ocsf
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from audit.acceptance import Exceptions
     from audit.calls import Clients, Sight
+    from audit.parts import Part
     from audit.settings import Settings
 
-MEMORY: Final = "memory.sqlite"
 PAGE: Final = "page.html"
 REPORT: Final = "report.json"
 OUTPUTS: Final = (PAGE, REPORT, "findings.asff.jsonl", "findings.ocsf.jsonl")
@@ -62,12 +63,45 @@ class Done:
 
 def carry_out(job: Job) -> Done:
     """Look at everything, and write everything."""
+    audit = _looked(job)
+    audit.judge_all_together()
+    return _concluded(job, audit)
+
+
+def carry_out_part(job: Job) -> None:
+    """Look at a part, and keep what is there in its memory; the outputs come when the parts are put together."""
+    audit = _looked(job)
+    audit.finish()
+    parts.keep(audit)
+    audit.memory.close()
+
+
+def put_together(job: Job, files: Iterable[tuple[Part, Path]], since: str) -> Done:
+    """Put the parts together that were looked at since then, and write everything; each file is there when it comes."""
+    audit = _begun(job)
+    for part, file in files:
+        parts.take_in(audit, part, file, since)
+    audit.judge_all_together()
+    return _concluded(job, audit)
+
+
+def _begun(job: Job) -> Audit:
     memory = Memory(job.folder / MEMORY)
-    audit = Audit(memory, job.settings, job.exceptions, job.now, job.ends, job.progress)
     memory.begin(job.now)
+    return Audit(memory, job.settings, job.exceptions, job.now, job.ends, job.progress)
+
+
+def _looked(job: Job) -> Audit:
+    audit = _begun(job)
     for account, clients in job.accounts:
         audit.look(clients, account, job.regions)
     audit.sights += job.lost
+    audit.judge_crowds()
+    return audit
+
+
+def _concluded(job: Job, audit: Audit) -> Done:
+    memory = audit.memory
     audit.finish()
     head = head_of(audit)
     _write(job.folder, head, memory)

@@ -32,6 +32,9 @@ create index if not exists by_worst on secret (worst desc, name);
 create index if not exists by_function on secret (function);
 """
 FIELDS: Final = ("id", "rule", "arn", "name", "region", "account", "kind", "title", "evidence", "remedy", "cause")
+MEMORY: Final = "memory.sqlite"
+SEEN: Final = ("new", "open", "worse", "accepted")
+"""States of a finding that the last run saw."""
 CHANGES: Final = ("new", "worse", "resolved")
 """States that are told."""
 OPEN: Final = ("new", "open", "worse", "unseen")
@@ -143,6 +146,15 @@ class Memory:
         known = (secret.arn, secret.name, secret.region, secret.account, str(secret.kind), worst, secret.function)
         values = (*known, schedule, due, rotated, json.dumps(row))
         self._base.execute("insert or replace into secret values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def copy_secrets(self, file: Path) -> None:
+        """Take over the rows of secrets from the memory of a part, and which Region each replica names."""
+        self._base.commit()  # SQLite attaches nothing within a transaction
+        self._base.execute("attach ? as part", (str(file),))
+        self._base.execute("insert or replace into secret select * from part.secret")
+        self._base.execute("insert or replace into asked select * from part.asked where what = 'primary'")
+        self._base.commit()
+        self._base.execute("detach part")
 
     def secrets(self) -> Iterator[sqlite3.Row]:
         """Yield the rows of secrets, the worst first."""

@@ -71,12 +71,14 @@ class Audit:
         self.totals.calls.update(clients.calls)
         clients.calls.clear()
 
-    def finish(self) -> None:
-        """Judge what needs everything: orphans, crowds, the list of exceptions, and what was not seen."""
+    def judge_all_together(self) -> None:
+        """Judge what only all accounts and Regions together show: orphans, and the list of exceptions."""
         self._orphans()
-        self._crowds()
         for entry in self._listed():
             self.judge(own.LISTED, entry, name="list of exceptions", kind="exception")
+
+    def finish(self) -> None:
+        """Judge what was not seen, and close what was not found again."""
         for spot in (it for sight in self.sights for it in sight.blind.values()):
             grave = own.Spot(spot, rules.worst_without(spot.area))
             where = {"region": spot.region, "account": spot.account, "advice": spot.advice}
@@ -109,7 +111,8 @@ class Audit:
                 fields = {"name": row["name"], "kind": str(Kind.REPLICA), "region": row["region"]}
                 self.judge(own.ORPHANS, own.Orphan(row["arn"], str(primary)), **fields)
 
-    def _crowds(self) -> None:
+    def judge_crowds(self) -> None:
+        """Judge functions that rotate many secrets at once."""
         question = (
             "select function, schedule, region, count(*) as many from secret where schedule like 'cron%' "
             "and function <> '' group by 1, 2, 3 having many > ?"

@@ -43,6 +43,8 @@ def audited(
     on_start(audit)
     audit.memory.begin(audit.now)
     audit.look(clients or account.clients(), ACCOUNT, regions or account.secrets.at)
+    audit.judge_crowds()
+    audit.judge_all_together()
     audit.finish()
     return audit
 

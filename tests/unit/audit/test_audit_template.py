@@ -81,6 +81,67 @@ def test_only_what_takes_no_resource_speaks_of_everything(statement: dict[str, A
     assert ("*" in listed(statement["Resource"])) is (statement["Sid"] == "List")
 
 
+FANNED: Final = {"FanOut": "true"}
+
+
+def test_one_by_one_there_is_no_state_machine() -> None:
+    """Whoever does not fan out gets no role and no machine more; whoever does, no permission of the schedule's."""
+    more = resources(FANNED).keys() - resources({}).keys()
+    assert more == {"AuditStateMachine", "AuditStateMachineRole", "AuditScheduleRole"}
+    assert resources({}).keys() - resources(FANNED).keys() == {"AuditPermission"}
+    target = resources(FANNED)["AuditSchedule"]["Properties"]["Targets"][0]
+    assert "RoleArn" in target
+    assert "RoleArn" not in resources({})["AuditSchedule"]["Properties"]["Targets"][0]
+
+
+def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in definition["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+def test_the_state_machine_asks_for_what_the_function_does() -> None:
+    """Plan, every part in an execution of its own, and join whatever became of the parts."""
+    definition = resources(FANNED)["AuditStateMachine"]["Properties"]["Definition"]
+    found = dict(states(definition))
+    tasks = {name: state for name, state in found.items() if state["Type"] == "Task"}
+    assert [it["Parameters"]["Payload"]["task"] for it in tasks.values()] == ["plan", "look", "join"]
+    assert {it["Resource"] for it in tasks.values()} == {"arn:aws:states:::lambda:invoke"}
+    assert all(it["Retry"] for it in tasks.values())
+    look = found["Look"]
+    assert look["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    assert (look["ToleratedFailurePercentage"], look["ResultPath"], look["Next"]) == (100, None, "Join")
+
+
+def test_the_state_machine_may_do_what_it_does_and_nothing_else() -> None:
+    """
+    Both ways: it invokes this function alone, and a distributed map starts, follows and stops its own children.
+
+    Step Functions developer guide, "IAM policies for Distributed Map states".
+    """
+    made = resources(FANNED)
+    function, machine = made["AuditFunction"], "stateMachine:"
+    assert function
+    granted = {
+        it["Sid"]: (set(listed(it["Action"])), it["Resource"]) for it in statements(made["AuditStateMachineRole"])
+    }
+    assert {sid: actions for sid, (actions, _) in granted.items()} == {
+        "Look": {"lambda:InvokeFunction"},
+        "RunParts": {"states:StartExecution"},
+        "FollowParts": {"states:DescribeExecution", "states:StopExecution"},
+    }
+    assert "function:" in granted["Look"][1]
+    assert machine in granted["RunParts"][1]
+    assert not [resource for _, resource in granted.values() if resource == "*"]
+    ((started),) = statements(made["AuditScheduleRole"])
+    assert started["Action"] == "states:StartExecution"
+    for role, service in (("AuditStateMachineRole", "states"), ("AuditScheduleRole", "events")):
+        (trusted,) = made[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert trusted["Principal"] == {"Service": f"{service}.amazonaws.com"}
+        assert "aws:SourceAccount" in trusted["Condition"]["StringEquals"]
+
+
 def translated() -> dict[str, Node]:
     class ManagedPolicies:
         def load(self) -> dict[str, str]:
