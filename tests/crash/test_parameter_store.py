@@ -32,6 +32,8 @@ SAMPLE: Final = (1, 4, 6, 7, 8, 9)
 class ParameterStage:
     """A memory server whose user's credential is a parameter."""
 
+    name = NAME
+
     def __init__(self, emulator: EmulatedParameterStore, strategy: str) -> None:
         """Put the credential that the memory store begins with."""
         self.emulator = emulator
@@ -48,7 +50,7 @@ class ParameterStage:
     def run(self, caller: str = "test") -> RotationError | None:
         """Do what one invocation does: the token, and all steps, with a store of its own."""
         clients = Clients(self.emulator.client(access_key=caller), self.emulator.client(access_key=caller))
-        store: Any = ParameterStore(clients, NAME, self.memory.notes, Deadline(60), sleep=lambda _seconds: None)
+        store: Any = ParameterStore(clients, self.name, self.memory.notes, Deadline(60), sleep=lambda _seconds: None)
         self.memory.store = store
         try:
             token = store.open_rotation()

@@ -21,10 +21,12 @@ from rotation.entrypoints.parameter_store.settings import ParameterSettings
 from rotation.entrypoints.telemetry import Telemetry, scrub
 from rotation.errors import InvalidEvent, InvalidSecret, InvalidSettings, RotationError, RotationRefused
 from rotation.machine import advance
-from rotation.model import Stage, Step
+from rotation.model import Stage, Step, StrategyName
 from rotation.settings import Settings
 from rotation.stores.parameter_store import Clients, ParameterStore, search
+from rotation.stores.parameter_store.layouts import is_leaf, two_users
 from rotation.stores.secrets_manager import SecretsManagerStore
+from rotation.strategies import strategy_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -150,6 +152,7 @@ class Handler:
         if not request.dry_run and not self._is_due(store, request.before, name, quiet):
             return {"Parameter": name, "Outcome": "not due"}
         run = _Run(name, store.open_rotation(), self._engine(store), store, deadline)
+        self._require_one_user(run)
         if not request.dry_run:
             return run
         with self._assembly.allowances():
@@ -203,7 +206,9 @@ class Handler:
             if request.tags
             else chain.from_iterable(search.by_path(client, path) for path in request.paths),
         )
-        return iter({it.name: it for it in found if not self._is_journal(it.name)}.values())
+        credentials = {it.name: it for it in found if not self._is_journal(it.name)}
+        trees = {name.rpartition("/")[0] for name in credentials if is_leaf(name)}
+        return (it for name, it in credentials.items() if is_leaf(name) or name.rpartition("/")[0] not in trees)
 
     def _is_journal(self, name: str) -> bool:
         return name.startswith(f"{self._own.root}/")
@@ -225,6 +230,13 @@ class Handler:
             self._engines[name] = self._made(name, version)
         self._telemetry.speak_of(self._engines[name].traits.name)
         return self._engines[name]
+
+    def _require_one_user(self, run: _Run) -> None:
+        """Raise InvalidSettings for two users whose names and passwords are not one parameter, also in a dry run."""
+        if run.store.has_constant_names():
+            secret = secret_format.parse(run.store.read(Stage.CURRENT), run.engine.traits)
+            if strategy_for(secret, self._settings).name is StrategyName.ALTERNATING_USERS:
+                raise two_users(run.name)
 
     def _made(self, name: str, version: StoredVersion) -> Engine:
         try:

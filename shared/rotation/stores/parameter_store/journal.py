@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rotation.model import OUR_LABELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 OVER: Final = ".over"
 """What the name of an entry ends in that says of another: it is pending no more."""
@@ -52,6 +52,8 @@ class Live:
     number: int
     stamp: int
     value: str = field(repr=False)
+    beside: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The other parameters of a tree."""
 
     @property
     def home(self) -> str:
@@ -98,10 +100,14 @@ class Journal:
         """Return each label of our own with the version that bears it."""
         return [(label, self.marks[label, number]) for label, number in self.marks if number == self.last_mark(label)]
 
-    def id_of(self, number: int, value: str) -> str:
+    def id_of(self, number: int, value: str, published: Callable[[str], str | None]) -> str:
         """Return the id of a live version: the token that it was published for, else its number (a person's)."""
-        made = [token for token, held in self.entries.items() if token.number < number and held == value]
+        made = [token for token, held in self.entries.items() if token.number < number and published(held) == value]
         return str(max(made, key=lambda token: token[1:])) if made else f"v{number}"
+
+    def last_entry(self) -> str | None:
+        """Return the newest entry's value."""
+        return max(self.entries.items(), key=lambda entry: entry[0][1:], default=(None, None))[1]
 
     def attempts(self, live: Live) -> set[Token]:
         """Return the tokens that were made from this version and are over."""

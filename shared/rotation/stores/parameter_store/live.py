@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
+from rotation.stores.parameter_store import layouts
 from rotation.stores.parameter_store.parameters import Busy, Unanswered, settings_of
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from rotation.ports import Observer
     from rotation.stores.parameter_store.journal import Live
+    from rotation.stores.parameter_store.layouts import Layout
     from rotation.stores.parameter_store.parameters import Parameters, Version
     from rotation.stores.parameter_store.tries import Tries
 
@@ -78,6 +80,32 @@ class LiveParameter:
             )
         return settings_of(history, live, self._name)
 
+    def layout(self, live: Live, number: int) -> Layout:
+        """Tell how the credential is laid out in a version, whose value that is."""
+        return layouts.layout_of(self._name, live, lambda: self._described(live, number))
+
+    def document(self, live: Live, number: int) -> str:
+        """Return the document of an older version; of a tree with what stands beside its password now."""
+        older = replace(live, value=self.numbered(live, number))
+        return self.layout(older, number).document(older.value)
+
+    def judged(self, live: Live, published: str, value: str, probe: str) -> Mapping[str, str]:
+        """
+        Return those settings of the parameter that an entry with the value is to have.
+
+        A pattern is for what the parameter will hold. Where the entry holds something else, it is tried apart.
+        """
+        settings = self.settings(live).settings
+        if published == value or "AllowedPattern" not in settings:
+            return settings
+        self.try_value(published, settings, probe)
+        return {key: it for key, it in settings.items() if key != "AllowedPattern"}
+
+    def try_value(self, value: str, settings: Mapping[str, str], probe: str) -> None:
+        """Let the service judge a value under a name in the journal; nothing of it stays."""
+        self._parameters.create(probe, value, settings)
+        self._parameters.delete([probe])
+
     def publish(self, live: Live, value: str) -> None:
         """
         Put the value in the place of that version, in one try. Raises Busy where nothing was written.
@@ -122,6 +150,11 @@ class LiveParameter:
         if key not in self._history:
             self._history[key] = self._parameters.history(self._name)
         return self._history[key]
+
+    def _described(self, live: Live, number: int) -> str:
+        """Return a version's description; empty where it has none, or is not kept any more."""
+        settings_of(self._versions(live), live, self._name)  # what does not show the newest one yet is no history
+        return next((it.settings.get("Description", "") for it in self._versions(live) if it.number == number), "")
 
     def _shown(self, value: str) -> int:
         shown = self.read()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotation.answers import as_name, as_text, error_code
-from rotation.errors import InvalidSecret, StoreUnavailable
-from rotation.stores.parameter_store import refusals
+from rotation.errors import InvalidSecret, StoreUnavailable, VersionNotFound
+from rotation.stores.parameter_store import layouts, refusals
 from rotation.stores.parameter_store.journal import Journal, Live
 
 if TYPE_CHECKING:
@@ -66,17 +66,22 @@ class Parameters:
         self._single_try = clients.single_try
 
     def live(self, name: str) -> Live:
-        """Read the newest version. Raises InvalidSecret where it is no SecureString."""
+        """Read the newest version; of a tree all of it. Raises InvalidSecret where it is no SecureString."""
+        if layouts.is_leaf(name):
+            return self._tree(name)
         with refusals.translated("GetParameter", name):
-            found = self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"]
-            if found["Type"] != "SecureString":
-                raise InvalidSecret(
-                    "The parameter is no SecureString: whoever may read the account's parameters reads its password",
-                    where=name,
-                    remedy="Make one of the type SecureString under another name, and point its readers there.",
-                )
-            stamp = round(found["LastModifiedDate"].timestamp() * 1000)
-            return Live(as_name(found["ARN"]), int(found["Version"]), stamp, as_text(found["Value"]))
+            return _live(self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"], name)
+
+    def _tree(self, name: str) -> Live:
+        """Read the password and what stands beside it: one GetParametersByPath for each ten, or fewer."""
+        folder = name.rpartition("/")[0]
+        with refusals.translated("GetParametersByPath", folder):
+            pages = self._client.get_paginator("get_parameters_by_path").paginate(Path=folder, WithDecryption=True)
+            found = {as_name(it["Name"]): it for page in pages for it in page["Parameters"]}
+            if name not in found:
+                raise VersionNotFound("There is no such parameter", where=name, remedy="Check the name and the Region.")
+            leaves = {full.rpartition("/")[2]: as_text(it["Value"]) for full, it in found.items()}
+            return _live(found[name], name, layouts.beside(leaves))
 
     def value(self, name: str) -> tuple[str, int, str]:
         """Read any parameter, or version ``name:number``: its ARN, number and value."""
@@ -179,3 +184,14 @@ def _version(found: Mapping[str, Any]) -> Version:
     settings = {key: as_text(found[key]) for key in _KEPT if found.get(key)}
     labels = tuple(as_text(label) for label in found.get("Labels", ()))
     return Version(int(found["Version"]), settings, labels, as_name(found["LastModifiedUser"]))
+
+
+def _live(found: Mapping[str, Any], name: str, beside: Mapping[str, str] | None = None) -> Live:
+    if found["Type"] != "SecureString":
+        raise InvalidSecret(
+            "The parameter is no SecureString: whoever may read the account's parameters reads its password",
+            where=name,
+            remedy="Make one of the type SecureString under another name, and point its readers there.",
+        )
+    stamp = round(found["LastModifiedDate"].timestamp() * 1000)
+    return Live(as_name(found["ARN"]), int(found["Version"]), stamp, as_text(found["Value"]), beside or {})

@@ -8,11 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rotation.model import Stage
+from rotation.stores.parameter_store import layouts
+from rotation.stores.parameter_store.journal import Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rotation.stores.parameter_store.journal import Journal, Live, Token
+    from rotation.stores.parameter_store.journal import Journal, Live
+    from rotation.stores.parameter_store.layouts import Layout
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,30 @@ class Snapshot:
     live: Live
     journal: Journal
     pending: Token | None
-    id_of: Callable[[int], str]
-    """Tells the id of an older version; that can take a call."""
+    layout: Layout
+    numbered: Callable[[Live, int], str]
+    """Reads the value of an older version; that can take a call."""
 
     @cached_property
     def current(self) -> str:
         """Return the id of AWSCURRENT."""
-        return self.journal.id_of(self.live.number, self.live.value)
+        return self.journal.id_of(self.live.number, self.live.value, self.published)
+
+    def id_of(self, number: int) -> str:
+        """Return the id of an older version; its value is read where the journal may know it."""
+        known = any(token.number < number for token in self.journal.entries)
+        return self.journal.id_of(number, self.numbered(self.live, number), self.published) if known else f"v{number}"
+
+    def published(self, entry: str) -> str | None:
+        """Return what the parameter would hold for an entry."""
+        return layouts.published(self.layout, entry)
+
+    @cached_property
+    def document(self) -> str:
+        """Return AWSCURRENT's value."""
+        token, journal = Token.parse(self.current), self.journal
+        own = journal.entries.get(token) if token else None
+        return layouts.recorded(self.layout, self.live.value, own, journal.last_entry())
 
     @cached_property
     def previous(self) -> str | None:

@@ -81,6 +81,10 @@ class ParameterStore:
         """Return whether a rotation was begun from the newest version, and is not over."""
         return self._look().pending is not None
 
+    def has_constant_names(self) -> bool:
+        """Return whether user and password are two parameters, which must not change both."""
+        return self._look().layout.constant_names
+
     def look_again(self) -> None:
         """Let what follows begin with a look of its own at the parameter."""
         self._look_at_live()
@@ -135,6 +139,7 @@ class ParameterStore:
         seen, entry = self._look(), self._token(token)
         if entry in seen.journal.entries:
             return seen.journal.entries[entry] == value
+        seen.layout.require_publishable(value, seen.document)
         if "{{" in value:
             raise StoreError(
                 "The new value holds two opening braces in a row, which Parameter Store takes for a reference",
@@ -148,11 +153,12 @@ class ParameterStore:
                 where=self._name,
                 remedy="Nothing was changed. Begin a new rotation.",
             )
-        settings = self._live.settings(seen.live)
+        published, probe = seen.published(value) or value, self._place(seen.live.home, _PROBE)
+        settings = self._live.judged(seen.live, published, value, probe)
         self._live.let_labels_follow(seen.live, seen.live.number)
         self._tidy(seen)
         name = self._entry(entry)
-        if not self._parameters.create(name, value, {**settings.settings, "Description": f"Pending: {self._name}"}):
+        if not self._parameters.create(name, value, {**settings, "Description": f"Pending: {self._name}"}):
             self._own.entries[entry] = self._live.written(name)
             return self._own.entries[entry] == value
         self._own.entries[entry] = value
@@ -174,8 +180,9 @@ class ParameterStore:
                     "AWSCURRENT is on another version", where=self._name, remedy="Look who wrote the parameter."
                 )
             value = self._value(seen, token)
+            seen.layout.require_publishable(value, seen.document)
             try:
-                self._publish(seen.live, value)
+                self._publish(seen.live, seen.published(value) or value)
             except Busy:
                 continue
             return
@@ -210,7 +217,7 @@ class ParameterStore:
         labelled = {seen.holder(stage) for stage in Stage}
         entries = sorted(seen.journal.entries, key=lambda token: token[1:], reverse=True)
         numbers = [it.number for it in self._parameters.history(self._name) if it.number < seen.live.number - 1]
-        older = [self._id_of(seen.live, seen.journal, number) for number in reversed(numbers)]
+        older = [seen.id_of(number) for number in reversed(numbers)]
         return [it for it in dict.fromkeys([*map(str, entries), *older]) if it not in labelled]
 
     def check_labels(self, version: str) -> None:
@@ -224,9 +231,7 @@ class ParameterStore:
                 where=self._name,
                 remedy="Delete it again if it is to go, and end its rotation.",
             )
-        probe = self._place(live.home, _PROBE)
-        self._parameters.create(probe, live.value, settings)
-        self._parameters.delete([probe])
+        self._live.try_value(live.value, settings, self._place(live.home, _PROBE))
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read an admin credential: a parameter's newest version, or a secret's AWSCURRENT, by whichever way."""
@@ -244,10 +249,8 @@ class ParameterStore:
         live, journal = self._seen.live, self._seen.journal
         journal.update(self._own)
 
-        def id_of(number: int) -> str:
-            return self._id_of(live, journal, number)
-
-        return Snapshot(live, journal, journal.pending(live, self._expected), id_of)
+        pending, layout = journal.pending(live, self._expected), self._live.layout(live, live.number)
+        return Snapshot(live, journal, pending, layout, self._live.numbered)
 
     def _look_at_live(self) -> Snapshot:
         """Read the parameter anew; where it is the version that was seen, its journal counts still."""
@@ -262,21 +265,16 @@ class ParameterStore:
         finally:
             self._seen = None
 
-    def _id_of(self, live: Live, journal: Journal, number: int) -> str:
-        """Return the id of an older version; its value is read where the journal may know it."""
-        known = any(token.number < number for token in journal.entries)
-        return journal.id_of(number, self._live.numbered(live, number)) if known else f"v{number}"
-
     def _value(self, seen: Snapshot, version: str) -> str:
         if version == seen.current:
-            return seen.live.value
+            return seen.document
         token = Token.parse(version)
         if token in seen.journal.entries:
             return seen.journal.entries[token]
         number = version.removeprefix("v")
         if not number.isdecimal():
             raise VersionNotFound("The journal has no such version", where=f"version {version} of {self._name}")
-        return self._live.numbered(seen.live, int(number))
+        return self._live.document(seen.live, int(number))
 
     def _tidy(self, seen: Snapshot) -> None:
         old = seen.journal.outdated(seen.live)[:10]
