@@ -100,6 +100,9 @@ BILLED = @$(HOST) -m $(BILL)
 HOST = $(eval HOST := $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
 	print(sys.executable if i.find_spec("pip") else sys._base_executable)'))$(HOST)
 
+# The pip that installs, whatever the host has: an old one takes twice as long over the same lists.
+PIP := .tools/pip
+
 # $(call environment,FOLDER,NAME,PURPOSE): FOLDER becomes an environment that holds what NAME.txt lists.
 # Two notes in it say whose it is and what it holds, so that nothing is installed twice and a changed list
 # or interpreter is noticed. `--without-pip` because Debian's Python comes without ensurepip; the host's pip
@@ -118,8 +121,14 @@ define environment
 		printf '%s\n' "$$identity" >"$(1)/.interpreter"; \
 	fi; \
 	if ! cmp -s "$$list" "$(1)/.holds-$(2)"; then \
+		if ! cmp -s "$(LISTS)/pip.txt" "$(PIP)/.holds"; then \
+			mkdir -p "$(dir $(PIP))"; fresh="$$(mktemp -d "$(PIP).XXXXXX")"; \
+			"$$host" -m pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps \
+				--no-compile --only-binary :all: -r "$(LISTS)/pip.txt" --target "$$fresh"; \
+			cp "$(LISTS)/pip.txt" "$$fresh/.holds"; rm -rf "$(PIP)"; mv "$$fresh" "$(PIP)"; \
+		fi; \
 		echo "==> $(3): installing $$(grep -c '^[a-z]' "$$list") packages into $(1), this once"; \
-		"$$host" -m $(BILL) install-$(2) \
+		PYTHONPATH=$(PIP) "$$host" -m $(BILL) install-$(2) \
 			"$$host" -m pip --python "$(1)/bin/python" install -qq --disable-pip-version-check --no-input \
 			--require-hashes --no-deps --no-compile --only-binary :all: -r "$$list" || \
 			{ echo "make: pip could not fetch $(3); see that it reaches its index (pip config list), and type the same again" >&2; \
@@ -388,7 +397,7 @@ lock: .tools/uv ## Resolve pyproject.toml anew and write every requirements file
 		mkdir -p "$$(dirname "$$2")"; cp "$$folder/list" "$$2"; \
 		echo "    $$2: $$(grep -c '^[a-z]' "$$2") packages"; \
 	}; \
-	for name in demo dev lambda sam ministack checkov attach clients aws bench; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
+	for name in pip demo dev lambda sam ministack checkov attach clients aws bench; do export_group "$$name" "$(LISTS)/$$name.txt"; done; \
 	export_group layer shared/requirements.txt; \
 	for function in $(notdir $(patsubst %/,%,$(dir $(wildcard functions/*/requirements.txt)))); do \
 		export_group "$$function" "functions/$$function/requirements.txt"; \
