@@ -46,12 +46,12 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam-settings
 SOURCES := shared functions tests
 
 # A name on the command line that nothing reads is a slip, and would be passed over: PROFIL=… and another account is asked.
-# What is below plays names its own, and says which it knows.
+# What is below plays names its own, and says which it knows. A make within that gets all of its names: it does not ask.
 READ := ARCH ARTIFACTS_DIR AUDIT_STACK BUILD BUNDLE COMPILER COVERED DATABASES ENGINE FUNCTION_PREFIX IMAGES JOBS JSON \
 	LAMBDA_PYTHON MATRIX N OPTIONS PEER PROFILE PROMOTION_STACK PYTHON REGION STRATEGY TEMPLATE TRUST_STACK VERSIONS
 SPEAKING := demo invoke playground
 TYPED = $(strip $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name))))
-SLIPS := $(if $(filter $(SPEAKING),$(MAKECMDGOALS)),,$(filter-out $(READ),$(TYPED)))
+SLIPS := $(if $(filter $(SPEAKING),$(MAKECMDGOALS))$(filter-out 0,$(MAKELEVEL)),,$(filter-out $(READ),$(TYPED)))
 ifneq ($(SLIPS),)
 $(error there is no variable $(SLIPS) here$(shell $(PYTHON) -c 'import sys; from tests.lab.words import did_you_mean; \
 	print(did_you_mean(sys.argv[1], sys.argv[2:]))' $(firstword $(SLIPS)) $(READ)) There are $(READ))

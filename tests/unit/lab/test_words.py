@@ -141,6 +141,12 @@ def test_make_passes_over_no_wrong_word(words: str, said: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_build_within_a_command_gets_the_commands_names() -> None:
+    """What `make invoke` builds is built by make, which inherits FUNCTION and STEP."""
+    done = made("build-SharedLayer", "ARTIFACTS_DIR=/x", MAKELEVEL="1", MAKEFLAGS=" -- STEP=setSecret FUNCTION=mysql")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_list_of_commands_fits_the_screen(columns: int) -> None:
     """Nothing is broken inside a word: what is too long goes below itself."""
