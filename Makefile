@@ -143,10 +143,10 @@ endef
 GIVEN = $(if $(filter 1,$(words $(MAKECMDGOALS))),--given '$(TYPED)')
 
 .PHONY: demo
-demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 REGIONS=2 OPTIONS='…'
+demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 REGIONS=2 STORE=parameter-store OPTIONS='…'
 	@exec $(RUN) tests.lab $(GIVEN) $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
 		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') \
-		$(if $(REGIONS),--regions '$(REGIONS)') $(OPTIONS)
+		$(if $(REGIONS),--regions '$(REGIONS)') $(if $(STORE),--store '$(STORE)') $(OPTIONS)
 
 .PHONY: pictures
 pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen, and the state machine

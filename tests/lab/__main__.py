@@ -8,16 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.lab.words import ENGINES, STRATEGY, Words, positive, regions, seconds, stage_of, switch, told
+from tests.lab.words import ENGINES, STORES, STRATEGY, Words, positive, regions, seconds, stage_of, switch, told
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-VARIABLES = ("ENGINE", "STRATEGY", "ROTATIONS", "FAILOVER", "REGIONS", "OPTIONS")
+VARIABLES = ("ENGINE", "STRATEGY", "ROTATIONS", "FAILOVER", "REGIONS", "STORE", "OPTIONS")
 
 IN_REGIONS = ("postgresql", "mysql", "documentdb")
 """The engines that the demo plays in two Regions."""
+
+AS_PARAMETERS = ("postgresql", "mysql", "mariadb", "documentdb")
+"""The engines that the demo plays with a parameter."""
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
@@ -43,24 +46,32 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--regions", type=regions, default=1, help="REGIONS=2: a replica in another Region, its clients too"
     )
+    parser.add_argument("--store", default=STORES[0], help="STORE=…: secrets-manager or parameter-store")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="write the screen as an SVG")
     options: argparse.Namespace = parser.parse_args(given)
     if options.failover and not options.engine.startswith("aurora"):
         parser.error("FAILOVER=1 needs ENGINE=aurora-postgresql or ENGINE=aurora-mysql: no other server is replaced.")
+    options.store = parser.one_of("STORE", options.store, STORES)
+    if options.store != STORES[0]:
+        _require_fit(parser, options, f"STORE={options.store}", AS_PARAMETERS, ("regions", "cache", "revoke"))
     if options.regions > 1:
-        _require_fit(parser, options)
+        _require_fit(parser, options, "REGIONS=2", IN_REGIONS, ("cache", "dry_run", "revoke"))
     options.module = importlib.import_module(f"tests.lab.{options.engine.replace('-', '_')}")
     options.strategy = parser.one_of("STRATEGY", options.strategy, options.module.STRATEGIES)
     return options
 
 
-def _require_fit(parser: Words, options: argparse.Namespace) -> None:
-    """Refuse what has no part in two Regions."""
-    if options.engine not in IN_REGIONS:
-        parser.error(f"REGIONS=2 needs ENGINE={', ENGINE='.join(IN_REGIONS[:-1])} or ENGINE={IN_REGIONS[-1]}.")
-    for name in ("cache", "dry_run", "revoke"):
-        if getattr(options, name):
-            parser.error(f"OPTIONS=--{name.replace('_', '-')} has no part in REGIONS=2. Leave one of them out.")
+def _require_fit(
+    parser: Words, options: argparse.Namespace, play: str, engines: Sequence[str], left_out: Sequence[str]
+) -> None:
+    """Refuse what has no part in that play."""
+    if options.engine not in engines:
+        parser.error(f"{play} needs ENGINE={', ENGINE='.join(engines[:-1])} or ENGINE={engines[-1]}.")
+    for name in left_out:
+        if name == "regions" and options.regions > 1:
+            parser.error(f"REGIONS=2 has no part in {play}. Leave one of them out.")
+        elif name != "regions" and getattr(options, name):
+            parser.error(f"OPTIONS=--{name.replace('_', '-')} has no part in {play}. Leave one of them out.")
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -72,6 +83,8 @@ def _play(options: argparse.Namespace) -> int:
     if options.databases:
         os.environ["DATABASES"] = options.databases
     stage = "tests.lab.two_regions" if options.regions > 1 else "tests.lab.play"
+    if options.store != STORES[0]:
+        stage = "tests.lab.parameters"
     play: int = importlib.import_module(stage).perform(options)
     return play
 

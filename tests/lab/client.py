@@ -1,5 +1,5 @@
 """
-An application's client in a process of its own: it reads AWSCURRENT and logs in, again and again.
+An application's client in a process of its own: it reads AWSCURRENT, or a parameter, and logs in, again and again.
 
 Told on its standard input (one line of JSON) what to do, it tells on its standard output what it saw: so far, for each
 line that follows, and all of it once its standard input ends.
@@ -99,8 +99,9 @@ def _tell(seen: Seen) -> None:
 def main() -> None:
     """Do what the first line of the input says until the input ends."""
     order = json.loads(sys.stdin.readline())
+    parameter = order.get("parameter")
     service: Any = botocore.session.get_session().create_client(
-        "secretsmanager",
+        "ssm" if parameter else "secretsmanager",
         region_name=order["region"],
         endpoint_url=order["endpoint"],
         aws_access_key_id="client",
@@ -109,8 +110,11 @@ def main() -> None:
     )
 
     def read() -> dict[str, Any]:
-        answer = service.get_secret_value(SecretId=order["secret"], VersionStage="AWSCURRENT")
-        value: dict[str, Any] = json.loads(answer["SecretString"])
+        if parameter:
+            text = service.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
+        else:
+            text = service.get_secret_value(SecretId=order["secret"], VersionStage="AWSCURRENT")["SecretString"]
+        value: dict[str, Any] = json.loads(text)
         return value
 
     over = threading.Event()

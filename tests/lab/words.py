@@ -23,6 +23,9 @@ ENGINES: Final = ("postgresql", "mysql", "mariadb", "aurora-postgresql", "aurora
 ALSO: Final = {"postgres": "postgresql", "mongo": "documentdb", "docdb": "documentdb", "aurora": "aurora-mysql"}
 """What else a secret's ``engine`` may say (rotation.engines)."""
 
+STORES: Final = ("secrets-manager", "parameter-store")
+"""Where the demo keeps the credential; the first one where nobody says anything else."""
+
 STRATEGY: Final = "alternating-users"
 """What the demo plays where nobody says anything else."""
 
@@ -46,7 +49,7 @@ REMEDY: Final = (
     "Connect this machine to the network this once, start Docker (DATABASES=containers), or try another ENGINE. See "
     "docs/development.md, Where the test servers run."
 )
-VARIABLES: Final = "engine|strategy|rotations|failover|regions|function|step|event"
+VARIABLES: Final = "engine|strategy|rotations|failover|regions|store|function|step|event"
 """Options that make passes on from a variable of that name."""
 REFUSED: Final = {
     "ProfileNotFound": "your AWS configuration has no such profile. Name one that it has: PROFILE=…",
@@ -160,9 +163,7 @@ class Words(argparse.ArgumentParser):
         """Say in one line what is wrong, as make does."""
         said = re.sub(r"^argument (--[a-z-]+): (?!expected)", "", message)
         said = re.sub(r"^argument (--[a-z-]+): expected.*", r"\1 needs a value.", said)
-        said = re.sub(
-            r"--(engine|strategy|rotations|failover|regions|function|step|event)\b", lambda it: it[1].upper(), said
-        )
+        said = re.sub(rf"--({VARIABLES})\b", lambda it: it[1].upper(), said)
         print(f"{self.prog}: error: {said}", file=sys.stderr)  # noqa: T201 its way of speaking
         raise SystemExit(WRONG)
 
