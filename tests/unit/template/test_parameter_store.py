@@ -31,6 +31,10 @@ REFERENCE: Final = f"{PARAMETERS}/aws/reference/secretsmanager/admins/db"
 KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c"
 VIA: Final = f"ssm.{REGION}.amazonaws.com"
 QUEUE: Final = "ParameterStoreQueue.Arn"
+ALARMS: Final = {
+    "ParameterStoreAlarm": "ParameterStoreFailures",
+    "ParameterStoreUndeliveredAlarm": "ParameterStoreUndelivered",
+}
 COMPLETE: Final = {
     "ParameterPath": "/rotated",
     "ParameterAdminArns": f"{ADMIN},{SECRET}",
@@ -230,15 +234,15 @@ def test_the_rule_takes_policies_and_no_change(made: dict[str, Any]) -> None:
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": "ParameterStoreRule.Arn"}}
 
 
-def test_both_ways_have_a_dead_letter_queue_and_one_alarm(made: dict[str, Any]) -> None:
+def test_both_ways_have_a_dead_letter_queue_and_an_alarm(made: dict[str, Any]) -> None:
     undelivered = "ParameterStoreUndelivered.Arn"
     schedule, rule = made["ParameterStoreSchedule"]["Properties"], made["ParameterStoreRule"]["Properties"]
     assert schedule["Target"]["DeadLetterConfig"] == rule["Targets"][0]["DeadLetterConfig"] == {"Arn": undelivered}
     redrive = made["ParameterStoreQueue"]["Properties"]["RedrivePolicy"]
     assert redrive["deadLetterTargetArn"] == "ParameterStoreFailures.Arn"
-    watched = json.dumps(made["ParameterStoreAlarm"]["Properties"]["Metrics"])
-    assert "ParameterStoreFailures.QueueName" in watched
-    assert "ParameterStoreUndelivered.QueueName" in watched
+    for alarm, queue in ALARMS.items():
+        (dimension,) = made[alarm]["Properties"]["Dimensions"]
+        assert dimension == {"Name": "QueueName", "Value": f"{queue}.QueueName"}
     # A standard queue for the Scheduler (user guide, "Configuring a dead-letter queue"), FIFO for a FIFO queue.
     assert "FifoQueue" not in made["ParameterStoreUndelivered"]["Properties"]
     assert made["ParameterStoreFailures"]["Properties"]["FifoQueue"] is True
@@ -261,9 +265,10 @@ def test_one_run_of_a_parameter_at_a_time(made: dict[str, Any]) -> None:
 
 def test_who_is_told(made: dict[str, Any]) -> None:
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:operators"
-    assert "AlarmActions" not in made["ParameterStoreAlarm"]["Properties"]
-    told = Stack({**COMPLETE, "AlarmTopicArn": topic}).resources["ParameterStoreAlarm"]["Properties"]
-    assert told["AlarmActions"] == [topic]
+    told = Stack({**COMPLETE, "AlarmTopicArn": topic}).resources
+    for alarm in ALARMS:
+        assert "AlarmActions" not in made[alarm]["Properties"]
+        assert told[alarm]["Properties"]["AlarmActions"] == [topic]
 
 
 def test_its_settings_are_declared_and_left_alone_are_the_librarys_default() -> None:
