@@ -82,6 +82,10 @@ class Case:
         """Begin the report."""
         self.report = Report(self.delivery.observer, self.request.dry_run)
 
+    def repairable(self, arn: str) -> str:
+        """Return the ARN in the former Region, which a mark may name where a password is lost, if Force says so."""
+        return self.there(arn) if self.request.force else ""
+
     def there(self, arn: str) -> str:
         """Return what the ARN is in the old primary's Region."""
         return in_region(arn, self.request.former)

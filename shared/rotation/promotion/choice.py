@@ -6,8 +6,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from rotation.errors import GuardViolation, InvalidSecret, InvalidSettings, NoWorkingCredential, VersionNotFound
-from rotation.model import Stage
-from rotation.strategies import admins, logins, recovery, strategy_for
+from rotation.model import CLONE_SUFFIX, Stage
+from rotation.strategies import admins, logins, recovery, repair, strategy_for
 from rotation.strategies.proxies import require_own_name
 
 if TYPE_CHECKING:
@@ -24,14 +24,17 @@ class Chosen(NamedTuple):
     secret: Secret
     admin: Secret | None
     strategy: Strategy
+    lost: bool = False
+    """Whether the database accepts none, so that the admin has to set a new password in a rotation."""
 
 
-def choose(delivery: Delivery) -> Chosen:
+def choose(delivery: Delivery, former: str = "") -> Chosen:
     """
     Log in with AWSCURRENT, AWSPENDING, AWSPREVIOUS and what came without a label, in this order, until one is accepted.
 
     A copy may have come without its value, or a value without its label: what cannot be read is passed over. Raises
-    NoWorkingCredential where none is accepted, and GuardViolation where the database takes no changes.
+    NoWorkingCredential where none is accepted, and GuardViolation where the database takes no changes. With the ARN
+    that the secret had in the former Region, AWSCURRENT is chosen where a rotation may then repair it by the admin.
     """
     candidates = _candidates(delivery)
     first = next(candidates, None)
@@ -52,13 +55,39 @@ def choose(delivery: Delivery) -> Chosen:
             "The copy may still be under way: run the promotion again in a minute. If this stays, let an administrator "
             "of the database set the password that AWSCURRENT holds here, then run the promotion again."
         )
-        raise
+        if not former or admin is None:
+            raise
+        _require_repairable(delivery, error, admin, former)
+        return Chosen(first, admin, strategy, lost=True)
     with entry.session as session:
         if not session.takes_changes():
             raise _read_only(entry.secret)
     logins.require_way(delivery, entry.secret, admin)
     delivery.current = entry.secret
     return Chosen(entry.secret, admin, strategy)
+
+
+def _require_repairable(delivery: Delivery, error: NoWorkingCredential, admin: Secret, former: str) -> None:
+    """
+    Raise the error unless a rotation will be able to set a new password by the admin.
+
+    Never is AWSCURRENT's set: whoever may write the secret could have chosen it. The function's settings allow it, and
+    the account's own mark proves that it is the secret's, here or in the former Region. Raises GuardViolation, NotOurs
+    or AccountUnusable where the account or the server is not to be changed.
+    """
+    current = delivery.current
+    repair.require_allowed(delivery, error, admin, lambda: False)
+    with admins.open_admin(delivery, admin) as session:
+        if not session.takes_changes():
+            raise _read_only(admin)
+        mark = session.mark_of(current.username)
+        bases = {current.username, current.username.removesuffix(CLONE_SUFFIX)}
+        if mark is None or mark.secret_arn not in {current.arn, former} or mark.base not in bases:
+            error.remedy += " The admin does not set it, since the account carries no mark of this secret."
+            raise error
+        repair.require_proof(session, current.arn, current.username)
+        session.guard_target(current.username, allow_privileged=delivery.settings.allow_privileged_targets)
+        session.require_usable(current.username)
 
 
 def _read_only(secret: Secret) -> GuardViolation:

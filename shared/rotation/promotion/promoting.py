@@ -42,7 +42,7 @@ def promote(case: Case) -> Report:
         case.report.step("Promote", None)
         return case.report
     function, rules = _schedule(case, here, there)
-    chosen = choose(case.delivery)
+    chosen = choose(case.delivery, case.repairable(here.arn))
     fenced = fence.look(case, chosen)
     here, chosen = _cut(case, here, chosen)
     _tag(case, here)
@@ -53,7 +53,7 @@ def promote(case: Case) -> Report:
     if (admin := chosen.admin) is not None:
         case.report.step("Mark the accounts as this secret's", lambda: fence.close(case, chosen.secret, admin))
     _look_at_policy(case, here)
-    _rotate(case, function, rules, fenced=fenced)
+    _rotate(case, function, rules, fenced=fenced and not chosen.lost)
     return case.report
 
 
@@ -80,13 +80,16 @@ def _cut(case: Case, here: Versions, chosen: Chosen) -> tuple[Versions, Chosen]:
     if case.report.dry_run:
         return here, chosen
     now = case.store.describe()
-    return now, chosen if now.stages == here.stages else choose(case.delivery)
+    return now, chosen if now.stages == here.stages else choose(case.delivery, case.repairable(here.arn))
 
 
 def _tell_choice(case: Case, here: Versions, chosen: Chosen) -> None:
     version = chosen.secret.version
     label = next((stage for stage in Stage if stage in here.stages.get(version, ())), "no label")
     case.report.about["chosen"] = {"version": version, "label": label, "username": chosen.secret.username}
+    if chosen.lost:
+        case.report.tell("The database accepts no version: the admin has to set a new password in the first rotation")
+        case.report.to_do.append("See that the rotation function here has RepairByAdmin, and that it succeeds")
     if label != Stage.CURRENT:
         case.report.tell(f"The database does not accept AWSCURRENT; it accepts version {version} ({label})")
 
