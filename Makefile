@@ -149,9 +149,11 @@ demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROT
 		$(if $(REGIONS),--regions '$(REGIONS)') $(if $(STORE),--store '$(STORE)') $(OPTIONS)
 
 .PHONY: pictures
-pictures: .venv-demo ## Draw the pictures of the guides anew: the demo's screen, and the state machine
+pictures: environment ## Draw the pictures of the guides anew: the demo's screen, the state machine, and the dashboard
 	@$(RUN) tests.lab --databases local --picture docs/pictures/demo.svg
 	@PYTHONPATH=shared:. $(RUN) tests.support.guides.picture
+	@PYTHONPATH=shared:.:functions/audit $(RUN) tests.support.cloudwatch.recording
+	@PYTHONPATH=shared:.:functions/audit $(RUN) tests.support.cloudwatch.picture
 
 .PHONY: demo-audit
 demo-audit: environment ## The audit of an emulated account in which everything is wrong, with its page

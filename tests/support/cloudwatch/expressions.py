@@ -46,17 +46,15 @@ def insights(query: str, metrics: Metrics, period: int) -> Series | None:
     return aggregated(metrics.all_values(chosen), _FUNCTIONS[function], period)
 
 
-def searched(search: str, metrics: Metrics) -> dict[str, Series]:
-    """Return what a search finds, each by the values of its dimensions."""
+def searched(search: str, metrics: Metrics) -> list[tuple[Metric, Series]]:
+    """Return what a search finds."""
     found = _SEARCH.fullmatch(search)
     assert found, search
     namespace, keys, name, statistic, period = found.groups()
     chosen = [it for it in metrics.named(namespace, name) if it.keys == frozenset(keys.split(","))]
-    order = keys.split(",")
-    return {
-        " ".join(dict(it.dimensions)[key] for key in order): metrics.series(it, statistic, int(period))
-        for it in sorted(chosen, key=lambda it: sorted(it.dimensions))
-    }
+    return [
+        (it, metrics.series(it, statistic, int(period))) for it in sorted(chosen, key=lambda it: sorted(it.dimensions))
+    ]
 
 
 class _Request:

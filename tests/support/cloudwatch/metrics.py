@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -62,6 +62,11 @@ class Metrics:
         Each set of dimensions makes a metric of its own; a target is a number, or an array of numbers. The time is
         that of the test, not the line's.
         """
+        if '"_aws"' in line:
+            self.put_line(json.loads(line), at)
+
+    def put_line(self, line: Mapping[str, Any], at: float) -> None:
+        """Add what a line says that was read already."""
         for metric, value in embedded(line):
             self.put(metric, value, at)
 
@@ -78,16 +83,13 @@ class Metrics:
         return [it for metric in metrics for it in self._values[metric]]
 
 
-def embedded(line: str) -> Iterator[tuple[Metric, float]]:
+def embedded(line: Mapping[str, Any]) -> Iterator[tuple[Metric, float]]:
     """Return each metric of a line, with its values."""
-    if '"_aws"' not in line:
-        return
-    root = json.loads(line)
-    for directive in root["_aws"]["CloudWatchMetrics"]:
+    for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
         for keys in directive["Dimensions"]:
             for declared in directive["Metrics"]:
-                metric = Metric.of(directive["Namespace"], declared["Name"], {key: str(root[key]) for key in keys})
-                values = root[declared["Name"]]
+                metric = Metric.of(directive["Namespace"], declared["Name"], {key: str(line[key]) for key in keys})
+                values = line[declared["Name"]]
                 yield from ((metric, float(it)) for it in (values if isinstance(values, list) else [values]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -11,41 +10,19 @@ import pytest
 from tests.support.cloudwatch.alarms import ALARM, OK, composite_state, state_of
 from tests.support.cloudwatch.invocations import Platform
 from tests.support.cloudwatch.metrics import Metric, Metrics, embedded
-from tests.support.guides.pages import ROOT
+from tests.support.cloudwatch.stack import NAME, alarms, made
 from tests.support.memory.interruptions import when
-from tests.support.template.cloudformation import Stack, load, of_type, parse
+from tests.support.template.cloudformation import Stack, load, of_type
 from tests.unit.entrypoints.test_regions import Context, set_up  # noqa: F401 a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.template.cloudformation import Node
     from tests.unit.entrypoints.test_regions import Scene
 
-NAME: Final = "secret-rotation-postgresql"
 FUNCTIONS: Final = ("Postgresql", "Mysql", "Documentdb", "Redshift", "Aurora", "ParameterStore")
 LATER: Final = 7200
 """Seconds after which every alarm has healed, where nothing happens any more."""
-
-
-@cache
-def source() -> dict[str, Node]:
-    return parse((ROOT / "functions/watch/template.yaml").read_text("utf-8"))
-
-
-def made(**parameters: str) -> dict[str, Node]:
-    """Return the resources of the watch over the function for PostgreSQL, with everything that is optional."""
-    everything = {
-        "PostgresqlLogGroup": f"/aws/lambda/{NAME}",
-        "KmsKeyArns": "arn:aws:kms:eu-west-1:123456789012:key/1",
-        "WatchReaders": "arn:aws:iam::123456789012:role/app",
-        "WatchWithoutTrail": "true",
-    }
-    return dict(Stack({**everything, **parameters}, source()).resources)
-
-
-def alarms(resources: dict[str, Node]) -> dict[str, Node]:
-    return {name: one["Properties"] for name, one in resources.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
 
 
 class Account:
@@ -192,7 +169,7 @@ def test_no_metric_has_a_dimension_of_a_secret(account: Callable[..., Account]) 
     """What a rotation writes can be asked for by few things, which do not grow with the number of secrets."""
     watched = account("alternating-users", lag=1800)
     assert watched.rotate()
-    written = {it for line in watched.platform.lines for it, _ in embedded(line)}
+    written = {it for line in watched.platform.lines for it, _ in embedded(json.loads(line))}
     assert {it.keys for it in written} == {
         frozenset({"service", "engine", *more}) for more in ((), ("step",), ("region",))
     }

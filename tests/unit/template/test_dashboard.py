@@ -1,35 +1,26 @@
-"""The dashboard: valid, and each of its widgets asks for what the functions, the audit and the alarms really have."""
+"""The dashboard: valid, its picture in step, each widget asks for what functions, audit and alarms really have."""
 
 from __future__ import annotations
 
 import copy
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from tests.support.cloudwatch import picture, recording
 from tests.support.cloudwatch.dashboard import complaints
 from tests.support.cloudwatch.expressions import searched
-from tests.support.cloudwatch.metrics import Metrics
+from tests.support.cloudwatch.metrics import Metrics, embedded
+from tests.support.cloudwatch.stack import alarms, body, made
 from tests.support.guides.pages import ROOT, rows
-from tests.support.template.cloudformation import ACCOUNT, REGION
-from tests.unit.template.test_alarms import FUNCTIONS, alarms, made
+from tests.unit.template.test_alarms import FUNCTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROSE: Final = (ROOT / "docs/monitoring.md").read_text("utf-8")
 METRICS: Final = "| metric | unit | when |"
-
-
-def body(**parameters: str) -> dict[str, Any]:
-    """Return the body of the dashboard, with the alarms' ARNs as CloudFormation makes them."""
-    text = made(WatchDashboard="true", **parameters)["Dashboard"]["Properties"]["DashboardBody"]
-    arn = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
-    found = json.loads(re.sub(r'"(\w+Alarm)\.Arn"', rf'"{arn}\1"', text))
-    assert isinstance(found, dict)
-    return found
 
 
 def widgets(kind: str, **parameters: str) -> list[dict[str, Any]]:
@@ -96,7 +87,10 @@ def test_links_come_first() -> None:
 def test_it_shows_every_alarm(parameters: dict[str, str]) -> None:
     """Each that there is, and no other."""
     (shown,) = widgets("alarm", **parameters)
-    there = alarms(made(**parameters)).keys() | ({"UnhealthyAlarm"} if "WatchEachAlarm" not in parameters else set())
+    resources = made(**parameters)
+    there = {it["AlarmName"] for it in alarms(resources).values()}
+    if one := resources.get("UnhealthyAlarm"):
+        there.add(one["Properties"]["AlarmName"])
     assert {it.rpartition(":")[2] for it in shown["alarms"]} == there
 
 
@@ -114,7 +108,15 @@ def test_it_shows_metrics_that_are_written() -> None:
     functions = {name for row in rows(METRICS) for name in re.findall(r"`(\w+)`", row[0])}
     audit = {"OldestPasswordDays", *(f"Findings{it}" for it in ("Critical", "High", "Medium", "Low"))}
     assert set(asked_for()) <= functions | audit
-    wanted = {"RotationSucceeded", "RotationFailed", "RecoveryUsed", "CutoverWindow", "ReplicaLag"}
+    wanted = {
+        "RotationSucceeded",
+        "RotationFailed",
+        "RecoveryUsed",
+        "CutoverWindow",
+        "ReplicaLag",
+        "ReplicaBehind",
+        "StepDuration",
+    }
     assert set(asked_for()) == wanted | audit
 
 
@@ -123,7 +125,7 @@ def test_each_search_is_one() -> None:
     for widget in widgets("metric"):
         for one in widget["metrics"]:
             if isinstance(one[0], dict):
-                assert searched(one[0]["expression"], Metrics()) == {}
+                assert searched(one[0]["expression"], Metrics()) == []
 
 
 def test_the_last_failures_come_from_every_log() -> None:
@@ -145,3 +147,29 @@ def test_the_guide_names_what_alarms_cost() -> None:
         counted.append(sum("MetricStat" in one for query in queries for one in query))
     found = sum("SELECT" in one.get("Expression", "") for query in queries for one in query)
     assert f"{counted[0]} with one function, {counted[1]} with all; {found} more for each engine that rotates" in PROSE
+
+
+def test_the_picture_is_drawn_from_body_and_record() -> None:
+    """It is the one that tests/support/cloudwatch/picture.py draws; `make pictures` draws it anew."""
+    assert picture.FILE.read_text("utf-8") == picture.picture()
+
+
+def shape(line: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a line says without values: which metrics by which dimensions, or which error with which keys."""
+    written = sorted({(it.name, *sorted(it.keys)) for it, _ in embedded(line)})
+    return (*written, line.get("engine"), line.get("error"), *sorted(line))
+
+
+def test_the_record_is_what_the_functions_write() -> None:
+    """The same days, played again, write the same metrics with the same dimensions on each of them."""
+    again = [(at.timestamp(), shape(line)) for at, line in recording.played()]
+    assert again == [(at, shape(line)) for at, line in recording.recorded()]
+
+
+def test_the_picture_shows_something_in_every_widget() -> None:
+    """A widget for which nothing was recorded would be no picture of one."""
+    text = picture.FILE.read_text("utf-8")
+    for title in (one["title"] for kind in ("metric", "alarm", "log") for one in widgets(kind)):
+        assert title in text
+    assert "In alarm" in text
+    assert "NoWorkingCredential" in text
