@@ -7,13 +7,15 @@ It needs Debian's Chromium and axe from npm, 150 MB in all, so that it is a chec
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from audit.outputs.head import head_of
 from audit.outputs.page.writing import write
-from tests.support.audited.account import Account
+from tests.support.audited.account import ACCOUNT, Account
 from tests.support.audited.faulty import HOSTILE, fill
 from tests.support.audited.running import audited
 from tests.support.browser.chromium import Tab, tab
@@ -116,6 +118,25 @@ def test_it_sorts(opened: Tab) -> None:
     choose(opened, "sort", "name")
     names = opened.run(f"{VISIBLE}.map(it => it.dataset.name)")
     assert names == opened.run(f"{names!r}.sort((a, b) => a.localeCompare(b))")
+
+
+def test_what_is_shown_can_be_saved_for_a_spreadsheet(opened: Tab) -> None:
+    """One row a finding, of what the filter left; no text begins like a formula."""
+    opened.run("(window.made = [], URL.createObjectURL = it => { window.made.push(it); return '#' })")
+    choose(opened, "by-rule", "pending-empty")
+    opened.run("document.getElementById('save').click()")
+    (head, row) = list(csv.reader(io.StringIO(opened.run("made[0].text()").lstrip("\ufeff"))))
+    found = dict(zip(head, row, strict=True))
+    assert (found["severity"], found["rule"], found["name"]) == ("high", "pending-empty", "empty")
+    assert found["remedy"].startswith("aws secretsmanager update-secret-version-stage")
+    assert found["account"] == ACCOUNT
+    assert "holds no value" in found["evidence"]
+    choose(opened, "by-rule", "")
+    opened.run("document.querySelector('article').dataset.name = '=1+1'")
+    opened.run("document.getElementById('save').click()")
+    every = list(csv.reader(io.StringIO(opened.run("made[1].text()").lstrip("\ufeff"))))
+    assert len(every) > 40
+    assert every[1][3] == "'=1+1"
 
 
 def test_a_name_is_text_whatever_it_is(opened: Tab) -> None:

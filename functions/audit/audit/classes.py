@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from audit.acceptance import declared
 from audit.model import Kind, Secret
@@ -15,33 +15,44 @@ if TYPE_CHECKING:
     from audit.settings import Settings
 
 
+_PLAIN: Final = {
+    "created": "CreatedDate",
+    "changed": "LastChangedDate",
+    "rotated": "LastRotatedDate",
+    "accessed": "LastAccessedDate",
+    "due": "NextRotationDate",
+    "deleted": "DeletedDate",
+    "enabled": "RotationEnabled",
+}
+"""Fields that AWS leaves out where it has nothing to say."""
+_TEXTS: Final = {
+    "function": "RotationLambdaARN",
+    "key": "KmsKeyId",
+    "service": "OwningService",
+    "primary_region": "PrimaryRegion",
+    "description": "Description",
+}
+"""Those that are empty then."""
+
+
 def listed(entry: Mapping[str, Any], settings: Settings, now: datetime) -> Secret:
     """Read an entry of ListSecrets or an answer of DescribeSecret, which name the same things."""
     arn = str(entry["ARN"])
     region, account = arn.split(":")[3:5]
     tags = {tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags") or []}
     stages = entry.get("SecretVersionsToStages") or entry.get("VersionIdsToStages") or {}
+    told: dict[str, Any] = {name: entry.get(key) for name, key in _PLAIN.items()}
+    told |= {name: entry.get(key) or "" for name, key in _TEXTS.items()}
     return Secret(
         arn=arn,
         name=str(entry["Name"]),
         region=region,
         account=account,
         kind=kind_of(entry, tags, settings, now),
-        created=entry.get("CreatedDate"),
-        changed=entry.get("LastChangedDate"),
-        rotated=entry.get("LastRotatedDate"),
-        accessed=entry.get("LastAccessedDate"),
-        due=entry.get("NextRotationDate"),
-        deleted=entry.get("DeletedDate"),
-        enabled=entry.get("RotationEnabled"),
-        function=entry.get("RotationLambdaARN") or "",
         schedule=Schedule.of(entry.get("RotationRules") or {}),
-        key=entry.get("KmsKeyId") or "",
-        service=entry.get("OwningService") or "",
-        primary_region=entry.get("PrimaryRegion") or "",
-        description=entry.get("Description") or "",
         tags=tags,
         stages={version: tuple(its) for version, its in stages.items()},
+        **told,
     )
 
 

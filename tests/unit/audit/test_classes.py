@@ -11,6 +11,7 @@ from audit.acceptance import Exceptions
 from audit.collecting.parameters import looks_like_a_credential
 from audit.model import Accepted, Finding, Kind, Severity
 from audit.settings import BadSetting, Settings, meanings
+from rotation.stores.parameter_store import layouts
 from tests.support.audited.things import ACCOUNT, ARN, NOW, OURS, THEIRS, kind
 
 FINDING = Finding("unused", Severity.LOW, ARN, "orders/database", "eu-west-1", ACCOUNT, "", "", "")
@@ -112,6 +113,13 @@ def test_a_setting_that_cannot_be_read_says_what_it_takes(name: str, value: str)
 )
 def test_a_parameter_looks_like_a_databases_credential(name: str, *, found: bool) -> None:
     assert looks_like_a_credential(name) is found
+
+
+@pytest.mark.parametrize("key", sorted(layouts._KEYS))  # noqa: SLF001 the list that is right by definition
+def test_what_stands_beside_a_password_that_this_suite_rotates_is_no_credential(key: str) -> None:
+    """A tree of one user: its other parameters may be Strings, and never change."""
+    assert not looks_like_a_credential(f"/rotated/db-credentials/{key}")
+    assert looks_like_a_credential("/rotated/db-credentials/password")
 
 
 def test_a_description_may_name_the_database_and_not_the_credential() -> None:

@@ -63,26 +63,36 @@ _NEITHER: Final = frozenset(
         "class",
         "count",
         "days",
+        "dbname",
         "endpoint",
+        "engine",
         "host",
         "hostname",
         "id",
+        "identifier",
         "instance",
         "length",
+        "masterarn",
         "max",
         "min",
         "name",
         "policy",
         "port",
         "region",
+        "rotation",
         "size",
+        "source",
+        "ssl",
         "ttl",
         "user",
         "username",
         "version",
     }
 )
-"""What a name ends with that holds no password, whatever stands before it."""
+"""
+What a name ends with that holds no password, whatever stands before it; beside the password of a tree that this suite
+rotates stand such parameters, and may be Strings (docs/parameter-store.md, Layouts).
+"""
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 

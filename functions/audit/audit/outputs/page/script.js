@@ -35,6 +35,26 @@
   for (const field of fields) $("by-" + field).addEventListener("change", filter);
   $("by-text").addEventListener("input", filter);
   filter();
+  // A spreadsheet takes a text that begins like a formula for one: names of secrets are hostile input.
+  const cell = (text) => `"${text.trim().replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+  const rows = (card) => [...card.querySelectorAll("h4")].map((head) => {
+    let remedy = "";
+    for (let it = head.nextElementSibling; it && it.tagName !== "H4"; it = it.nextElementSibling)
+      if (it.tagName === "PRE") remedy = it.textContent;
+    const [severity, title] = [head.firstElementChild.textContent, head.lastChild.textContent];
+    const { name, kind, region, account } = card.dataset, { rule, state } = head.dataset;
+    return [severity, rule, state, name, kind, region, account, title, head.nextElementSibling.textContent, remedy];
+  });
+  const head = ["severity", "rule", "state", "name", "class", "region", "account", "title", "evidence", "remedy"];
+  $("save").addEventListener("click", () => {
+    const found = cards.filter((card) => !card.hidden).flatMap(rows);
+    const text = [head, ...found].map((row) => row.map(cell).join(",")).join("\r\n");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));
+    link.download = `secrets-audit-${document.title.slice(-10)}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
   const rest = JSON.parse($("rest").textContent), button = $("show-rest"), table = $("rest-rows");
   let next = 0;
   button.addEventListener("click", () => {
