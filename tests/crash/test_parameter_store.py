@@ -28,6 +28,14 @@ CALLS: Final = 14
 SAMPLE: Final = (1, 4, 6, 7, 8, 9)
 """Calls whose cut leaves most: the entry, the look before the put, the put itself."""
 
+MEETINGS: Final = {"before": SAMPLE[::2], "after": SAMPLE[1::2]}
+"""Where somebody else acts, in turn before and after: nothing happens behind a call that is not before the next."""
+
+EVERYWHERE: Final = [
+    *(pytest.param(phase, indexes, id=f"{phase} some") for phase, indexes in MEETINGS.items()),
+    *(pytest.param(phase, range(1, CALLS), id=f"{phase} each", marks=pytest.mark.exhaustive) for phase in MEETINGS),
+]
+
 
 class ParameterStage:
     """A memory server whose user's credential is a parameter."""
@@ -37,6 +45,7 @@ class ParameterStage:
     def __init__(self, emulator: EmulatedParameterStore, strategy: str) -> None:
         """Put the credential that the memory store begins with."""
         self.emulator = emulator
+        self.clients: dict[str, Clients] = {}
         self.memory = MemoryStage(
             engine=ENGINES[strategy], admin=strategy == "alternating-users", rotation={"excludeCharacters": "{"}
         )
@@ -49,8 +58,16 @@ class ParameterStage:
 
     def run(self, caller: str = "test") -> RotationError | None:
         """Do what one invocation does: the token, and all steps, with a store of its own."""
-        clients = Clients(self.emulator.client(access_key=caller), self.emulator.client(access_key=caller))
-        store: Any = ParameterStore(clients, self.name, self.memory.notes, Deadline(60), sleep=lambda _seconds: None)
+        if caller not in self.clients:
+            client = self.emulator.client(access_key=caller)
+            self.clients[caller] = Clients(client, client)
+        store: Any = ParameterStore(
+            self.clients[caller],
+            self.name,
+            self.memory.notes,
+            Deadline(60),
+            sleep=lambda _seconds: None,
+        )
         self.memory.store = store
         try:
             token = store.open_rotation()
@@ -170,8 +187,7 @@ def twin(stage: ParameterStage) -> None:
     stage.memory.store = store
 
 
-@pytest.mark.parametrize("indexes", [SAMPLE, pytest.param(range(1, CALLS), marks=pytest.mark.exhaustive)], ids=str)
-@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize(("phase", "indexes"), EVERYWHERE)
 def test_two_runs_at_once(stage: ParameterStage, phase: str, indexes: tuple[int, ...]) -> None:
     """They are twins: one password is made, and readers see it once or twice, and no other."""
     for index in indexes:
@@ -183,8 +199,7 @@ def test_two_runs_at_once(stage: ParameterStage, phase: str, indexes: tuple[int,
         completes(stage, f"a twin {phase} call {index}")
 
 
-@pytest.mark.parametrize("indexes", [SAMPLE, pytest.param(range(1, CALLS), marks=pytest.mark.exhaustive)], ids=str)
-@pytest.mark.parametrize("phase", ["before", "after"])
+@pytest.mark.parametrize(("phase", "indexes"), EVERYWHERE)
 def test_a_person_puts_a_value(stage: ParameterStage, phase: str, indexes: tuple[int, ...]) -> None:
     """Theirs stays, or is told of and can be read; no password is lost, and the next runs complete."""
     for index in indexes:
