@@ -216,7 +216,7 @@ def _table(query: str, wide: int) -> Iterator[str]:
         x, deep = 12, 1
         for field in fields:
             text = str(row[field]).rpartition(":secret:")[2]
-            lines = textwrap.wrap(text, int((WIDTHS[field] or rest) / 5.9))
+            lines = textwrap.wrap(text, int((WIDTHS[field] or rest) / 6.3))
             for number, line in enumerate(lines):
                 yield _text(x, y + 20 + 15 * number, line, size=11)
             x, deep = x + WIDTHS[field], max(deep, len(lines))
