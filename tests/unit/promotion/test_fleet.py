@@ -191,6 +191,20 @@ def test_pages_are_turned(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None
     assert len(fleet.events) == len(NAMES)
 
 
+def test_an_answer_may_have_the_names_of_the_sdk_for_java(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Step Functions developer guide, "AWS SDK integrations": ARN may be Arn there."""
+    whole = direct_client(fleet.regions[AWAY])
+
+    class Java:
+        def list_secrets(self, **request: Any) -> Any:  # noqa: ANN401 the API's
+            listed = whole.list_secrets(**request)["SecretList"]
+            return {"SecretList": [{"Arn": one["ARN"], "Name": one["Name"]} for one in listed]}
+
+    monkeypatch.setattr("tests.unit.promotion.test_fleet.direct_client", lambda _: Java())
+    assert fleet.run(DryRun=True)["status"] == "SUCCEEDED"
+    assert len(fleet.events) == len(NAMES)
+
+
 @pytest.mark.parametrize("missing", ["From", "Filter", "Admins", "DryRun", "Force"])
 def test_an_input_that_lacks_something_is_refused(fleet: Fleet, missing: str) -> None:
     event = json.loads(Path("events/promote-fleet.json").read_text("utf-8"))
