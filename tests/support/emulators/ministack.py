@@ -34,7 +34,13 @@ STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
 BUCKET: Final = "artifacts"
 STACK: Final = "rotation"
 _SAM: Final = ROOT / ".tools/sam/bin/sam"
-_MINISTACK: Final = ROOT / ".tools/ministack/bin/ministack"
+_PYTHON: Final = ROOT / ".tools/ministack/bin/python"
+_START: Final = "import sys; from ministack.app import main; sys.exit(main())"
+# Nobody but AWS's own services may send events of a source that begins with aws. (EventBridge API, PutEvents).
+_AS_SERVICES: Final = (
+    "from ministack.services import eventbridge; put = eventbridge._put_events; "
+    "eventbridge._put_events = lambda sent, allow_aws_source=True: put(sent, allow_aws_source); "
+)
 _START_SECONDS: Final = 60
 # The server knows its own key ids as root.
 _ROOT_KEYS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
@@ -146,8 +152,12 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
 
 
 @contextmanager
-def account(authority: Authority | None = None, **more: str) -> Iterator[Account]:
-    """Start the server, give an account, and stop the server; an authority has it speak TLS alone."""
+def account(authority: Authority | None = None, *, sends: bool = False, **more: str) -> Iterator[Account]:
+    """
+    Start the server, give an account, and stop the server; an authority has it speak TLS alone.
+
+    ``sends`` lets PutEvents send what only AWS's own services do.
+    """
     port, folder = free_port(), new_folder("ministack")
     settings = {
         **_clean_environment(folder),
@@ -160,7 +170,9 @@ def account(authority: Authority | None = None, **more: str) -> Iterator[Account
         "DOCKER_HOST": "unix:///nowhere",
         "LOG_LEVEL": "WARNING",
     }
-    server = ServerProcess([_MINISTACK], settings, folder / "log", run_as={})
+    server = ServerProcess(
+        [_PYTHON, "-c", (_AS_SERVICES if sends else "") + _START], settings, folder / "log", run_as={}
+    )
     try:
         bundle = authority.bundle if authority else None
         url = f"{'https' if bundle else 'http'}://localhost:{port}"

@@ -265,9 +265,11 @@ def test_one_run_of_a_parameter_at_a_time(made: dict[str, Any]) -> None:
 
 def test_who_is_told(made: dict[str, Any]) -> None:
     topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:operators"
+    nobody = Stack({**COMPLETE, "Watch": "none"}).resources
     told = Stack({**COMPLETE, "AlarmTopicArn": topic}).resources
     for alarm in ALARMS:
-        assert "AlarmActions" not in made[alarm]["Properties"]
+        assert "AlarmActions" not in nobody[alarm]["Properties"]
+        assert len(made[alarm]["Properties"]["AlarmActions"]) == 1
         assert told[alarm]["Properties"]["AlarmActions"] == [topic]
 
 
