@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rotation.model import Address, Deadline, Secret, StoredVersion, Versions
-    from rotation.ports import Engine, Observer, SecretStore, Topology
+    from rotation.ports import Engine, Mirrors, Observer, SecretStore, Topology
     from rotation.settings import Settings
 
 
@@ -38,6 +38,8 @@ class Delivery:
     """What else a host is called."""
     for_changes: Callable[[Address, Deadline], Address] = lambda address, _: address
     """Where to log in for a change of what the address leads to."""
+    mirrors: Mirrors | None = None
+    """Where parameters that follow a secret are written, if the function may write any."""
     refusals: int = 0
     """Logins that the server refused in this invocation."""
     refused: set[str] = field(default_factory=set)
@@ -59,12 +61,17 @@ class Delivery:
         return self.parse(self.staged)
 
     @cached_property
-    def current(self) -> Secret:
-        """AWSCURRENT's value, read when it is first asked for. Raises InvalidSecret, StoreError or AlreadyCurrent."""
+    def stored_current(self) -> StoredVersion:
+        """AWSCURRENT as it is stored, read when it is first asked for. Raises StoreError or AlreadyCurrent."""
         version = self.store.read(Stage.CURRENT)
         if version.id == self.token:
             raise AlreadyCurrent
-        return self.parse(version)
+        return version
+
+    @cached_property
+    def current(self) -> Secret:
+        """AWSCURRENT's value. Raises InvalidSecret, StoreError or AlreadyCurrent."""
+        return self.parse(self.stored_current)
 
     def tell(self, lines: Iterable[str], of: str = "") -> None:
         """Tell what a session said, and warn of what a person should look at."""

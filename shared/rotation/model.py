@@ -167,7 +167,7 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What a secret's ``rotation`` object may set: the strategy, the password's rules, its own endpoint, the pair."""
+    """What a secret's ``rotation`` object may set: strategy, password's rules, own endpoint, mirrors, the pair."""
 
     strategy: StrategyName | None = None
     password: PasswordRules = field(default_factory=PasswordRules)
@@ -179,6 +179,7 @@ class Overrides:
     made_for: str | None = None
     made_at: str | None = None  # the Region, where the secret has replicas
     seal: str | None = None
+    mirror: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

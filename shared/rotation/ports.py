@@ -235,6 +235,19 @@ class SecretStore(Protocol):
         """Read another secret's tags."""
 
 
+class Mirrors(Protocol):
+    """Parameters that follow a secret. Each names the ARN of its secret, else NotOurs: nobody can aim at another's."""
+
+    def value(self, name: str) -> str:
+        """Read one. Raises StoreError, or InvalidSecret where it is not encrypted."""
+
+    def write(self, name: str, arn: str, value: str) -> None:
+        """Write one that is there. Raises StoreUnavailable where it is not known whether that took effect."""
+
+    def check(self, name: str, arn: str) -> None:
+        """See that it is there, and the secret's. Raises NotOurs, StoreError."""
+
+
 class Topology(Protocol):
     """Where a database really is, by the control plane's word."""
 

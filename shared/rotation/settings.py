@@ -20,6 +20,7 @@ _YES: Final = frozenset({"true", "1", "y", "yes", "on"})
 _NO: Final = frozenset({"false", "0", "n", "no", "off"})
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _URL: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)?")
+_PATH: Final = re.compile(r"(?!/(aws|ssm))(/[A-Za-z0-9_.-]+){1,10}", re.IGNORECASE)
 _SUFFIX: Final = "-[A-Za-z0-9]{6}"
 _OPEN: Final = "-??????"
 _ANY: Final = r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:"
@@ -98,6 +99,8 @@ class Settings:
     clear_text_passwords: bool = False
     replica_gate: ReplicaGate = ReplicaGate.REFUSE
     replica_repair: bool = False
+    mirror_path: str | None = None
+    """Below which path of Parameter Store secrets may name mirrors; None: nowhere."""
     ca_bundle: Path | None = None
     endpoint: str | None = None
     seal_key: str | None = field(default=None, repr=False)
@@ -133,6 +136,7 @@ class Settings:
             clear_text_passwords=read.switch("CLEAR_TEXT_PASSWORDS") or False,
             replica_gate=read.gate("REPLICA_GATE"),
             replica_repair=read.switch("REPLICA_REPAIR") or False,
+            mirror_path=read.path("MIRROR_PATH"),
             ca_bundle=read.file("DATABASE_CA_BUNDLE"),
             endpoint=endpoint,
             seal_key=read.text("SEAL_KEY"),
@@ -222,6 +226,13 @@ class Reader:
             raise wrong(name, "is not the URL of an endpoint", "Give one such as https://vpce-….amazonaws.com.")
         if text is not None and goes_in_the_open(text, beside=beside):
             raise wrong(name, "would send secrets over http, readable on the way", "Give one that begins with https.")
+        return text
+
+    def path(self, name: str) -> str | None:
+        """Read a path of parameters."""
+        text = self.text(name)
+        if text is not None and not _PATH.fullmatch(text):
+            raise wrong(name, "is no path of parameters", "Give one such as /mirrors.")
         return text
 
     def file(self, name: str) -> Path | None:

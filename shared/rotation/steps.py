@@ -9,7 +9,7 @@ from rotation.credentials import seals, secret_format
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
-from rotation.strategies import copies, replicas, strategy_for
+from rotation.strategies import copies, mirrors, replicas, strategy_for
 from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken, require_own
 from rotation.strategies.proxies import require_own_name
 
@@ -34,6 +34,7 @@ def create(delivery: Delivery) -> None:
             remedy="Store the user's present credential as AWSCURRENT, then rotate again.",
         ) from None
     replicas.require_in_step_or_begun(delivery)
+    mirrors.require_in_step_or_begun(delivery)
     strategy = strategy_for(current, delivery.settings)
     require_own_name(delivery, current)
     username, provenance = strategy.propose(delivery, current)
@@ -74,11 +75,13 @@ def finish(delivery: Delivery) -> None:
     strategy.finish(delivery)
     delivery.observer.note("AWSCURRENT is the new credential", strategy=strategy.name)
     copies.follow(delivery)
+    mirrors.follow(delivery)
 
 
 def already_done(delivery: Delivery) -> None:
     """Succeed: the token's version is AWSCURRENT, so an earlier delivery got there."""
     delivery.observer.note("Nothing to do: the version is AWSCURRENT already")
+    mirrors.follow(delivery)
 
 
 def dry_run(delivery: Delivery) -> None:
@@ -92,6 +95,7 @@ def dry_run(delivery: Delivery) -> None:
     changes = strategy.rehearse(delivery, current, _new_password(delivery, current))
     delivery.store.check_labels(current.version)
     replicas.rehearse(delivery, delivery.versions)
+    mirrors.rehearse(delivery, current)
     for change in changes:
         delivery.observer.note(f"Dry run: a rotation would do this: {change}")
     delivery.observer.note("Dry run: nothing stands in the way of a rotation", strategy=strategy.name)
@@ -123,6 +127,12 @@ def revoke_previous(delivery: Delivery, *, end_sessions: bool) -> None:
     )
 
 
+def sync_mirrors(delivery: Delivery) -> None:
+    """Let the secret's mirrors hold AWSCURRENT, for an operator. Doing it twice does no harm."""
+    replicas.require_primary(delivery.store.describe())
+    mirrors.synchronise(delivery)
+
+
 def _is_copy(delivery: Delivery) -> bool:
     return delivery.pending.document == delivery.current.document
 
@@ -130,5 +140,6 @@ def _is_copy(delivery: Delivery) -> bool:
 def _new_password(delivery: Delivery, secret: Secret) -> Password:
     """Make a password by the rules of the function, the secret and the engine."""
     limits, settings = delivery.engine.traits.of(secret.engine).limits, delivery.settings
-    limits = replace(limits, forbidden=limits.forbidden + settings.forbidden_characters)
+    beside = mirrors.FORBIDDEN if secret.overrides.mirror else ""
+    limits = replace(limits, forbidden=limits.forbidden + settings.forbidden_characters + beside)
     return policy_for(limits, settings.password, secret.overrides.password, settings.password_bits).generate()

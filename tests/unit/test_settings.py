@@ -43,6 +43,7 @@ NAMES = [
     "DATABASE_CA_BUNDLE",
     "SECRETS_MANAGER_ENDPOINT",
     "SEAL_KEY",
+    "MIRROR_PATH",
 ]
 IN_THE_OPEN = [
     *("http://secretsmanager.example.com", "http://localhost.example.com", "http://127.0.0.1.example.com"),

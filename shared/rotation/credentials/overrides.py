@@ -39,7 +39,7 @@ _SWITCHES: Final = {
 }
 RULES: Final = {"length": "passwordLength", "exclude_characters": _EXCLUDED, **_SWITCHES}
 """The keys of the rules for passwords."""
-SETTABLE: Final = frozenset({"strategy", "host", "hosts", "port", *RULES.values()})
+SETTABLE: Final = frozenset({"strategy", "host", "hosts", "port", "mirror", *RULES.values()})
 """What a team may set."""
 
 
@@ -57,6 +57,7 @@ def read(document: Mapping[str, Any], where: str) -> Overrides:
         host=keys.host("host") if "host" in keys else None,
         port=keys.port("port", 0) if "port" in keys else None,
         hosts=keys.hosts("hosts"),
+        mirror=keys.parameters("mirror"),
         base=recorded.optional_text(_BASE),
         made_from=recorded.optional_text(_FROM),
         made_for=recorded.optional_text(_FOR),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _NAME: Final = r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,253}[A-Za-z0-9_.])?"
 _IPV6: Final = r"[0-9A-Fa-f.]*(:[0-9A-Fa-f.]*){2,7}"
 _HOST: Final = re.compile(f"{_NAME}|{_IPV6}")
+_PARAMETER: Final = re.compile(r"(/[A-Za-z0-9_.-]+){2,15}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 SURROGATE: Final = re.compile("[\ud800-\udfff]")
 """Half a character: JSON can write it, and nothing can encode it."""
@@ -107,6 +108,13 @@ class Keys:
         if not all(map(_HOST.fullmatch, named)):
             raise self.wrong(key, "is not a list of host names", 'Give them as one text: "one.example, two.example".')
         return named
+
+    def parameters(self, key: str) -> tuple[str, ...]:
+        """Read names of parameters, which stand in one text with commas between them; none where it is absent."""
+        named = tuple(name.strip() for name in (self.optional_text(key, _LIST_BYTES) or "").split(",") if name.strip())
+        if not all(map(_PARAMETER.fullmatch, named)):
+            raise self.wrong(key, "is not a list of parameters", 'Give names as one text: "/app/one, /app/two".')
+        return tuple(dict.fromkeys(named))
 
     def password(self) -> str:
         """Read what may be sent as a password."""

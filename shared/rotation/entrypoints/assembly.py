@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Protocol
 
-    from rotation.ports import Engine, Observer, SecretStore
+    from rotation.ports import Engine, Mirrors, Observer, SecretStore
     from rotation.settings import Settings
 
     class LambdaContext(Protocol):
@@ -77,6 +77,7 @@ class Assembly:
             observer=observer,
             deadline=deadline,
             names_of=names_of,
+            mirrors=self._mirrors if self._settings.mirror_path else None,
         )
         if engine.traits.clustered:
             from rotation.engines.aurora.following import Following  # noqa: PLC0415 other functions start without it
@@ -106,6 +107,13 @@ class Assembly:
     def client(self, service: str, config: Config = CONFIG) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
         """Make the client of another service."""
         return self._closed(self._session.create_client(service, config=config))
+
+    @cached_property
+    def _mirrors(self) -> Mirrors:
+        from rotation.stores.parameter_store import Clients  # noqa: PLC0415 others start without it
+        from rotation.stores.parameter_store.mirrors import ParameterMirrors  # noqa: PLC0415 likewise
+
+        return ParameterMirrors(lambda: Clients(self.client("ssm"), self.client("ssm", SINGLE_TRY)))
 
     @cached_property
     def _clusters(self) -> RdsClusters:

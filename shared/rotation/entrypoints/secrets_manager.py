@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 REVOKE: Final = "revokePrevious"
 """The step of the operator's own event that ends AWSPREVIOUS's password."""
 
+SYNC: Final = "syncMirrors"
+"""That of the operator's event that writes the secret's mirrors."""
+
+_SUBJECTS: Final = {REVOKE: "Revocation", SYNC: "Mirroring"}
+
 _SECRET_ID: Final = re.compile(r"[A-Za-z0-9/_+=.@!:-]{1,2048}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 _ROTATION_TOKEN: Final = re.compile(r"[A-Za-z0-9-]{36,256}")
@@ -49,14 +54,18 @@ class Event:
         if not isinstance(event, dict):
             raise _wrong("The event is not a JSON object")
         step = event.get("Step")
-        if not isinstance(step, str) or step not in {*Step, REVOKE}:
-            raise _wrong('The field "Step" is missing or names no step', f"Give one of {', '.join([*Step, REVOKE])}.")
+        if not isinstance(step, str) or step not in {*Step, REVOKE, SYNC}:
+            raise _wrong(
+                'The field "Step" is missing or names no step', f"Give one of {', '.join([*Step, REVOKE, SYNC])}."
+            )
         secret_id = _matching(event, "SecretId", _SECRET_ID, "an ARN")
         if step == REVOKE:
             end_sessions = event.get("EndSessions", False)
             if not isinstance(end_sessions, bool):
                 raise _wrong('The field "EndSessions" is neither true nor false')
             return cls(step, secret_id, token="", end_sessions=end_sessions)
+        if step == SYNC:
+            return cls(step, secret_id, token="")
         token = _matching(event, "ClientRequestToken", _TOKEN, "a version id of 32 to 64 letters, digits and hyphens")
         rotation_token = None
         if event.get("RotationToken") is not None:
@@ -84,8 +93,8 @@ class Handler:
             _shown(fields.get("SecretId"), _SECRET_ID),
             _shown(fields.get("ClientRequestToken"), _TOKEN),
             lambda: self._take(event, context),
-            closing=fields.get("Step") in (Step.FINISH, REVOKE),
-            subject="Revocation" if fields.get("Step") == REVOKE else "Rotation",
+            closing=fields.get("Step") in (Step.FINISH, *_SUBJECTS),
+            subject=_SUBJECTS.get(str(fields.get("Step")), "Rotation"),
         )
 
     def _take(self, event: object, context: LambdaContext) -> None:
@@ -94,6 +103,8 @@ class Handler:
         with self._assembly.allowances():
             if request.step == REVOKE:
                 steps.revoke_previous(delivery, end_sessions=request.end_sessions)
+            elif request.step == SYNC:
+                steps.sync_mirrors(delivery)
             else:
                 advance(delivery, Step(request.step))
 

@@ -61,6 +61,8 @@ REPLICA: Final = SECRET.replace(REGION, OTHER_REGION)
 STRANGER: Final = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:payroll/database-j1K2l3"
 KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0f1e2d3c"
 OTHER_KEY: Final = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/4b5a6978"
+MIRROR: Final = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/mirrors/orders/database"
+MIRRORS_VIA: Final = f"ssm.{REGION}.amazonaws.com"
 VIA: Final = f"secretsmanager.{REGION}.amazonaws.com"
 
 COMPLETE: Final[Mapping[str, str]] = {
@@ -69,6 +71,7 @@ COMPLETE: Final[Mapping[str, str]] = {
     "SubnetIds": "subnet-1",
     "SecurityGroupIds": "sg-1",
     "ReplicaRepair": "true",
+    "MirrorPath": "/mirrors",
 }
 """Parameters under which a role has every statement but the denial that goes with names and tags."""
 
@@ -117,6 +120,13 @@ def with_key(action: str, secret: str, via: str = VIA, key: str = KEY) -> Reques
     return Request(f"kms:{action}", key, {key: value for key, value in context.items() if value})
 
 
+def _of_parameters(arn: str, key: str = KEY, via: str = MIRRORS_VIA) -> Iterator[Request]:
+    """Return what is done with a mirror, and with its key (user guide, "How AWS Systems Manager … uses AWS KMS")."""
+    yield from (Request(f"ssm:{action}", arn) for action in ("GetParameter", "GetParameterHistory", "PutParameter"))
+    context = {"kms:ViaService": via, "kms:EncryptionContext:PARAMETER_ARN": arn}
+    yield from (Request(f"kms:{action}", key, context) for action in ("Decrypt", "Encrypt", "GenerateDataKey"))
+
+
 def _log_of(function: str) -> str:
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{STACK}-{function}:log-stream:any"
 
@@ -135,6 +145,7 @@ def _by_its_code(function: str) -> Iterator[Request]:
     yield from (on_secret(action, arn) for action in READING for arn in (ADMIN, OTHER_ADMIN))
     yield on_replica(REPLICA, OTHER_REGION, REGION)
     yield repairing(SECRET, arn_of(function))
+    yield from _of_parameters(MIRROR)
     for action, kind in lookups(function).items():
         service, _, what = kind.partition(":")
         region = "" if what.startswith("global") else REGION
@@ -170,6 +181,17 @@ def _repairs(ours: str, parameters: Mapping[str, str]) -> Iterator[Request]:
         yield repairing(SECRET, ours)
 
 
+def _no_mirrors(parameters: Mapping[str, str]) -> Iterator[Request]:
+    """Return what is done with other parameters, by another key or way, or besides."""
+    for other in (MIRROR.replace("/mirrors", "/other"), MIRROR.replace(ACCOUNT, ELSEWHERE)):
+        yield from _of_parameters(other)
+    yield from (it for it in _of_parameters(MIRROR, OTHER_KEY) if it.action.startswith("kms"))
+    yield from (it for it in _of_parameters(MIRROR, via=VIA) if it.action.startswith("kms"))
+    yield from (Request(f"ssm:{action}", MIRROR) for action in ("DeleteParameter", "LabelParameterVersion"))
+    if parameters.get("MirrorPath") == "":
+        yield from _of_parameters(MIRROR)
+
+
 def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]:
     """Return calls that no role may make, each a hair's breadth from one that it may."""
     ours = arn_of(function)
@@ -185,6 +207,7 @@ def forbidden(function: str, parameters: Mapping[str, str]) -> Iterator[Request]
         yield on_secret(action, SECRET.replace(ACCOUNT, ELSEWHERE), ours, "orders")
     yield from _of_other_regions(parameters)
     yield from _repairs(ours, parameters)
+    yield from _no_mirrors(parameters)
     # An admin secret is not attached to the function: neither its name nor its tag makes it one to rotate.
     yield from (on_secret(action, arn, group="orders") for action in WRITING for arn in (ADMIN, OTHER_ADMIN))
     yield from (on_secret(action, ADMIN, arn_of("another"), "orders") for action in WRITING)

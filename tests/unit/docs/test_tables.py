@@ -120,7 +120,7 @@ def metric_names(name: ast.expr) -> list[str]:
     """Return the names that a metric may have; those that count an end are made from what ended."""
     if isinstance(name, ast.JoinedStr):
         ending = ast.literal_eval(name.values[-1])
-        return [f"{subject}{ending}" for subject in ("Rotation", "Revocation", "Promotion")]
+        return [f"{subject}{ending}" for subject in ("Rotation", "Revocation", "Mirroring", "Promotion")]
     return [str(ast.literal_eval(name))]
 
 

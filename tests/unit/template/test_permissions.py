@@ -35,6 +35,7 @@ SUBSETS: Mapping[str, Mapping[str, str]] = {
     "no keys of the customer's": {"KmsKeyArns": ""},
     "no VPC": {"SubnetIds": "", "SecurityGroupIds": ""},
     "no repair of replicas": {"ReplicaRepair": "false"},
+    "no mirrors": {"MirrorPath": ""},
 }
 
 
@@ -192,9 +193,11 @@ def test_what_a_parameter_leaves_out_is_not_granted(function: str, subset: str) 
     assert managed or function == "aurora"
     expected = {
         "no admin secrets": {"ReadAdminSecrets", "UseKeysForAdminSecrets", *managed},
-        "no keys of the customer's": {"UseKeysForSecrets", "UseKeysForAdminSecrets", "DescribeKeysOfSecrets"},
+        "no keys of the customer's": {"UseKeysForSecrets", "UseKeysForAdminSecrets", "DescribeKeysOfSecrets"}
+        | {"UseKeysForMirrors"},
         "no VPC": {"ConnectToTheVpc", "OnlyLambdaItselfConnects"},
         "no repair of replicas": {"NeverOverwriteASecret"},
+        "no mirrors": {"WriteMirrors", "UseKeysForMirrors"},
     }
     assert every - fewer == expected[subset]
     assert fewer <= every

@@ -95,7 +95,8 @@ class Handler:
         engine_named: Callable[[str], Callable[[Path | None], Engine]] = engine_named,
     ) -> None:
         """Read the settings. Raises InvalidSettings where they are wrong."""
-        self._settings = replace(Settings.from_environment(environment), forbidden_characters=FORBIDDEN)
+        settings = Settings.from_environment(environment)
+        self._settings = replace(settings, forbidden_characters=FORBIDDEN, mirror_path=None)
         self._own = ParameterSettings.from_environment(environment)
         self._engine_named = engine_named
         self._engines: dict[str, Engine] = {}

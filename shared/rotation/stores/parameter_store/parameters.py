@@ -67,8 +67,10 @@ class Parameters:
 
     def live(self, name: str) -> Live:
         """Read the newest version; of a tree all of it. Raises InvalidSecret where it is no SecureString."""
-        if layouts.is_leaf(name):
-            return self._tree(name)
+        return self._tree(name) if layouts.is_leaf(name) else self.newest(name)
+
+    def newest(self, name: str) -> Live:
+        """Read the newest version, whatever the name. Raises InvalidSecret where it is no SecureString."""
         with refusals.translated("GetParameter", name):
             return _live(self._client.get_parameter(Name=name, WithDecryption=True)["Parameter"], name)
 

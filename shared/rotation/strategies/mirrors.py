@@ -1,0 +1,154 @@
+"""
+Parameters that follow a secret: written after AWSCURRENT has moved, and looked at before it may move again.
+
+Parameter Store has no conditional overwrite. So whoever wrote looks at AWSCURRENT again, and writes again where it has
+moved meanwhile: the last writer always looks after its write, so that all end equal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rotation.errors import InvalidSettings, RotationError, RotationRefused, StoreUnavailable, VersionNotFound
+from rotation.model import Stage, StrategyName
+from rotation.strategies import strategy_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rotation.delivery import Delivery
+    from rotation.model import Secret, StoredVersion
+    from rotation.ports import Mirrors
+
+TIME_NEEDED: Final = 25.0
+"""Seconds that must be left for a mirror, so that the invocation does not end while it is written."""
+
+FORBIDDEN: Final = "{"
+"""Two in a row make a reference to another parameter, and Parameter Store takes no such value (user guide)."""
+
+_WRITES: Final = 3
+_PASSWORD: Final = "/password"  # noqa: S105 the end of a parameter's name
+
+
+def follow(delivery: Delivery) -> None:
+    """
+    Let each mirror follow the version that has become AWSCURRENT. It raises nothing: the rotation is done.
+
+    What is behind is counted, and written before the next version is made.
+    """
+    if delivery.mirrors is None:
+        return
+    behind: dict[str, RotationError] = {}
+    try:
+        version = delivery.staged or delivery.store.read(version=delivery.token)
+        behind = _follow(delivery, version)
+    except RotationError as error:
+        delivery.observer.warn("Whether the mirrors follow could not be seen", reason=type(error).__name__)
+    for name, obstacle in behind.items():
+        delivery.observer.measure("MirrorBehind", 1, "Count")
+        delivery.observer.warn(f"A mirror does not hold the new version yet: {obstacle}", parameter=name)
+
+
+def require_in_step_or_begun(delivery: Delivery) -> None:
+    """
+    See that each mirror holds AWSCURRENT before a version is made: its readers may use a password that ends then.
+
+    A token that has a value goes on: it may be one that the server accepts by now, with AWSCURRENT refused. Raises
+    InvalidSettings, or RotationRefused, which is retryable.
+    """
+    current = delivery.current
+    _require_allowed(delivery, current)
+    for name, error in (_follow(delivery, delivery.stored_current) if current.overrides.mirror else {}).items():
+        try:
+            delivery.store.read(Stage.PENDING, delivery.token)
+        except VersionNotFound:
+            raise _behind(name, error) from None
+
+
+def synchronise(delivery: Delivery) -> None:
+    """Let each mirror hold AWSCURRENT, for an operator. Raises RotationRefused where one does not in the end."""
+    current = delivery.current
+    _require_allowed(delivery, current)
+    if not current.overrides.mirror:
+        delivery.observer.note("Nothing to do: the secret names no mirror")
+        return
+    for name, error in _follow(delivery, delivery.stored_current).items():
+        delivery.observer.measure("MirrorBehind", 1, "Count")
+        raise _behind(name, error)
+    delivery.observer.note("Each mirror holds AWSCURRENT", mirrors=len(current.overrides.mirror))
+
+
+def rehearse(delivery: Delivery, current: Secret) -> None:
+    """Say of each mirror whether it holds AWSCURRENT. Raises what would refuse a rotation."""
+    for mirrors, name in _allowed(delivery, current):
+        mirrors.check(name, current.arn)
+        held = mirrors.value(name) == _shown(name, current, delivery.stored_current.value)
+        delivery.observer.note("Dry run: looked at a mirror", parameter=name, follows=held)
+
+
+def _follow(delivery: Delivery, version: StoredVersion) -> dict[str, RotationError]:
+    """Write what differs; return the mirrors that could not be written, and why."""
+    behind: dict[str, RotationError] = {}
+    for mirrors, name in _allowed(delivery, delivery.parse(version)):
+        try:
+            version = _write(delivery, mirrors, name, version)
+        except RotationError as error:
+            behind[name] = error
+    return behind
+
+
+def _write(delivery: Delivery, mirrors: Mirrors, name: str, version: StoredVersion) -> StoredVersion:
+    """Write what differs, and look at AWSCURRENT again; return the version that it was on then."""
+    for _ in range(_WRITES):
+        if delivery.deadline.remaining() < TIME_NEEDED:
+            break
+        shown = _shown(name, delivery.parse(version), version.value)
+        if mirrors.value(name) == shown:
+            return version
+        mirrors.write(name, version.arn, shown)
+        delivery.observer.note("Wrote a mirror", parameter=name)
+        seen = delivery.store.read(Stage.CURRENT)
+        if seen.id == version.id:
+            return version
+        version = seen
+    raise StoreUnavailable(
+        "The mirror was not written to its end in this invocation", where=name, remedy="Send syncMirrors."
+    )
+
+
+def _shown(name: str, secret: Secret, value: str) -> str:
+    return secret.credential.password.reveal() if name.endswith(_PASSWORD) else value
+
+
+def _require_allowed(delivery: Delivery, secret: Secret) -> None:
+    for _ in _allowed(delivery, secret):
+        pass
+
+
+def _allowed(delivery: Delivery, secret: Secret) -> Iterator[tuple[Mirrors, str]]:
+    """Return the mirrors, after a check of each. Raises InvalidSettings."""
+    where = f"version {secret.version} of {secret.arn}"
+    for name in secret.overrides.mirror:
+        if delivery.mirrors is None or not name.startswith(f"{delivery.settings.mirror_path}/"):
+            raise InvalidSettings(
+                "The secret names a mirror where the function writes none",
+                where=where,
+                remedy="Set MirrorPath of the stack to the path above it, or take it out of rotation.mirror.",
+            )
+        alternates = strategy_for(secret, delivery.settings).name is StrategyName.ALTERNATING_USERS
+        if alternates and name.endswith(_PASSWORD):
+            raise InvalidSettings(
+                "A mirror of the password alone cannot follow two users: the name changes, too",
+                where=where,
+                remedy="Name a parameter for the whole value, or choose a strategy of one user.",
+            )
+        yield delivery.mirrors, name
+
+
+def _behind(name: str, error: RotationError) -> RotationRefused:
+    return RotationRefused(
+        f"A mirror does not hold AWSCURRENT: {error.what}",
+        where=name,
+        remedy=f"Nothing was changed. {error.remedy} If nobody reads it, take it out of rotation.mirror.",
+        retryable=True,
+    )

@@ -1,0 +1,303 @@
+"""Mirrors: they follow AWSCURRENT, fail no rotation that is done, and no version is made while one is behind."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from rotation import steps
+from rotation.credentials.password_policy import policy_for
+from rotation.errors import InvalidSettings, RotationError, RotationRefused, StoreUnavailable
+from rotation.model import Stage, Step
+from rotation.strategies import mirrors
+from tests.support.memory.mirrors import MemoryMirrors
+from tests.support.memory.stage import MemoryStage
+
+if TYPE_CHECKING:
+    from rotation.delivery import Delivery
+    from rotation.model import Limits
+
+WHOLE: Final = "/mirrors/orders/database"
+ALONE: Final = "/mirrors/orders/password"
+SHAPES: Final[dict[str, dict[str, Any]]] = {
+    "single-user": {},
+    "retained-password": {"engine": "memory-of-two"},
+    "alternating-users": {"admin": True},
+}
+NAMES: Final = {name: WHOLE if name.startswith("alt") else f"{WHOLE}, {ALONE}" for name in SHAPES}
+
+
+class MirroredStage(MemoryStage):
+    """A secret with mirrors, which hold its first value."""
+
+    def __init__(self, shape: str, names: str = "", **more: Any) -> None:  # noqa: ANN401 JSON
+        """Name the mirrors of that shape, or others."""
+        rotation = {"mirror": names or NAMES[shape], **more.pop("rotation", {})}
+        super().__init__(**SHAPES[shape], rotation=rotation, **more)
+        self.settings = replace(self.settings, mirror_path="/mirrors")
+        self.mirrors: MemoryMirrors | None = MemoryMirrors()
+        self.known = self.mirrors
+        for name in [it.strip() for it in str(rotation["mirror"]).split(",")]:
+            self.known.owners[name] = self.store.arn
+            self.known.values[name] = self.wanted(name)
+
+    def wanted(self, name: str) -> str:
+        """Return what a mirror is to hold."""
+        value = self.store.value_at(Stage.CURRENT)
+        return str(json.loads(value)["password"]) if name.endswith("/password") else value
+
+    def delivery(self, token: str) -> Delivery:
+        """Let the step write mirrors."""
+        return replace(super().delivery(token), mirrors=self.mirrors)
+
+    def in_step(self) -> bool:
+        """Return whether each mirror holds AWSCURRENT."""
+        return all(self.known.values[name] == self.wanted(name) for name in self.known.owners)
+
+
+@pytest.fixture(params=SHAPES)
+def stage(request: pytest.FixtureRequest) -> MirroredStage:
+    return MirroredStage(request.param)
+
+
+def fail(stage: MirroredStage, name: str = "mirror write", phase: str = "before", times: int = 1) -> None:
+    """Let some calls fail."""
+    left = [times]
+
+    def effect(called: str, now: str) -> None:
+        if (called, now) == (name, phase) and left[0]:
+            left[0] -= 1
+            raise StoreUnavailable("No answer", where=called)
+
+    stage.known.effect = effect
+
+
+def test_mirrors_follow_each_rotation(stage: MirroredStage) -> None:
+    """What readers of a mirror have logs in until the next rotation begins, where the old password does."""
+    for _ in range(3):
+        stage.rotate()
+        assert stage.in_step()
+        assert stage.current_logs_in()
+    assert stage.server.refused == []
+    assert "MirrorBehind" not in stage.notes.measured
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_secret_without_mirrors_costs_no_call_more(shape: str) -> None:
+    """Also where the function may write some."""
+    plain, mirroring = MemoryStage(**SHAPES[shape]), MirroredStage(shape, names=WHOLE)
+    bare = MemoryStage(**SHAPES[shape])
+    bare.settings = replace(bare.settings, mirror_path="/mirrors")
+    for it in (plain, mirroring, bare):
+        it.rotate()
+    assert bare.store.calls == plain.store.calls
+    assert mirroring.store.calls == [*plain.store.calls, "read"]
+    assert mirroring.known.calls == ["mirror value", "mirror value", "mirror write"]
+
+
+def test_a_mirror_that_cannot_be_written_fails_no_rotation(stage: MirroredStage) -> None:
+    """It is counted and told by name; the next rotation writes it first, and goes on."""
+    stage.known.effect = lambda *_: None
+    fail(stage, times=9)
+    stage.rotate()
+    assert stage.notes.measured["MirrorBehind"] == 1
+    assert any(WHOLE in line for line in stage.notes.warned)
+    assert not stage.in_step()
+    stage.known.effect = lambda *_: None
+    stage.rotate()
+    assert stage.in_step()
+
+
+def test_no_version_is_made_while_a_mirror_is_behind(stage: MirroredStage) -> None:
+    """Its readers may have the very password that would end."""
+    fail(stage, times=99)
+    stage.rotate()
+    token = stage.store.rotate()
+    with pytest.raises(RotationRefused, match="A mirror does not hold AWSCURRENT: No answer") as error:
+        stage.step(Step.CREATE, token)
+    assert error.value.retryable
+    assert "take it out of rotation.mirror" in error.value.remedy
+    assert token not in stage.store.values
+    stage.known.effect = lambda *_: None
+    assert stage.play(token) is None
+    assert stage.in_step()
+
+
+def test_a_rotation_that_was_begun_goes_on(stage: MirroredStage) -> None:
+    """Its pending value may be the only one that logs in."""
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    stage.known.values[WHOLE] = "somebody's"
+    fail(stage, times=99)
+    assert stage.play(token) is None
+    assert stage.current_logs_in()
+
+
+def test_a_late_step_looks_again(stage: MirroredStage) -> None:
+    """Whichever step of a token that is AWSCURRENT comes again writes what is behind."""
+    for step in Step:
+        fail(stage, times=9)
+        token = stage.rotate()
+        assert not stage.in_step()
+        stage.known.effect = lambda *_: None
+        stage.step(step, token)
+        assert stage.in_step(), step
+
+
+def test_aws_current_moves_while_a_mirror_is_written(stage: MirroredStage) -> None:
+    """The last writer looks again."""
+    theirs = json.loads(stage.store.value_at(Stage.CURRENT)) | {"note": "theirs"}
+    fired: list[int] = []
+
+    def effect(called: str, phase: str) -> None:
+        if (called, phase) == ("mirror write", "before") and not fired:
+            fired.append(1)
+            stage.store.begin(json.dumps(theirs))
+
+    stage.known.effect = effect
+    stage.rotate()
+    assert stage.in_step()
+    assert json.loads(stage.known.values[WHOLE])["note"] == "theirs"
+
+
+def test_aws_current_moves_all_the_time(stage: MirroredStage) -> None:
+    """There is an end to it; the mirror is told to be behind."""
+    numbers = itertools.count()
+
+    def effect(called: str, phase: str) -> None:
+        if (called, phase) == ("mirror write", "before"):
+            document = json.loads(stage.store.value_at(Stage.CURRENT)) | {"note": str(next(numbers))}
+            stage.store.begin(json.dumps(document))
+
+    stage.known.effect = effect
+    stage.rotate()
+    assert stage.notes.measured["MirrorBehind"] == 1
+
+
+def test_too_little_time_is_left(stage: MirroredStage) -> None:
+    """An invocation does not end in the middle of a write; the version is current."""
+    token = stage.store.rotate()
+    assert stage.play(token, list(Step)[:3]) is None
+    stage.store.effect = _late_after_promotion(stage)
+    stage.step(Step.FINISH, token)
+    assert not stage.in_step()
+    assert stage.notes.measured["MirrorBehind"] == 1
+
+
+def _late_after_promotion(stage: MirroredStage) -> Any:  # noqa: ANN401 an effect of the store
+    def effect(operation: str, phase: str) -> None:
+        if (operation, phase) == ("promote", "after"):
+            stage.late = 40
+
+    return effect
+
+
+class Killed(BaseException):
+    """The invocation ends here."""
+
+
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_killed_at_each_call(stage: MirroredStage, cut: int) -> None:
+    """Before or after each call of store and mirrors: the next delivery completes, and the mirrors hold AWSCURRENT."""
+    made = itertools.count(1)
+
+    def effect(_called: str, _phase: str) -> None:
+        if next(made) == cut:
+            raise Killed
+
+    stage.known.effect = stage.store.effect = effect
+    token = stage.store.rotate()
+    killed = False
+    for step in Step:
+        try:
+            stage.step(step, token)
+        except Killed:
+            killed = True
+            break
+    stage.known.effect = stage.store.effect = lambda *_: None
+    assert stage.play(token) is None
+    assert stage.in_step(), f"killed: {killed}"
+    assert stage.current_logs_in()
+
+
+def test_an_operator_lets_mirrors_follow(stage: MirroredStage) -> None:
+    """It may be sent twice; what is in step is not written."""
+    stage.known.values[WHOLE] = "old"
+    steps.sync_mirrors(stage.delivery(""))
+    assert stage.in_step()
+    writes = stage.known.calls.count("mirror write")
+    steps.sync_mirrors(stage.delivery(""))
+    assert stage.known.calls.count("mirror write") == writes
+    stage.known.values[WHOLE] = "old"
+    fail(stage, times=99)
+    with pytest.raises(RotationRefused, match="does not hold AWSCURRENT"):
+        steps.sync_mirrors(stage.delivery(""))
+
+
+def test_nothing_to_do_for_a_secret_without_mirrors() -> None:
+    stage = MemoryStage()
+    steps.sync_mirrors(stage.delivery(""))
+    assert "names no mirror" in stage.notes.said[-1]
+
+
+def test_a_password_alone_cannot_follow_two_users() -> None:
+    stage = MirroredStage("alternating-users", names=ALONE)
+    token = stage.store.rotate()
+    with pytest.raises(InvalidSettings, match="cannot follow two users"):
+        stage.step(Step.CREATE, token)
+    with pytest.raises(InvalidSettings, match="cannot follow two users"):
+        steps.dry_run(stage.delivery(token))
+    assert token not in stage.store.values
+
+
+@pytest.mark.parametrize("elsewhere", ["/mirrorsother/x", "/other/x"])
+def test_a_mirror_where_the_function_writes_none(elsewhere: str) -> None:
+    stage = MirroredStage("single-user", names=elsewhere)
+    with pytest.raises(InvalidSettings, match="where the function writes none"):
+        stage.step(Step.CREATE, stage.store.rotate())
+    stage = MirroredStage("single-user")
+    stage.mirrors = None
+    with pytest.raises(InvalidSettings, match="where the function writes none"):
+        stage.step(Step.CREATE, stage.store.rotate())
+
+
+def test_another_secrets_mirror(stage: MirroredStage) -> None:
+    """Whoever may write this secret cannot have it overwritten."""
+    stage.known.owners[WHOLE] = "arn:another"
+    stage.known.values[WHOLE] = "another's"
+    with pytest.raises(RotationError, match="does not say that it mirrors this secret"):
+        stage.step(Step.CREATE, stage.store.rotate())
+    with pytest.raises(RotationError, match="does not say that it mirrors this secret"):
+        steps.dry_run(stage.delivery(stage.store.rotate()))
+    assert stage.known.values[WHOLE] == "another's"
+
+
+def test_a_dry_run_says_whether_they_follow(stage: MirroredStage) -> None:
+    steps.dry_run(stage.delivery(stage.store.rotate()))
+    assert any("looked at a mirror" in line and "'follows': True" in line for line in stage.notes.said)
+    assert "mirror write" not in stage.known.calls
+
+
+def test_passwords_that_parameter_store_takes(stage: MirroredStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No braces, which could be two in a row."""
+    seen: list[str] = []
+
+    def noted(limits: Limits, *rest: Any) -> object:  # noqa: ANN401 rules, passed on
+        seen.append(limits.forbidden)
+        return policy_for(limits, *rest)
+
+    monkeypatch.setattr("rotation.steps.policy_for", noted)
+    stage.rotate()
+    assert [mirrors.FORBIDDEN in forbidden for forbidden in seen] == [True]
+
+
+def test_a_secret_that_cannot_be_read_afterwards(stage: MirroredStage) -> None:
+    """The rotation is done all the same."""
+    token = stage.rotate()
+    stage.store.values[token] = "no JSON"
+    stage.step(Step.FINISH, token)
+    assert any("Whether the mirrors follow could not be seen" in line for line in stage.notes.warned)
