@@ -10,7 +10,7 @@ import pytest
 
 from rotation.entrypoints import secrets_manager
 from rotation.entrypoints.parameter_store.events import Event as ParameterEvent
-from rotation.entrypoints.secrets_manager import REVOKE
+from rotation.entrypoints.secrets_manager import REVOKE, SYNC
 from rotation.model import Step
 from rotation.promotion import request
 from tests.support.guides.pages import ROOT
@@ -29,6 +29,7 @@ def of_parameters(event: object) -> ParameterEvent:
 READ: Final[dict[str, Callable[[object], Any]]] = {
     **{step.value: secrets_manager.Event.parse for step in Step},
     "revoke": secrets_manager.Event.parse,
+    "sync-mirrors": secrets_manager.Event.parse,
     "promote": request.parse,
     "return": request.parse,
     "parameter": of_parameters,
@@ -51,7 +52,7 @@ def test_a_file_is_an_event_that_its_function_takes(name: str) -> None:
 def test_the_files_are_what_they_are_named_after() -> None:
     """Each step, the revocation, both ways of a promotion, and each way to name parameters."""
     assert {FILES[step.value]["Step"] for step in Step} == set(Step)
-    assert FILES["revoke"]["Step"] == REVOKE
+    assert (FILES["revoke"]["Step"], FILES["sync-mirrors"]["Step"]) == (REVOKE, SYNC)
     assert isinstance(READ["promote"](FILES["promote"]), request.Promotion)
     assert isinstance(READ["return"](FILES["return"]), request.Return)
     assert of_parameters(FILES["parameter"]).one

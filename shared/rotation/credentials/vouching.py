@@ -41,6 +41,7 @@ def _deciding(secret: Secret) -> dict[str, object]:
         "rotation.host": plain(own.host or ""),
         "rotation.port": own.port,
         "rotation.hosts": own.hosts,
+        "rotation.mirror": own.mirror,
         "dbClusterIdentifier": address.cluster,
         "dbname": address.database,
         "authSource": address.auth_database,

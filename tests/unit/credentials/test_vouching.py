@@ -74,6 +74,7 @@ def test_what_differs_in_nothing_that_decides(changed: dict[str, Any]) -> None:
         ({"masterarn": f"{ADMIN[:-6]}GhIjKl"}, "masterarn"),
         ({"rotation": rotation(host="elsewhere.example")}, "rotation.host"),
         ({"rotation": rotation(port=5432)}, "rotation.port"),
+        ({"rotation": rotation(mirror="/mirrors/one")}, "rotation.mirror"),
         ({"rotation": rotation(passwordLength=12)}, "rotation.passwordLength"),
         ({"rotation": rotation(excludeCharacters="abc")}, "rotation.excludeCharacters"),
         ({"rotation": rotation(excludeNumbers=True)}, "rotation.excludeNumbers"),
