@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from rotation.entrypoints.telemetry import Telemetry
 from tests.support.cloudwatch.alarms import ALARM, OK, composite_state, state_of
 from tests.support.cloudwatch.invocations import Platform
 from tests.support.cloudwatch.metrics import Metric, Metrics, embedded
@@ -104,6 +106,14 @@ def slow(account: Account, seconds: float) -> None:
     account.rotate()
 
 
+def behind(account: Account) -> None:
+    """Let the function tell of a parameter that does not follow, as it does in finishSecret."""
+    told = Telemetry("postgres", {})
+    work = partial(told.measure, "MirrorBehind", 1, "Count")
+    account.platform.invoke(lambda: told.tell_of("finishSecret", account.scene.arn, None, work, closing=True))
+    account.platform.wait(900)
+
+
 def throttled(account: Account) -> None:
     """Leave the function no concurrency for a while."""
     account.platform.throttled = True
@@ -131,6 +141,7 @@ CAUSES: Final[dict[str, tuple[Callable[[Account], object], set[str]]]] = {
     "WindowsAlarm": (Account.rotate, {"WindowsAlarm"}),
     "RecoveriesAlarm": (recovered, {"RecoveriesAlarm"}),
     "ReplicasAlarm": (Account.rotate, {"ReplicasAlarm"}),
+    "MirrorsAlarm": (behind, {"MirrorsAlarm"}),
     "ErrorsAlarm": (refused, {"FailuresAlarm", "ErrorsAlarm"}),
     "ThrottlesAlarm": (throttled, {"ThrottlesAlarm"}),
     "DurationAlarm": (lambda account: slow(account, 50), {"DurationAlarm"}),
