@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from rotation import steps
+from rotation.credentials import overrides
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import InvalidSettings, RotationError, RotationRefused, StoreUnavailable
 from rotation.model import Stage, Step
+from rotation.settings import Settings
 from rotation.strategies import mirrors
 from tests.support.memory.mirrors import MemoryMirrors
 from tests.support.memory.stage import MemoryStage
@@ -301,3 +303,15 @@ def test_a_secret_that_cannot_be_read_afterwards(stage: MirroredStage) -> None:
     stage.store.values[token] = "no JSON"
     stage.step(Step.FINISH, token)
     assert any("Whether the mirrors follow could not be seen" in line for line in stage.notes.warned)
+
+
+@pytest.mark.parametrize("named", ["x", "/x", "/a/b, c", "/a/b:1", "/a//b"])
+def test_names_that_are_none(named: str) -> None:
+    with pytest.raises(InvalidSettings, match="is not a list of parameters"):
+        overrides.read({"rotation": {"mirror": named}}, "here")
+
+
+@pytest.mark.parametrize("path", ["mirrors", "/mirrors/", "/aws/mirrors", "/"])
+def test_paths_that_are_none(path: str) -> None:
+    with pytest.raises(InvalidSettings, match="MIRROR_PATH is no path of parameters"):
+        Settings.from_environment({"MIRROR_PATH": path})
