@@ -7,6 +7,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,10 +15,13 @@ import pytest
 
 from tests.lab import builds
 from tests.lab.deployed import stages_of
+from tests.lab.deployed_parameters import ADMINS, PATH, SETTINGS, DeployedParameters, until
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
+from tests.support.emulators.ssm.model import arn_of
 from tests.support.template import released
 from tests.support.template.functions import ROTATING, named
+from tests.support.template.iam import Request, allows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +45,8 @@ class Deployed:
     admins: dict[str, str]
     before: dict[str, tuple[str, str]]
     """The resources that the released template made, from which the stack was updated."""
+    stored: DeployedParameters
+    """Parameters, and the function for them."""
     older: str = ""
     """A secret that the function of the released template rotated."""
 
@@ -78,6 +84,13 @@ class Deployed:
             users.append(current["username"])
         return users
 
+    def parameter(self, engine: str, user: str) -> str:
+        """Make an application's user and its parameter, written forty days ago, and give the parameter's name."""
+        password = secrets.token_urlsafe(18)
+        self.scenes[engine].prepare(user, password, ADMIN)
+        own = {"username": user, "password": password, "masterarn": arn_of(f"{ADMINS}-{engine}")}
+        return self.stored.put(f"{PATH}/{user}", {**self.place(engine), **own})
+
     def secret(self, engine: str, name: str, user: str) -> str:
         """Make an application's user and its secret, attach the function, and give the secret's ARN."""
         password = secrets.token_urlsafe(18)
@@ -96,21 +109,25 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
         built = stack.enter_context(ThreadPoolExecutor(1)).submit(builds.own)
         modules = {name: next(stages_of(name))[1] for name in ENGINES}
         scenes = {name: stack.enter_context(module.provide(authority)) for name, module in modules.items()}
-        one = Deployed(stack.enter_context(account()), Path(), scenes, {}, {})
+        place = stack.enter_context(account())
+        one = Deployed(place, Path(), scenes, {}, {}, DeployedParameters(place))
         for name, scene in scenes.items():
             password = secrets.token_urlsafe(18)
             scene.prepare_admin(ADMIN, password)
             value = {**one.place(name), "username": ADMIN, "password": password}
             # Below the path of what may be rotated: only the denial keeps it from being written.
             one.admins[name] = one.account.create_secret(f"orders/admin/{name}", value)
+            one.stored.put(f"{ADMINS}-{name}", value)
         one.build = built.result()
         one.account.deploy(released.beside(one.build), one.parameters())
         one.before = one.account.made()
         one.older = one.secret("postgresql", "orders/older", "older")
         assert one.users("postgresql", one.older, 1) == ["older_clone"]
         # The server knows no alarms of sums; tests/e2e/test_deployed_watch.py deploys the watch.
-        one.account.deploy(one.build / "template.yaml", {**one.parameters(), "Watch": "none"}, TAGS)
-        yield one
+        one.account.deploy(one.build / "template.yaml", {**one.parameters(), **SETTINGS, "Watch": "none"}, TAGS)
+        with one.stored.emulator:
+            one.stored.connect()
+            yield one
 
 
 def lasting(made: dict[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -189,6 +206,74 @@ def test_secrets_manager_alone_may_invoke(deployed: Deployed) -> None:
         (statement,) = json.loads(policy)["Statement"]
         assert statement["Principal"] == {"Service": "secretsmanager.amazonaws.com"}
         assert "000000000000" in json.dumps(statement["Condition"])
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql", "documentdb"])
+def test_the_function_for_parameters_rotates_under_its_own_role(deployed: Deployed, engine: str) -> None:
+    """Two users that take turns; the admin's credential is a parameter, too."""
+    name, users = deployed.parameter(engine, f"kept_{engine}"), []
+    for _ in range(2):
+        deployed.stored.rotate(name)
+        current = deployed.stored.value(name)
+        deployed.scenes[engine].work(current)
+        users.append(current["username"])
+    assert users == [f"kept_{engine}_clone", f"kept_{engine}"]
+
+
+@pytest.mark.parametrize("action", ["GetParameter", "GetParameterHistory", "GetParametersByPath", "PutParameter"])
+def test_a_role_without_a_permission_rotates_no_parameter(deployed: Deployed, action: str) -> None:
+    """Each permission that a rotation uses is enforced: the function says which is missing, and nothing is changed."""
+    name = deployed.parameter("postgresql", f"denied_{action.lower()}")
+    before = deployed.stored.value(name)
+    with (
+        deployed.account.without(deployed.stored.role, f"ssm:{action}"),
+        pytest.raises(DeniedOrFailed, match=f"{action} was denied"),
+    ):
+        deployed.stored.rotate(name)
+    assert deployed.stored.value(name) == before
+    deployed.scenes["postgresql"].work(before)
+
+
+def test_a_parameter_outside_of_the_path_is_not_touched(deployed: Deployed) -> None:
+    """Nor is an admin's: it is read, and cannot be written."""
+    for name in ("/payroll/database", f"{ADMINS}-postgresql"):
+        deployed.stored.put(name, deployed.stored.value(f"{ADMINS}-postgresql"))
+        before = deployed.stored.emulator.value(name)
+        with pytest.raises(DeniedOrFailed, match="denied"):
+            deployed.stored.rotate(name)
+        assert deployed.stored.emulator.value(name) == before
+
+
+def test_the_schedule_has_what_is_due_rotated_once(deployed: Deployed) -> None:
+    """Schedule, queue, function, a message for the parameter, its rotation; each message again changes nothing."""
+    name, stored = deployed.parameter("postgresql", "on_schedule"), deployed.stored
+    before = stored.value(name)
+    stored.clock.advance(seconds=(datetime.now(UTC) - stored.clock()).total_seconds())
+    with stored.firing() as sent:
+        until(lambda: stored.value(name) != before, "the schedule's event rotates nothing")
+    until(lambda: not stored.left(), "the queue is not worked upon")
+    deployed.scenes["postgresql"].work(stored.value(name))
+    after, writes = stored.value(name), len(stored.emulator.journal.writes)
+    due = (datetime.now(UTC) - timedelta(days=30)).isoformat()
+    for body in (sent, json.dumps({"Parameters": [name], "WrittenBefore": due})):
+        calls = len(stored.emulator.journal.calls)
+        stored.deliver(body, "again")
+        until(lambda seen=calls: len(stored.emulator.journal.calls) > seen and not stored.left(), "it is not taken")  # type: ignore[misc]
+    assert (stored.value(name), len(stored.emulator.journal.writes)) == (after, writes)
+
+
+def test_the_function_for_parameters_may_do_no_more_than_it_does(deployed: Deployed) -> None:
+    """What its role grants of Parameter Store was called by the tests before, and by events of the other kinds."""
+    stored = deployed.stored
+    stored.clock.advance(days=-40)
+    name, other = (deployed.parameter("postgresql", user) for user in ("needed", "needed_too"))
+    for _ in range(4):  # then the journal has entries to delete
+        stored.rotate(name)
+    stored.rotate(name, other)
+    stored.rotate(Tags={"rotation": "monthly"})
+    until(lambda: not stored.left(), "the queue is not worked upon")
+    assert stored.granted() - stored.called() == {"ssm:ListTagsForResource"}, "asked of an admin that AWS manages"
+    assert not allows(stored.policy(), Request("ssm:PutParameter", arn_of("/rotation/any"), {"ssm:Overwrite": "true"}))
 
 
 def test_the_release_before_can_be_deployed_again(deployed: Deployed) -> None:

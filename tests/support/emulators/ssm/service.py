@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tests.support.emulators.ssm import labels, reading, writing
-from tests.support.emulators.ssm.names import key_of
+from tests.support.emulators.ssm.model import arn_of
+from tests.support.emulators.ssm.names import key_of, selected
 from tests.support.emulators.wire import shapes
 from tests.support.emulators.wire.errors import ServiceError, answer
 from tests.support.emulators.wire.faults import WireFaults
 from tests.support.emulators.wire.service import OPERATOR, answered, answered_or_cut, carried_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tests.support.emulators.ssm.journal import Call
     from tests.support.emulators.ssm.model import Request, Response
@@ -58,6 +59,23 @@ class Faults(WireFaults):
                 raise ServiceError("AccessDeniedException", f"not authorized to perform: ssm:{operation}")
 
         self._arm(action, operation, "before", None, name=name)
+
+    def allow_only(self, may: Callable[[str, str, Mapping[str, str]], bool]) -> None:
+        """
+        Let a policy decide on every call from now on: by its action, what it is about, and the keys of conditions.
+
+        A call about several names needs the right to each. What names none is about all (Service Authorization
+        Reference, "AWS Systems Manager", Resource types).
+        """
+
+        def action(call: Call) -> None:
+            says = str(call.parameters.get("Overwrite", False)).lower()
+            keys = {"ssm:Overwrite": says} if call.operation == "PutParameter" else {}
+            about = [arn_of(selected(name)[0]) for name in call.names] or ["*"]
+            if not all(may(f"ssm:{call.operation}", resource, keys) for resource in about):
+                raise ServiceError("AccessDeniedException", f"not authorized to perform: ssm:{call.operation}")
+
+        self._arm(action, None, "before", None)
 
 
 @dataclass

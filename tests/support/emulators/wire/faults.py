@@ -150,7 +150,7 @@ class WireFaults:
     def _arm(
         self,
         action: Action,
-        operation: str,
+        operation: str | None,
         phase: Phase,
         times: int | None,
         *,
