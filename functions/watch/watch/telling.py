@@ -41,7 +41,7 @@ class Teller:
         secret = self._sources.secret(event.secret)
         if secret.found and not secret.function.startswith(self._functions):
             return "not ours"
-        return _KINDS[event.name](self, event, secret)
+        return KINDS[event.name](self, event, secret)
 
     def _once(self, what: str, message: Message) -> str:
         with self._memory.once(what) as first:
@@ -120,7 +120,7 @@ def _changes_current(event: Event) -> bool:
     return "AWSCURRENT" in (event.request.get("versionStages") or ["AWSCURRENT"])
 
 
-_KINDS: Final[dict[str, Callable[[Teller, Event, Secret], str]]] = {
+KINDS: Final[dict[str, Callable[[Teller, Event, Secret], str]]] = {
     "RotationFailed": Teller.rotation,
     "RotationAbandoned": Teller.rotation,
     "RotationSucceeded": Teller.rotation,
@@ -138,3 +138,4 @@ _KINDS: Final[dict[str, Callable[[Teller, Event, Secret], str]]] = {
     MOVED: Teller.label,
     "GetSecretValue": Teller.read,
 }
+"""What tells of each event, by its name."""

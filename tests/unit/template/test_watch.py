@@ -10,12 +10,14 @@ from tests.support.template.cloudformation import ROOT, Stack, load, parse
 from tests.support.template.iam import listed
 from tests.support.watched import events
 from tests.support.watched.events import ADA, KEY, OUR_ROLE, TAMPERING, assumed, of_call, of_key, of_service, user
+from watch.telling import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOURCE: Final = parse((ROOT / "functions/watch/template.yaml").read_text("utf-8"))
 GIVEN: Final = {"KmsKeyArns": KEY, "RotationRoleArns": OUR_ROLE, "WatchReaders": ADA, "WatchWithoutTrail": "true"}
+SECRETS: Final = ["aws.secretsmanager"]
 MAY: Final = {
     "dynamodb:GetItem",
     "dynamodb:PutItem",
@@ -45,6 +47,15 @@ def test_the_role_may_what_is_called_and_nothing_else() -> None:
 def test_the_suite_passes_what_the_watch_declares_under_the_same_names() -> None:
     passed = load()["Resources"]["WatchStack"]["Properties"]["Parameters"]
     assert passed.keys() == SOURCE["Parameters"].keys()
+
+
+def test_what_a_rule_lets_through_is_known_to_the_function() -> None:
+    """What it does not know would fail, and end among what was told to nobody."""
+    rules = [it["Properties"] for it in SOURCE["Resources"].values() if it["Type"] == "AWS::Events::Rule"]
+    details = [it["EventPattern"]["detail"] for it in rules if it.get("EventPattern", {}).get("source") == SECRETS]
+    names = {name for detail in details for name in detail.get("eventName", [])}
+    assert {"GetSecretValue", "RotationFailed", "DeleteSecret"} <= names
+    assert names <= KINDS.keys()
 
 
 def matches(pattern: Any, value: Any) -> bool:  # noqa: ANN401 what JSON holds
