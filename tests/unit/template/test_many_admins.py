@@ -42,6 +42,7 @@ TEXTS = (
     "ExcludeCharacters",
     "FollowLabels",
     "MetricsNamespace",
+    "MirrorPath",
     "ParameterAdminArns",
     "ParameterJournal",
     "RotationStrategy",

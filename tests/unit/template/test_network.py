@@ -32,6 +32,7 @@ FEATURES: Final[Mapping[str, str]] = {
     "SeeWhetherReplicasFollow": "replicas in other Regions",
     "SendMessages": OF_PARAMETERS,
     "RotateParameters": OF_PARAMETERS,
+    "WriteMirrors": OF_PARAMETERS,
     "FindParameters": OF_PARAMETERS,
     "FindParametersByTag": OF_PARAMETERS,
     "KeepTheJournal": OF_PARAMETERS,
