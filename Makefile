@@ -100,9 +100,6 @@ BILLED = @$(HOST) -m $(BILL)
 HOST = $(eval HOST := $(shell $(PYTHON) -c 'import importlib.util as i, sys; \
 	print(sys.executable if i.find_spec("pip") else sys._base_executable)'))$(HOST)
 
-# The pip that installs, whatever the host has: an old one takes twice as long over the same lists.
-PIP := .tools/pip
-
 # $(call environment,FOLDER,NAME,PURPOSE): FOLDER becomes an environment that holds what NAME.txt lists.
 # Two notes in it say whose it is and what it holds, so that nothing is installed twice and a changed list
 # or interpreter is noticed. `--without-pip` because Debian's Python comes without ensurepip; the host's pip
@@ -121,12 +118,6 @@ define environment
 		printf '%s\n' "$$identity" >"$(1)/.interpreter"; \
 	fi; \
 	if ! cmp -s "$$list" "$(1)/.holds-$(2)"; then \
-		if ! cmp -s "$(LISTS)/pip.txt" "$(PIP)/.holds"; then \
-			mkdir -p "$(dir $(PIP))"; fresh="$$(mktemp -d "$(PIP).XXXXXX")"; \
-			"$$host" -m pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps \
-				--no-compile --only-binary :all: -r "$(LISTS)/pip.txt" --target "$$fresh"; \
-			cp "$(LISTS)/pip.txt" "$$fresh/.holds"; rm -rf "$(PIP)"; mv "$$fresh" "$(PIP)"; \
-		fi; \
 		echo "==> $(3): installing $$(grep -c '^[a-z]' "$$list") packages into $(1), this once"; \
 		PYTHONPATH=$(PIP) "$$host" -m $(BILL) install-$(2) \
 			"$$host" -m pip --python "$(1)/bin/python" install -qq --disable-pip-version-check --no-input \
@@ -438,6 +429,17 @@ help:
 
 # --- environments ---------------------------------------------------------------------------------------
 
+# The pip that installs, whatever the host has: an old one takes twice as long over the same lists. Where the host has
+# none, the environment says so.
+PIP := .tools/pip
+$(PIP)/.holds: $(LISTS)/pip.txt
+	@set -eu; "$(HOST)" -m pip --version >/dev/null 2>&1 || exit 0; rm -rf "$(PIP)"; \
+	"$(HOST)" -m pip install -qq --disable-pip-version-check --no-input --require-hashes --no-deps --no-compile \
+		--only-binary :all: -r "$<" --target "$(PIP)" || exit 0; \
+	cp "$<" "$@"
+
+environment .venv-demo .tools-sam .tools-ministack .tools-bench .tools-checkov .tools-attach .tools-aws .tools-clients: \
+	$(PIP)/.holds
 .PHONY: environment .venv-demo .tools-sam .tools-runtime .tools-ministack .tools-bench .tools-checkov .tools-attach .tools-aws .tools-clients
 environment:
 	$(call environment,$(VENV),dev,the suite and its tests)

@@ -8,6 +8,7 @@ import time
 from pathlib import PurePath
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -33,7 +34,7 @@ _SHORTEST: Final = 4
 
 
 def scrub(text: str) -> str:
-    """Replace every password that is alive in this process, as it is and as JSON writes it."""
+    """Replace every password that is alive in this process, in each form in which it is written."""
     known = {password.reveal() for password in tuple(Password.live)}
     forms = {form for clear in known if len(clear) >= _SHORTEST for form in _forms(clear)}
     for form in sorted(forms, key=len, reverse=True):  # one password can be a part of another
@@ -42,9 +43,9 @@ def scrub(text: str) -> str:
 
 
 def _forms(clear: str) -> set[str]:
-    """Return a password as it is, as JSON writes it, and as JSON writes a text that holds JSON (a secret's value)."""
+    """Return a password as it is, as a connection string writes it, and as JSON writes it: once, or within a text."""
     once = {json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}
-    return {clear, *once, *(json.dumps(form, ensure_ascii=False)[1:-1] for form in once)}
+    return {clear, quote(clear, safe=""), *once, *(json.dumps(form, ensure_ascii=False)[1:-1] for form in once)}
 
 
 class _Guarded(logging.Formatter):
