@@ -45,7 +45,12 @@ def scrub(text: str) -> str:
 def _forms(clear: str) -> set[str]:
     """Return a password as it is, as a connection string writes it, and as JSON writes it: once, or within a text."""
     once = {json.dumps(clear)[1:-1], json.dumps(clear, ensure_ascii=False)[1:-1]}
-    return {clear, quote(clear, safe=""), *once, *(json.dumps(form, ensure_ascii=False)[1:-1] for form in once)}
+    return {
+        clear,
+        quote(clear, safe="", errors="surrogatepass"),
+        *once,
+        *(json.dumps(form, ensure_ascii=False)[1:-1] for form in once),
+    }
 
 
 class _Guarded(logging.Formatter):

@@ -120,18 +120,20 @@ def test_a_line_names_the_place_that_spoke(told: Callable[[], Told]) -> None:
     assert logs(told())[0]["location"].startswith("work:")
 
 
-@pytest.mark.parametrize("password", [CANARY, 'quo"te\\back', "tab\there", "ümläut-日本", "per%cent{}", "<&>'`"])
+@pytest.mark.parametrize(
+    "password", [CANARY, 'quo"te\\back', "tab\there", "ümläut-日本", "per%cent{}", "<&>'`", "half\ud800"]
+)
 def test_a_password_is_scrubbed(told: Callable[[], Told], password: str) -> None:
     """A password that is alive never reaches the log, as it is, nested, or as JSON or a connection string writes it."""
     kept = Password(password)
     telemetry = make()
     telemetry.note(f"before {password} after", field=password, nested={"list": [password]})
     telemetry.note(json.dumps({"password": password}))
-    telemetry.note(f"mysql://shop:{quote(password, safe='')}@db/shop")
+    telemetry.note(f"mysql://shop:{quote(password, safe='', errors='surrogatepass')}@db/shop")
     text = json.dumps(told())
     assert HIDDEN in text
     written = json.dumps(password)[1:-1]
-    for form in (password, quote(password, safe=""), written, json.dumps(written)[1:-1]):
+    for form in (password, quote(password, safe="", errors="surrogatepass"), written, json.dumps(written)[1:-1]):
         assert form not in text
     assert kept.reveal() == password
 
