@@ -80,7 +80,8 @@ def said(found: dict[str, Any]) -> str:
     run = found["run"]
     servers = ", ".join(dict.fromkeys(case["server"].partition("-")[0] for case in found["cases"]))
     return (
-        f"Measured on {run['date']} by `make measured` at commit {run['version']}, on {run['processors']} processors, "
+        f"Measured on {run['date']} by `make measured` at commit {run['version']}, on {run['processors']} processors "
+        f"with a load of {run['load']}, "
         f"Python {run['python']}. "
         f"AWS's functions are those of commit {run['peer']}, in the same run by turns. Servers: {servers}. "
         "They rotate one user with one password where ours keep two. [All figures](docs/measured.md)."
