@@ -246,7 +246,9 @@ def test_a_parameter_outside_of_the_path_is_not_touched(deployed: Deployed) -> N
 
 def test_the_schedule_has_what_is_due_rotated_once(deployed: Deployed) -> None:
     """Schedule, queue, function, a message for the parameter, its rotation; each message again changes nothing."""
-    name, stored = deployed.parameter("postgresql", "on_schedule"), deployed.stored
+    stored = deployed.stored
+    stored.clock.advance(days=-40)  # rotations before moved it on, and only what is thirty days old is due
+    name = deployed.parameter("postgresql", "on_schedule")
     before = stored.value(name)
     stored.clock.advance(seconds=(datetime.now(UTC) - stored.clock()).total_seconds())
     with stored.firing() as sent:

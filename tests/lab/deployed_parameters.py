@@ -25,8 +25,7 @@ SETTINGS: Final = {"ParameterPath": PATH, "ParameterAdminArns": f"{arn_of(ADMINS
 _DEPLOYED_IN: Final = "000000000000"
 """The account of the other emulator; parameters stand in one of their own."""
 
-_SECONDS: Final = 420.0
-"""A message that came too early is shown again after six minutes."""
+_SECONDS: Final = 120.0
 
 
 class DeployedParameters:
