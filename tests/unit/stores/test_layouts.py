@@ -83,7 +83,14 @@ def test_tls_is_off_only_where_it_is_said(value: str, *, plain: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tail", "source"), [("", None), ("/", None), ("/orders", "orders"), ("/orders?authSource=admin", "admin")]
+    ("tail", "source"),
+    [
+        ("", None),
+        ("/", None),
+        ("/orders", "orders"),
+        ("/orders?authSource=admin", "admin"),
+        ("/orders?authsource=admin", "admin"),
+    ],
 )
 def test_where_mongodb_keeps_the_user(tail: str, source: str | None) -> None:
     """As PyMongo has it, by the connection string specification."""
@@ -205,6 +212,18 @@ def test_a_connection_string_of_two_users(
     assert json.loads(document["rotationRecord"])["to"] == token
     previous = store_of("/app/url").read(Stage.PREVIOUS)
     assert json.loads(previous.value)["password"] == "canary-1"
+
+
+def test_a_document_is_never_put_in_the_place_of_a_connection_string(
+    parameters: EmulatedParameterStore, store_of: Callable[[str], ParameterStore]
+) -> None:
+    """Readers could not read it. Nothing is written, in the journal neither."""
+    string(parameters)
+    store = store_of("/app/url")
+    with pytest.raises(StoreError, match="cannot be written in the form that the parameter has"):
+        store.stage_pending(store.open_rotation(), json.dumps({"username": "app", "password": "canary-2"}))
+    assert not [name for name in parameters.state.parameters if name.startswith("/rotation")]
+    assert parameters.value("/app/url") == STRING
 
 
 def test_a_person_changes_the_connection_string(

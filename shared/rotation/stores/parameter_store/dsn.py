@@ -118,7 +118,8 @@ def _asked(query: str, where: str) -> dict[str, Any]:
 
 def _authority(engine: str, database: str | None, query: str, where: str) -> dict[str, Any]:
     """Return where MongoDB keeps the user: authSource, else the database (its connection string specification)."""
-    named = dict(parse_qsl(query)).get("authSource") or (_decoded(database, where) if database else "")
+    asked = {key.lower(): text for key, text in parse_qsl(query)}  # drivers read its options in any case
+    named = asked.get("authsource") or (_decoded(database, where) if database else "")
     return {"authSource": named} if engine == "mongo" and named else {}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from rotation.errors import StoreError
 from rotation.model import Stage
 from rotation.stores.parameter_store import layouts
 from rotation.stores.parameter_store.journal import Token
@@ -42,6 +43,17 @@ class Snapshot:
     def published(self, entry: str) -> str | None:
         """Return what the parameter would hold for an entry."""
         return layouts.published(self.layout, entry)
+
+    def form(self, document: str, where: str) -> str:
+        """Return what the parameter is to hold: never a document where readers expect another. Raises StoreError."""
+        form = self.published(document)
+        if form is None:
+            raise StoreError(
+                "The new value cannot be written in the form that the parameter has",
+                where=where,
+                remedy="Nothing was changed in it. See in the history who changed its form, then rotate again.",
+            )
+        return form
 
     @cached_property
     def document(self) -> str:

@@ -153,7 +153,7 @@ class ParameterStore:
                 where=self._name,
                 remedy="Nothing was changed. Begin a new rotation.",
             )
-        published, probe = seen.published(value) or value, self._place(seen.live.home, _PROBE)
+        published, probe = seen.form(value, self._name), self._place(seen.live.home, _PROBE)
         settings = self._live.judged(seen.live, published, value, probe)
         self._live.let_labels_follow(seen.live, seen.live.number)
         self._tidy(seen)
@@ -182,7 +182,7 @@ class ParameterStore:
             value = self._value(seen, token)
             seen.layout.require_publishable(value, seen.document)
             try:
-                self._publish(seen.live, seen.published(value) or value)
+                self._publish(seen.live, seen.form(value, self._name))
             except Busy:
                 continue
             return
