@@ -238,14 +238,24 @@ class SecretStore(Protocol):
 class Mirrors(Protocol):
     """Parameters that follow a secret. Each names the ARN of its secret, else NotOurs: nobody can aim at another's."""
 
+    def constant_names(self, name: str) -> bool:
+        """Return whether one holds the password alone, so that the user's name beside it may never change."""
+
     def value(self, name: str) -> str:
         """Read one. Raises StoreError, or InvalidSecret where it is not encrypted."""
+
+    def shown(self, name: str, held: str, value: str, credential: Credential) -> str:
+        """
+        Return what one that holds that is to hold for a value of the secret, in the layout that it has.
+
+        Raises InvalidSecret where it holds none that is known: nothing is put where readers expect another.
+        """
 
     def write(self, name: str, arn: str, value: str) -> None:
         """Write one that is there. Raises StoreUnavailable where it is not known whether that took effect."""
 
     def check(self, name: str, arn: str) -> None:
-        """See that it is there, and the secret's. Raises NotOurs, StoreError."""
+        """See that it is there, the secret's, and that it may be written. Raises NotOurs, StoreError."""
 
 
 class Topology(Protocol):

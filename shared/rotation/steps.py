@@ -9,7 +9,7 @@ from rotation.credentials import seals, secret_format
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import GuardViolation, VersionNotFound
 from rotation.model import Credential, Stage
-from rotation.strategies import copies, mirrors, replicas, strategy_for
+from rotation.strategies import copies, gate, mirrors, replicas, strategy_for
 from rotation.strategies.pending_version import require_no_rotation, require_not_overtaken, require_own
 from rotation.strategies.proxies import require_own_name
 
@@ -33,8 +33,7 @@ def create(delivery: Delivery) -> None:
             where=error.where,
             remedy="Store the user's present credential as AWSCURRENT, then rotate again.",
         ) from None
-    replicas.require_in_step_or_begun(delivery)
-    mirrors.require_in_step_or_begun(delivery)
+    gate.require_in_step_or_begun(delivery)
     strategy = strategy_for(current, delivery.settings)
     require_own_name(delivery, current)
     username, provenance = strategy.propose(delivery, current)
@@ -121,6 +120,7 @@ def revoke_previous(delivery: Delivery, *, end_sessions: bool) -> None:
             where=f"version {previous.version}",
             remedy="Rotate the secret; that ends the leaked password.",
         )
+    mirrors.let_follow(delivery)
     ended = strategy_for(delivery.current, delivery.settings).revoke(delivery, previous, end_sessions=end_sessions)
     delivery.observer.note(
         "The password of AWSPREVIOUS is not accepted any more", username=previous.username, sessions_ended=ended

@@ -14,7 +14,7 @@ from rotation.errors import (
     RotationRefused,
 )
 from rotation.model import CLONE_SUFFIX, Ownership, Pair, Provenance, Stage, StrategyName
-from rotation.strategies import admins, copies, locks, logins, pairs, repair, replicas
+from rotation.strategies import admins, copies, gate, locks, logins, pairs, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -94,7 +94,7 @@ class AlternatingUsers:
         """Let the admin prepare the idle user, once a version was proven and nothing has come in between."""
         if violation := violation or moved_meanwhile(delivery):
             give_up(delivery, violation)
-        replicas.require_in_step(delivery, proven)
+        gate.require_in_step(delivery, proven)
         logins.require_way(delivery, proven, admin)
         with admins.open_admin(delivery, admin) as session:
             self._prepare(delivery, session, pair, admin, proven)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.errors import InvalidSettings, RotationError, RotationRefused, StoreUnavailable, VersionNotFound
 from rotation.model import Stage, StrategyName
-from rotation.strategies import strategy_for
+from rotation.strategies.choice import name_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rotation.delivery import Delivery
     from rotation.model import Secret, StoredVersion
@@ -27,7 +27,6 @@ FORBIDDEN: Final = "{"
 """Two in a row make a reference to another parameter, and Parameter Store takes no such value (user guide)."""
 
 _WRITES: Final = 3
-_PASSWORD: Final = "/password"  # noqa: S105 the end of a parameter's name
 
 
 def follow(delivery: Delivery) -> None:
@@ -38,15 +37,15 @@ def follow(delivery: Delivery) -> None:
     """
     if delivery.mirrors is None:
         return
-    behind: dict[str, RotationError] = {}
     try:
-        version = delivery.staged or delivery.store.read(version=delivery.token)
-        behind = _follow(delivery, version)
+        _follow_and_tell(delivery, delivery.staged or delivery.store.read(version=delivery.token))
     except RotationError as error:
         delivery.observer.warn("Whether the mirrors follow could not be seen", reason=type(error).__name__)
-    for name, obstacle in behind.items():
-        delivery.observer.measure("MirrorBehind", 1, "Count")
-        delivery.observer.warn(f"A mirror does not hold the new version yet: {obstacle}", parameter=name)
+
+
+def let_follow(delivery: Delivery) -> None:
+    """Let each mirror hold AWSCURRENT before an operator ends AWSPREVIOUS's password; tell what cannot be written."""
+    _follow_and_tell(delivery, delivery.stored_current)
 
 
 def require_in_step_or_begun(delivery: Delivery) -> None:
@@ -63,6 +62,34 @@ def require_in_step_or_begun(delivery: Delivery) -> None:
             delivery.store.read(Stage.PENDING, delivery.token)
         except VersionNotFound:
             raise _behind(name, error) from None
+
+
+def require_in_step(delivery: Delivery, proven: Secret) -> None:
+    """
+    See the same right before a password ends: somebody may have put another value there, or broken it, meanwhile.
+
+    Raises RotationRefused, retryable. Where AWSCURRENT is not what the server accepts, its readers are rejected
+    already, and the rotation helps them.
+    """
+    if proven is delivery.current and proven.overrides.mirror:
+        for name, error in _follow(delivery, delivery.stored_current).items():
+            raise _behind(name, error)
+
+
+def require_in_step_alone(delivery: Delivery, proven: Secret) -> None:
+    """See the same before the only password changes, and that each may be written: its readers wait for that write."""
+    require_in_step(delivery, proven)
+    if proven is delivery.current:
+        for mirrors, name in _allowed(delivery, proven):
+            mirrors.check(name, proven.arn)
+
+
+def rejected_readers(current: Secret) -> Sequence[str]:
+    """Say what a change of the only password does to readers of mirrors; a dry run asks."""
+    return [
+        f"reject clients that read {name} from the change until it is written, after AWSCURRENT has moved"
+        for name in current.overrides.mirror
+    ]
 
 
 def synchronise(delivery: Delivery) -> None:
@@ -82,8 +109,14 @@ def rehearse(delivery: Delivery, current: Secret) -> None:
     """Say of each mirror whether it holds AWSCURRENT. Raises what would refuse a rotation."""
     for mirrors, name in _allowed(delivery, current):
         mirrors.check(name, current.arn)
-        held = mirrors.value(name) == _shown(name, current, delivery.stored_current.value)
-        delivery.observer.note("Dry run: looked at a mirror", parameter=name, follows=held)
+        follows = _differing(mirrors, name, delivery.stored_current, current) is None
+        delivery.observer.note("Dry run: looked at a mirror", parameter=name, follows=follows)
+
+
+def _follow_and_tell(delivery: Delivery, version: StoredVersion) -> None:
+    for name, obstacle in _follow(delivery, version).items():
+        delivery.observer.measure("MirrorBehind", 1, "Count")
+        delivery.observer.warn(f"A mirror does not hold the new version yet: {obstacle}", parameter=name)
 
 
 def _follow(delivery: Delivery, version: StoredVersion) -> dict[str, RotationError]:
@@ -102,10 +135,10 @@ def _write(delivery: Delivery, mirrors: Mirrors, name: str, version: StoredVersi
     for _ in range(_WRITES):
         if delivery.deadline.remaining() < TIME_NEEDED:
             break
-        shown = _shown(name, delivery.parse(version), version.value)
-        if mirrors.value(name) == shown:
+        wanted = _differing(mirrors, name, version, delivery.parse(version))
+        if wanted is None:
             return version
-        mirrors.write(name, version.arn, shown)
+        mirrors.write(name, version.arn, wanted)
         delivery.observer.note("Wrote a mirror", parameter=name)
         seen = delivery.store.read(Stage.CURRENT)
         if seen.id == version.id:
@@ -116,8 +149,11 @@ def _write(delivery: Delivery, mirrors: Mirrors, name: str, version: StoredVersi
     )
 
 
-def _shown(name: str, secret: Secret, value: str) -> str:
-    return secret.credential.password.reveal() if name.endswith(_PASSWORD) else value
+def _differing(mirrors: Mirrors, name: str, version: StoredVersion, secret: Secret) -> str | None:
+    """Return what the mirror is to hold for the version, if it holds something else."""
+    held = mirrors.value(name)
+    wanted = mirrors.shown(name, held, version.value, secret.credential)
+    return wanted if wanted != held else None
 
 
 def _require_allowed(delivery: Delivery, secret: Secret) -> None:
@@ -135,8 +171,8 @@ def _allowed(delivery: Delivery, secret: Secret) -> Iterator[tuple[Mirrors, str]
                 where=where,
                 remedy="Set MirrorPath of the stack to the path above it, or take it out of rotation.mirror.",
             )
-        alternates = strategy_for(secret, delivery.settings).name is StrategyName.ALTERNATING_USERS
-        if alternates and name.endswith(_PASSWORD):
+        alternates = name_for(secret, delivery.settings) is StrategyName.ALTERNATING_USERS
+        if alternates and delivery.mirrors.constant_names(name):
             raise InvalidSettings(
                 "A mirror of the password alone cannot follow two users: the name changes, too",
                 where=where,

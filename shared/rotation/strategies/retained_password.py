@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import AccountUnusable, PasswordRejected
 from rotation.model import CLONE_SUFFIX, LATE_CUTOVER, Mark, Provenance, StrategyName
-from rotation.strategies import admins, copies, locks, logins, recovery, repair, replicas
+from rotation.strategies import admins, copies, gate, locks, logins, recovery, repair
 from rotation.strategies.pending_version import (
     UNSEEN,
     changed_meanwhile,
@@ -66,7 +66,7 @@ class RetainedPassword:
             except AccountUnusable as full:
                 if admin is None or hindered or not full.proves_password:
                     raise
-                replicas.require_in_step(delivery, current)
+                gate.require_in_step(delivery, current)
                 self._retain_by_admin(delivery, stack, admin)
                 return
             if entry is None:
@@ -78,7 +78,7 @@ class RetainedPassword:
                 return
             if hindered:
                 give_up(delivery, hindered)
-            replicas.require_in_step(delivery, entry.secret)
+            gate.require_in_step(delivery, entry.secret)
             if entry.secret is not current:
                 _fall_back(delivery, "AWSCURRENT is not accepted")
             elif admin is not None:
@@ -111,7 +111,7 @@ class RetainedPassword:
         with self._changer(delivery, current) as session:
             obstacle = _retaining(session).retention_obstacle(current.username)
         if obstacle is not None:
-            return [f"{said}: {obstacle}", *told, *replicas.rejected_readers(delivery)]
+            return [f"{said}: {obstacle}", *told, *gate.rejected_readers(delivery, current)]
         return [f"set a second password for {current.username} beside AWSCURRENT's, in setSecret", *told]
 
     def revoke(self, delivery: Delivery, previous: Secret, *, end_sessions: bool) -> int:

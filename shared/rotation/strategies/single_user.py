@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from rotation.errors import AccountUnusable, GuardViolation, PasswordRejected, RotationError
 from rotation.model import StrategyName
-from rotation.strategies import admins, locks, logins, recovery, repair, replicas
+from rotation.strategies import admins, gate, locks, logins, recovery, repair
 from rotation.strategies.cutover import cut_over
 from rotation.strategies.pending_version import UNSEEN, changed_meanwhile, give_up, promote, still_pending
 
@@ -75,7 +75,7 @@ class SingleUser:
             if entry.secret is pending:
                 promote(delivery, current.version)
                 return
-            replicas.require_in_step_alone(delivery, entry.secret)
+            gate.require_in_step_alone(delivery, entry.secret)
             waited = locks.take(delivery, session, current.username, admin)
             if (waited or delivery.deadline.elapsed() > UNSEEN) and not still_pending(delivery):
                 return
@@ -88,7 +88,7 @@ class SingleUser:
 
     def _cut_over_by(self, admin: Secret, delivery: Delivery, stack: ExitStack) -> None:
         """Leave all to the admin, lock too, where the user's own connections leave no room for a login as it."""
-        replicas.require_in_step_alone(delivery, delivery.current)
+        gate.require_in_step_alone(delivery, delivery.current)
         session = stack.enter_context(admins.open_admin(delivery, admin))
         locks.take(delivery, session, delivery.current.username, admin)
         if still_pending(delivery):
@@ -97,7 +97,7 @@ class SingleUser:
 
     def rehearse(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Log in, prove the right to change the password, and change nothing."""
-        return [*self.prove(delivery, current, password), *replicas.rejected_readers(delivery)]
+        return [*self.prove(delivery, current, password), *gate.rejected_readers(delivery, current)]
 
     def prove(self, delivery: Delivery, current: Secret, password: Password) -> Sequence[str]:
         """Do that, and say what would be changed, and what a person should know of the user."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.errors import InvalidSecret, NotOurs, StoreDenied, StoreUnavailable, VersionNotFound
+from rotation.model import Credential, Password
 from rotation.stores.parameter_store import Clients
 from rotation.stores.parameter_store.mirrors import ParameterMirrors
 from tests.support.emulators.wire.service import OPERATOR
@@ -39,10 +40,52 @@ def test_it_is_written_as_it_is(parameters: EmulatedParameterStore, mirrors: Par
     """Its key and its description stay, though the service keeps none of them by itself. Three calls."""
     assert mirrors.value(NAME) == "canary-1"
     mirrors.write(NAME, SECRET, "canary-2")
-    mirrors.check(NAME, SECRET)
     newest = parameters.state.own(NAME).newest
     assert (newest.value, newest.key, newest.description) == ("canary-2", "alias/own", f"follows {SECRET}")
     assert called(parameters)[:3] == ["GetParameter", "GetParameterHistory", "PutParameter"]
+
+
+def test_it_is_seen_to_be_writable(parameters: EmulatedParameterStore, mirrors: ParameterMirrors) -> None:
+    """Nothing is written for it, and nothing in it has to match: what is put is what it holds. Three calls."""
+    pattern = {"Name": NAME, "Value": "canary-1", "AllowedPattern": "canary-1", "Overwrite": True}
+    parameters.execute("PutParameter", {**pattern, "Type": "SecureString", "Description": SECRET})
+    versions = len(parameters.state.own(NAME).versions)
+    mirrors.check(NAME, SECRET)
+    assert len(parameters.state.own(NAME).versions) == versions
+    assert called(parameters) == ["GetParameterHistory", "GetParameter", "PutParameter"]
+    parameters.faults.deny("PutParameter")
+    with pytest.raises(StoreDenied, match="PutParameter was denied"):
+        mirrors.check(NAME, SECRET)
+
+
+CREDENTIAL = Credential("app_clone", Password("p@:/?#[]% +é"))
+DOCUMENT = '{"username": "app_clone", "password": "p@:/?#[]% +\\u00e9", "host": "db.example"}'
+STRING = "postgresql://{}@db.example:5433/orders?sslmode=verify-full&application_name=a%20b"
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "shown"),
+    [
+        ("/mirrors/database", "-", DOCUMENT),
+        ("/mirrors/database", '{"username": "app"}', DOCUMENT),
+        ("/mirrors/url", STRING.format("app:-"), STRING.format("app_clone:p%40%3A%2F%3F%23%5B%5D%25%20%2B%C3%A9")),
+        ("/mirrors/orders/password", "whatever", "p@:/?#[]% +é"),
+        ("/mirrors/orders/password", STRING.format("a:b"), "p@:/?#[]% +é"),
+    ],
+)
+def test_the_layouts(mirrors: ParameterMirrors, name: str, held: str, shown: str) -> None:
+    """Those of credentials that are kept here; all but user and password of a connection string stays as it is."""
+    assert mirrors.shown(name, held, DOCUMENT, CREDENTIAL) == shown
+    assert mirrors.shown(name, shown, DOCUMENT, CREDENTIAL) == shown
+    assert mirrors.constant_names(name) is name.endswith("/password")
+
+
+@pytest.mark.parametrize("held", ["postgresql//app:p@db", "canary-3", "--", "postgresql://db", "https://a:b@c/", "[1]"])
+def test_nothing_is_put_where_readers_expect_another_form(mirrors: ParameterMirrors, held: str) -> None:
+    """Somebody has broken it by hand; the error repeats no part of it."""
+    with pytest.raises(InvalidSecret) as error:
+        mirrors.shown("/mirrors/database", held, DOCUMENT, CREDENTIAL)
+    assert held not in str(error.value)
 
 
 @pytest.mark.parametrize("description", ["", "the orders' database", f"{SECRET}x", SECRET.replace("orders", "other")])

@@ -1,4 +1,4 @@
-"""Mirrors: they follow AWSCURRENT, fail no rotation that is done, and no version is made while one is behind."""
+"""Mirrors: they follow AWSCURRENT, fail no rotation that is done, and no password ends while one is behind."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from rotation import steps
 from rotation.credentials import overrides
 from rotation.credentials.password_policy import policy_for
 from rotation.errors import InvalidSettings, RotationError, RotationRefused, StoreUnavailable
-from rotation.model import Stage, Step
+from rotation.model import Credential, Password, Stage, Step
 from rotation.settings import Settings
-from rotation.strategies import mirrors
+from rotation.strategies import mirrors, strategy_for
+from rotation.strategies.single_user import SingleUser
+from tests.support.memory.engine import Account
 from tests.support.memory.mirrors import MemoryMirrors
 from tests.support.memory.stage import MemoryStage
 
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
     from rotation.model import Limits
 
 WHOLE: Final = "/mirrors/orders/database"
+LINE: Final = "/mirrors/orders/url"
 ALONE: Final = "/mirrors/orders/password"
 SHAPES: Final[dict[str, dict[str, Any]]] = {
     "single-user": {},
     "retained-password": {"engine": "memory-of-two"},
     "alternating-users": {"admin": True},
 }
-NAMES: Final = {name: WHOLE if name.startswith("alt") else f"{WHOLE}, {ALONE}" for name in SHAPES}
+NAMES: Final = {name: ", ".join([WHOLE, LINE, *([] if name.startswith("alt") else [ALONE])]) for name in SHAPES}
 
 
 class MirroredStage(MemoryStage):
@@ -49,12 +52,31 @@ class MirroredStage(MemoryStage):
 
     def wanted(self, name: str) -> str:
         """Return what a mirror is to hold."""
-        value = self.store.value_at(Stage.CURRENT)
-        return str(json.loads(value)["password"]) if name.endswith("/password") else value
+        return self.form(name, self.store.value_at(Stage.CURRENT))
+
+    @staticmethod
+    def form(name: str, value: str) -> str:
+        """Return how a value of the secret stands in that mirror."""
+        document = json.loads(value)
+        line = f"{document['username']}:{document['password']}"
+        return {WHOLE: value, LINE: line, ALONE: str(document["password"])}.get(name, value)
+
+    def held(self, name: str) -> Credential:
+        """Return what a reader of that mirror has."""
+        value = self.known.values[name]
+        if name == WHOLE:
+            document = json.loads(value)
+            return Credential(document["username"], Password(document["password"]))
+        username, _, password = value.partition(":") if name == LINE else ("app", ":", value)
+        return Credential(username, Password(password))
 
     def delivery(self, token: str) -> Delivery:
         """Let the step write mirrors."""
         return replace(super().delivery(token), mirrors=self.mirrors)
+
+    def readers_log_in(self) -> bool:
+        """Return whether the server accepts what readers of each mirror have."""
+        return all(self.server.logs_in(self.held(name)) for name in self.known.owners)
 
     def in_step(self) -> bool:
         """Return whether each mirror holds AWSCURRENT."""
@@ -98,7 +120,8 @@ def test_a_secret_without_mirrors_costs_no_call_more(shape: str) -> None:
         it.rotate()
     assert bare.store.calls == plain.store.calls
     assert mirroring.store.calls == [*plain.store.calls, "read"]
-    assert mirroring.known.calls == ["mirror value", "mirror value", "mirror write"]
+    alone = ["mirror check"] if shape == "single-user" else []
+    assert mirroring.known.calls == ["mirror value", "mirror value", *alone, "mirror value", "mirror write"]
 
 
 def test_a_mirror_that_cannot_be_written_fails_no_rotation(stage: MirroredStage) -> None:
@@ -129,14 +152,102 @@ def test_no_version_is_made_while_a_mirror_is_behind(stage: MirroredStage) -> No
     assert stage.in_step()
 
 
-def test_a_rotation_that_was_begun_goes_on(stage: MirroredStage) -> None:
-    """Its pending value may be the only one that logs in."""
+def test_the_pending_value_that_alone_logs_in_becomes_current(stage: MirroredStage) -> None:
+    """A broken mirror keeps no rotation from helping its readers: they are rejected until AWSCURRENT moves."""
     token = stage.store.rotate()
     stage.step(Step.CREATE, token)
-    stage.known.values[WHOLE] = "somebody's"
-    fail(stage, times=99)
+    document = json.loads(stage.store.values[token])
+    stage.server.accounts[document["username"]] = Account(document["password"], set(stage.needed_rights))
+    if document["username"] != "app":
+        stage.server.accounts["app"].password = "by hand"
+    fail(stage, "mirror value", times=99)
     assert stage.play(token) is None
     assert stage.current_logs_in()
+    assert stage.notes.measured["MirrorBehind"] == 1
+
+
+def overlapping(stage: MirroredStage) -> bool:
+    """Return whether the old credential works beside the new one."""
+    return not isinstance(strategy_for(stage.delivery("").current, stage.settings), SingleUser)
+
+
+def rejected_readers(stage: MirroredStage) -> list[str]:
+    """Let readers of all mirrors log in around each call, login and statement; return where one is rejected."""
+    rejected: list[str] = []
+
+    def look(called: str, phase: str) -> None:
+        if not stage.readers_log_in():
+            rejected.append(f"{phase} {called}")
+
+    stage.server.effect = stage.store.effect = stage.known.effect = look
+    return rejected
+
+
+def broken(stage: MirroredStage) -> str:
+    """Rotate, begin another rotation, and let somebody put the value before into the mirrors, which then hold it."""
+    stage.rotate()
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    for name in stage.known.owners:
+        stage.known.values[name] = stage.form(name, stage.store.value_at(Stage.PREVIOUS))
+    return token
+
+
+def test_mirrors_break_between_two_steps(stage: MirroredStage) -> None:
+    """
+    Two users, two passwords: their readers still log in, since the step that would end that is refused.
+
+    With one password they are rejected from the moment in which somebody put the old one back; nothing else changes.
+    """
+    token = broken(stage)
+    fail(stage, times=99)
+    assert stage.readers_log_in() is overlapping(stage)
+    before = stage.held_passwords()
+    for _ in range(2):
+        error = stage.play(token)
+        assert isinstance(error, RotationRefused)
+        assert error.what == "A mirror does not hold AWSCURRENT: No answer"
+        assert error.retryable
+    assert stage.held_passwords() == before
+    assert stage.readers_log_in() is overlapping(stage)
+    stage.known.effect = lambda *_: None
+    assert stage.play(token) is None
+    assert stage.in_step()
+
+
+def test_mirrors_that_lag_are_written_before_the_password_ends(stage: MirroredStage) -> None:
+    """Two users, two passwords: whoever reads them before each login is accepted at every instant."""
+    token = broken(stage)
+    rejected = rejected_readers(stage)
+    assert stage.play(token, list(Step)[1:]) is None
+    assert stage.in_step()
+    assert rejected == [] or not overlapping(stage)
+
+
+def test_readers_of_mirrors_at_each_instant(stage: MirroredStage) -> None:
+    """With one password they are rejected from the change until the mirror is written, and at no other instant."""
+    rejected = rejected_readers(stage)
+    for _ in range(2):
+        stage.rotate()
+    assert stage.in_step()
+    if overlapping(stage):
+        assert rejected == []
+    else:
+        assert (rejected[0], rejected[-1]) == ("after set_password", "before mirror write")
+
+
+def test_the_only_password_does_not_change_while_a_mirror_cannot_be_written() -> None:
+    """Its readers would be rejected from the change until a person puts that right; so they keep what logs in."""
+    stage = MirroredStage("single-user")
+    token = stage.store.rotate()
+    assert stage.play(token, list(Step)[:3]) is None
+    fail(stage, "mirror check", times=99)
+    with pytest.raises(StoreUnavailable, match="No answer"):
+        stage.step(Step.FINISH, token)
+    assert stage.readers_log_in()
+    stage.known.effect = lambda *_: None
+    stage.step(Step.FINISH, token)
+    assert stage.in_step()
 
 
 def test_a_late_step_looks_again(stage: MirroredStage) -> None:
@@ -228,13 +339,13 @@ def test_killed_at_each_call(stage: MirroredStage, cut: int) -> None:
 
 def test_an_operator_lets_mirrors_follow(stage: MirroredStage) -> None:
     """It may be sent twice; what is in step is not written."""
-    stage.known.values[WHOLE] = "old"
+    stage.known.values[WHOLE] = "{}"
     steps.sync_mirrors(stage.delivery(""))
     assert stage.in_step()
     writes = stage.known.calls.count("mirror write")
     steps.sync_mirrors(stage.delivery(""))
     assert stage.known.calls.count("mirror write") == writes
-    stage.known.values[WHOLE] = "old"
+    stage.known.values[WHOLE] = "{}"
     fail(stage, times=99)
     with pytest.raises(RotationRefused, match="does not hold AWSCURRENT"):
         steps.sync_mirrors(stage.delivery(""))
@@ -315,3 +426,27 @@ def test_names_that_are_none(named: str) -> None:
 def test_paths_that_are_none(path: str) -> None:
     with pytest.raises(InvalidSettings, match="MIRROR_PATH is no path of parameters"):
         Settings.from_environment({"MIRROR_PATH": path})
+
+
+def test_a_revocation_lets_mirrors_follow_first(stage: MirroredStage) -> None:
+    """What it ends is AWSPREVIOUS's password, which a mirror that is behind may hold; the leak is not kept for it."""
+    stage.rotate()
+    for name in stage.known.owners:
+        stage.known.values[name] = stage.form(name, stage.store.value_at(Stage.PREVIOUS))
+    rejected = rejected_readers(stage)
+    steps.revoke_previous(stage.delivery(""), end_sessions=False)
+    assert stage.in_step()
+    assert rejected == [] or not overlapping(stage)
+    stage.known.values[WHOLE] = "{}"
+    stage.server.effect = stage.store.effect = lambda *_: None
+    fail(stage, times=99)
+    steps.revoke_previous(stage.delivery(""), end_sessions=False)
+    assert any("A mirror does not hold" in line and WHOLE in line for line in stage.notes.warned)
+
+
+def test_a_dry_run_says_who_is_rejected() -> None:
+    """Readers of mirrors, where there is but one password; without mirrors nobody is named."""
+    stage = MirroredStage("single-user")
+    steps.dry_run(stage.delivery(stage.store.rotate()))
+    told = [line for line in stage.notes.said if "reject clients that read /mirrors/" in line]
+    assert len(told) == len(stage.known.owners)

@@ -12,12 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from rotation.errors import InvalidSettings, StoreError
+from rotation.errors import InvalidSecret, InvalidSettings, StoreError
 from rotation.stores.parameter_store import dsn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rotation.model import Credential
     from rotation.stores.parameter_store.journal import Live
 
 _LEAF: Final = "password"
@@ -30,6 +31,8 @@ _KEYS: Final = frozenset(
 _RECORD: Final = "rotationRecord"
 _BASE: Final = "base"
 _DSN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.:_-]*://")
+_UNFILLED: Final = "-"
+"""What a parameter is made with that is to follow a secret and to hold its whole value."""
 
 
 class Layout(Protocol):
@@ -182,6 +185,27 @@ def published(layout: Layout, document: str) -> str | None:
         return layout.published(document)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def mirrored(name: str, held: str, document: str, credential: Credential) -> str:
+    """
+    Return what a parameter is to hold that follows a secret, in the layout that it has.
+
+    Raises InvalidSecret where that cannot be told: what its readers expect is not known then.
+    """
+    if is_leaf(name):
+        return credential.password.reveal()
+    if _DSN.match(held):
+        user = {"username": credential.username, "password": credential.password.reveal()}
+        return dsn.written({**dsn.read(held, name), **user})
+    if held != _UNFILLED and not held.lstrip().startswith("{"):
+        raise InvalidSecret(
+            "A mirror holds neither a JSON object nor a connection string, so what its readers expect is not known",
+            where=name,
+            remedy="Look in its history who wrote that. Write - into it for JSON, or a connection string with any "
+            "password, each with the description that names the secret. Then send syncMirrors.",
+        )
+    return document
 
 
 def recorded(layout: Layout, value: str, own: str | None, last: str | None) -> str:
