@@ -245,11 +245,7 @@ class Mirrors(Protocol):
         """Read one. Raises StoreError, or InvalidSecret where it is not encrypted."""
 
     def shown(self, name: str, held: str, value: str, credential: Credential) -> str:
-        """
-        Return what one that holds that is to hold for a value of the secret, in the layout that it has.
-
-        Raises InvalidSecret where it holds none that is known: nothing is put where readers expect another.
-        """
+        """Return what one that holds that is to hold for a value. Raises InvalidSecret where its layout is unknown."""
 
     def write(self, name: str, arn: str, value: str) -> None:
         """Write one that is there. Raises StoreUnavailable where it is not known whether that took effect."""

@@ -9,9 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rotation.errors import InvalidSettings, RotationError, RotationRefused, StoreUnavailable, VersionNotFound
+from rotation.errors import (
+    InvalidSecret,
+    InvalidSettings,
+    RotationError,
+    RotationRefused,
+    StoreError,
+    StoreUnavailable,
+    VersionNotFound,
+)
 from rotation.model import Stage, StrategyName
 from rotation.strategies.choice import name_for
+from rotation.strategies.pending_version import UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,13 +64,12 @@ def require_in_step_or_begun(delivery: Delivery) -> None:
     A token that has a value goes on: it may be one that the server accepts by now, with AWSCURRENT refused. Raises
     InvalidSettings, or RotationRefused, which is retryable.
     """
-    current = delivery.current
-    _require_allowed(delivery, current)
-    for name, error in (_follow(delivery, delivery.stored_current) if current.overrides.mirror else {}).items():
-        try:
-            delivery.store.read(Stage.PENDING, delivery.token)
-        except VersionNotFound:
-            raise _behind(name, error) from None
+    if not _lag(delivery):
+        return
+    try:
+        delivery.store.read(Stage.PENDING, delivery.token)
+    except VersionNotFound:
+        _write_and_refuse(delivery)
 
 
 def require_in_step(delivery: Delivery, proven: Secret) -> None:
@@ -71,9 +79,8 @@ def require_in_step(delivery: Delivery, proven: Secret) -> None:
     Raises RotationRefused, retryable. Where AWSCURRENT is not what the server accepts, its readers are rejected
     already, and the rotation helps them.
     """
-    if proven is delivery.current and proven.overrides.mirror:
-        for name, error in _follow(delivery, delivery.stored_current).items():
-            raise _behind(name, error)
+    if proven is delivery.current and _lag(delivery):
+        _write_and_refuse(delivery)
 
 
 def require_in_step_alone(delivery: Delivery, proven: Secret) -> None:
@@ -113,6 +120,36 @@ def rehearse(delivery: Delivery, current: Secret) -> None:
         delivery.observer.note("Dry run: looked at a mirror", parameter=name, follows=follows)
 
 
+def _lag(delivery: Delivery) -> bool:
+    """Return whether a mirror does not hold AWSCURRENT, or cannot be read. Raises InvalidSettings."""
+    current = delivery.current
+    try:
+        differing = [
+            _differing(mirrors, name, delivery.stored_current, current) for mirrors, name in _allowed(delivery, current)
+        ]
+    except (InvalidSecret, StoreError):
+        return True
+    return differing != [None] * len(differing)
+
+
+def _write_and_refuse(delivery: Delivery) -> None:
+    """
+    Write what is behind, and refuse this once, where a password would end that readers may have cached until now.
+
+    One password has ended already.
+    """
+    current = delivery.current
+    for name, error in _follow(delivery, delivery.stored_current).items():
+        raise _behind(name, error)
+    if name_for(current, delivery.settings) is not StrategyName.SINGLE_USER:
+        raise RotationRefused(
+            "A mirror held another value than AWSCURRENT until now, which readers that cache may have still",
+            where=current.arn,
+            remedy="It was written, and nothing else was changed. The service's retry goes on.",
+            retryable=True,
+        )
+
+
 def _follow_and_tell(delivery: Delivery, version: StoredVersion) -> None:
     for name, obstacle in _follow(delivery, version).items():
         delivery.observer.measure("MirrorBehind", 1, "Count")
@@ -131,11 +168,18 @@ def _follow(delivery: Delivery, version: StoredVersion) -> dict[str, RotationErr
 
 
 def _write(delivery: Delivery, mirrors: Mirrors, name: str, version: StoredVersion) -> StoredVersion:
-    """Write what differs, and look at AWSCURRENT again; return the version that it was on then."""
+    """
+    Write what differs, and look at AWSCURRENT again; return the version that it was on then.
+
+    What was read long ago is read anew first: another rotation may have come in between.
+    """
     for _ in range(_WRITES):
         if delivery.deadline.remaining() < TIME_NEEDED:
             break
-        wanted = _differing(mirrors, name, version, delivery.parse(version))
+        if delivery.deadline.elapsed() > UNSEEN:
+            version = delivery.store.read(Stage.CURRENT)
+        secret = delivery.parse(version)
+        wanted = _differing(mirrors, name, version, secret) if name in secret.overrides.mirror else None
         if wanted is None:
             return version
         mirrors.write(name, version.arn, wanted)

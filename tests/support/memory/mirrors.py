@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from rotation.errors import NotOurs, VersionNotFound
+from rotation.model import Credential, Password, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rotation.model import Credential
+    from tests.support.memory.stage import MemoryStage
+
+WHOLE: Final = "/mirrors/orders/database"
+LINE: Final = "/mirrors/orders/url"
+ALONE: Final = "/mirrors/orders/password"
+"""Mirrors in each layout."""
 
 
 @dataclass
@@ -63,3 +70,55 @@ class MemoryMirrors:
         if phase == "before":
             self.calls.append(name)
         self.effect(name, phase)
+
+
+def form(name: str, value: str) -> str:
+    """Return how a value of the secret stands in that mirror."""
+    document = json.loads(value)
+    return {LINE: f"{document['username']}:{document['password']}", ALONE: str(document["password"])}.get(name, value)
+
+
+class Followed:
+    """The secret of a stage, the mirrors that it names, and their readers."""
+
+    def __init__(self, stage: MemoryStage, *names: str) -> None:
+        """Let AWSCURRENT name mirrors, which hold it; the function may write them."""
+        self._stage, self.mirrors = stage, MemoryMirrors()
+        stage.mirrors, stage.settings = self.mirrors, replace(stage.settings, mirror_path="/mirrors")
+        holder = stage.store.holder(Stage.CURRENT) or ""
+        document = json.loads(stage.store.values[holder])
+        document["rotation"] = {**document.get("rotation", {}), "mirror": ", ".join(names)}
+        stage.store.values[holder] = json.dumps(document)
+        for name in names:
+            self.mirrors.owners[name.strip()] = stage.store.arn
+        self.put()
+
+    @classmethod
+    def of(cls, stage: MemoryStage, *, two_users: bool) -> Followed:
+        """Let it name one of each layout that it may have."""
+        return cls(stage, WHOLE, LINE, *([] if two_users else [ALONE]))
+
+    def put(self, stage: Stage = Stage.CURRENT) -> None:
+        """Put a version into all mirrors, as a person does."""
+        self.mirrors.values |= {name: form(name, self._stage.store.value_at(stage)) for name in self.mirrors.owners}
+
+    def in_step(self) -> bool:
+        """Return whether each mirror holds AWSCURRENT."""
+        current = self._stage.store.value_at(Stage.CURRENT)
+        return self.mirrors.values == {name: form(name, current) for name in self.mirrors.owners}
+
+    def credentials(self) -> list[Credential]:
+        """Return what readers of the mirrors have."""
+        return [_credential(name, value) for name, value in self.mirrors.values.items()]
+
+    def readers_log_in(self) -> bool:
+        """Return whether the server accepts what readers of each mirror have."""
+        return all(map(self._stage.server.logs_in, self.credentials()))
+
+
+def _credential(name: str, value: str) -> Credential:
+    if name == WHOLE:
+        document = json.loads(value)
+        return Credential(document["username"], Password(document["password"]))
+    username, _, password = value.partition(":") if name == LINE else ("app", ":", value)
+    return Credential(username, Password(password))

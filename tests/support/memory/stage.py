@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rotation.model import Credential
+    from rotation.ports import Mirrors
 
 ADMIN_ARN: Final = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:admin-AbCdEf"
 FIRST: Final = "first-password"
@@ -81,6 +82,7 @@ class MemoryStage:
         self.engine = MemoryEngine(self.server)
         self.topology = Nowhere()
         self.notes = Notes()
+        self.mirrors: Mirrors | None = None
         self.aliases: dict[str, str] = {}
         """What a name is another name (a CNAME) of."""
         self.late = 0.0
@@ -101,6 +103,7 @@ class MemoryStage:
             observer=self.notes,
             deadline=Deadline(60, lambda: time.monotonic() + self.late),
             names_of=lambda host, _: (host, self.aliases.get(host, host)),
+            mirrors=self.mirrors,
         )
 
     def step(self, step: Step, token: str) -> None:
