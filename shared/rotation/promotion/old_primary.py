@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rotation.errors import GuardViolation, StoreError, StoreUnavailable
+from rotation.errors import GuardViolation, RotationRefused, StoreError, StoreUnavailable
 from rotation.model import Stage, VersionState
 
 if TYPE_CHECKING:
@@ -31,17 +31,16 @@ def require_former(case: Case, here: Versions) -> None:
 
 def meet(case: Case, here: Versions) -> Versions | None:
     """
-    Look at the old primary, and switch its rotation off; None where it gives no answer, as after a disaster.
+    Look at the old primary; None where it gives no answer, as after a disaster, or where it is a replica itself.
 
     Raises GuardViolation where it answers, is one with the replica still, and nobody said that this is meant.
     """
     former, report = case.request.former, case.report
-    cancel = f"aws secretsmanager cancel-rotate-secret --region {former} --secret-id {case.there(here.arn)}"
     try:
         there = _seen(case)
     except StoreError as error:
         report.tell(f"The secret in {former} was not seen: {error.what}")
-        report.to_do.append(f"As soon as {former} answers: {cancel}")
+        report.to_do.append(f"As soon as {former} answers: {_cancel(case)}")
         return None
     if is_linked(here) and not case.request.force:
         raise GuardViolation(
@@ -52,12 +51,49 @@ def meet(case: Case, here: Versions) -> Versions | None:
         )
     if is_linked(there):
         report.tell(f"The secret in {former} is a replica of {there.primary_region}")
-        return there
+        return None
     _compare(case, here, there)
+    return there
+
+
+def switch_off(case: Case, there: Versions) -> None:
+    """Switch the rotation there off."""
+    former, report = case.request.former, case.report
     if there.rotates:
         work = f"Switch rotation off in {former}"
-        report.attempt(work, lambda: case.store.cancel_rotation(former), cancel)
-    return there
+        report.attempt(work, lambda: case.store.cancel_rotation(former), _cancel(case))
+
+
+def hold_still(case: Case, there: Versions) -> None:
+    """
+    See that no rotation there will end the password that was chosen here: for accounts that no mark protects.
+
+    One that is under way goes on, whatever is switched off. Raises RotationRefused, retryable, while one is, and where
+    one went on since ``there`` was seen.
+    """
+    former, pending = case.request.former, there.holding(Stage.PENDING)
+    if pending is not None and there.state_of(pending) is VersionState.PENDING:
+        raise RotationRefused(
+            f"A rotation is under way in {former}, which could end the password that is promoted here",
+            where=there.arn,
+            remedy="Nothing was changed. Let it end, then run the promotion again. Or end it: "
+            f"aws secretsmanager update-secret-version-stage --region {former} --secret-id {there.arn} "
+            f"--version-stage {Stage.PENDING} --remove-from-version-id {pending}",
+            retryable=True,
+        )
+    switch_off(case, there)
+    if there.rotates and not case.report.dry_run and _seen(case).stages != there.stages:
+        raise RotationRefused(
+            f"A rotation in {former} went on meanwhile",
+            where=there.arn,
+            remedy=f"Nothing was changed here. Rotation in {former} was switched off. Run the promotion again.",
+            retryable=True,
+        )
+
+
+def _cancel(case: Case) -> str:
+    there = case.there(case.request.secret_id)
+    return f"aws secretsmanager cancel-rotate-secret --region {case.request.former} --secret-id {there}"
 
 
 def _seen(case: Case) -> Versions:

@@ -39,11 +39,15 @@ def promote(case: Case) -> Report:
     there = old_primary.meet(case, here)
     case.report.about |= {"secret": here.arn, "region": here.region, "from": case.request.former}
     if here.rotates and not old_primary.is_linked(here):
+        if there is not None:
+            old_primary.switch_off(case, there)
         case.report.step("Promote", None)
         return case.report
     function, rules = _schedule(case, here, there)
     chosen = choose(case.delivery, case.repairable(here.arn))
     fenced = fence.look(case, chosen)
+    if there is not None:
+        (old_primary.switch_off if fenced else old_primary.hold_still)(case, there)
     here, chosen = _cut(case, here, chosen)
     _tag(case, here)
     _tell_choice(case, here, chosen)

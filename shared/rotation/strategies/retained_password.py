@@ -121,6 +121,7 @@ class RetainedPassword:
             with self._changer(delivery, current) as session:
                 if _retaining(session).retention_obstacle(current.username) is None:
                     locks.take(delivery, session, current.username)
+                    admins.require_this_region(current, session.mark_of(current.username))
                     require_unmoved(delivery)
                     session.set_password(current.username, current.credential.password)
                     _retaining(session).discard_retained(current.username)
