@@ -222,16 +222,19 @@ matrix: environment ## The contract suite in containers of every version (MATRIX
 	[ -z "$$failed" ] || { echo "make: failed:$$failed" >&2; exit 1; }
 
 # The parts of `make crash`, three at a time: one needs a processor, the others wait for their servers. Longest first.
-CRASH_PARTS := writers wire engines walks memory aurora clients
-CRASH_memory := $(PART_crash-memory) tests/unit/test_bad_input.py tests/unit/test_answers.py
+CRASH_PARTS := promotion writers wire engines walks memory aurora clients
+# A Region is lost, promoted and taken back: in every world of the emulated service, cut once and twice.
+CRASH_promotion := tests/crash/test_promotion.py
+CRASH_memory := $(filter-out $(CRASH_promotion),$(PART_crash-memory)) tests/unit/test_bad_input.py tests/unit/test_answers.py
 CRASH_aurora := $(PART_crash-aurora)
 CRASH_wire := $(PART_crash-wire)
 CRASH_walks := $(filter-out tests/crash/test_load.py,$(PART_crash-walks))
 CRASH_writers := tests/crash/test_writers_on_servers.py
-CRASH_engines := $(filter-out $(CRASH_writers),$(PART_crash-engines)) tests/crash/test_load.py
-# Those with clients beside them, which rotate more often here.
-CRASH_clients := $(shell grep -l 'tests.lab.nightly' tests/e2e/test_*.py) tests/clients
-crash-clients: .tools-clients
+CRASH_engines := $(filter-out $(CRASH_writers),$(PART_crash-engines)) tests/crash/test_load.py \
+	$(shell grep -rlE 'tests.lab.nightly|mark.exhaustive' tests/contract tests/dialect --include='test_*.py')
+# Those with clients beside them, which rotate more often here, and what else `make test` leaves out.
+CRASH_clients := $(shell grep -lE 'tests.lab.nightly|mark.exhaustive' tests/e2e/test_*.py) tests/clients
+crash-clients: .tools-clients .tools-aws .tools-sam .tools-ministack
 PLAYED := .cache/crash
 
 .PHONY: crash

@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from rotation.errors import NotOurs, NoWorkingCredential
+from rotation.errors import NotOurs, NoWorkingCredential, RotationError
 from tests.lab.cutting import other_region
 from tests.lab.cutting.other_people import abandon, attempt, complete
-from tests.support.crashes.cuts import Cut, Scissors
+from tests.support.crashes.cuts import After, Cut, Scissors
 from tests.support.crashes.effects import CUTTING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from rotation.errors import RotationError
     from tests.lab.theatre import Application, Theatre
 
 MOST: Final = 90
@@ -50,7 +47,10 @@ def rotated(request: pytest.FixtureRequest, engine: str, strategy: str) -> Appli
 
 
 def require_fenced(application: Application, there: Application) -> None:
-    """Let the old Region's function rotate: it is refused, and AWSCURRENT of the other Region logs in as before."""
+    """Let the old Region's function revoke and rotate: AWSCURRENT of the other Region logs in as before."""
+    with contextlib.suppress(RotationError):
+        application.revoke()
+    assert there.is_accepted(there.secret())
     abandon(application)
     error = attempt(application)
     assert isinstance(error, NotOurs | NoWorkingCredential), error
@@ -83,23 +83,6 @@ def test_a_promoted_secret_is_rotated_there_and_nowhere_else(
     require_fenced(application, there)
     complete(there)
     assert there.theatre.leaked() == []
-
-
-class After(Scissors):
-    """Kills after the first effect of a name."""
-
-    def __init__(self, effect: str) -> None:
-        """Know the effect."""
-        super().__init__(at=0)
-        self.effect = effect
-
-    @contextlib.contextmanager
-    def around(self, name: str, lost: RotationError | None = None) -> Iterator[None]:
-        """Let it be the turn of the effect of that name."""
-        if name == self.effect and not self.at:
-            self.at = self.count + 1
-        with super().around(name, lost):
-            yield
 
 
 def killed(request: pytest.FixtureRequest, engine: str, strategy: str, scissors: Scissors) -> None:

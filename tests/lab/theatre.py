@@ -138,15 +138,17 @@ class FunctionLog(io.StringIO):
 class Theatre:
     """A database server, Secrets Manager, and the handler of the function's own app.py between them."""
 
-    def __init__(self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager) -> None:
-        """Set the stage: the admin, its secret, and the function with its environment."""
+    def __init__(
+        self, module: ModuleType, scene: Scene, emulator: EmulatedSecretsManager, password: str | None = None
+    ) -> None:
+        """Set the stage: the admin, its secret, and the function; an admin with a password is there already."""
         self.module, self.scene, self.emulator = module, scene, emulator
         self.function_log = FunctionLog()
         self.seconds = scene.seconds
         """What each invocation gets."""
         self._service = f"rotation-{next(_numbers)}"
-        password = secrets.token_urlsafe(18)
-        scene.prepare_admin(ADMIN, password)
+        if password is None:
+            scene.prepare_admin(ADMIN, password := secrets.token_urlsafe(18))
         self.admin_arn = self.create_secret("admin", ADMIN, password)
         self.handler = self.load()
         self.player = RotationPlayer(emulator, self.invoke, caller="function")

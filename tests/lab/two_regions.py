@@ -51,10 +51,10 @@ PATIENCE: Final = (0, 0.5, 1.0, 2.0)
 class RegionalTheatre(Theatre):
     """The stage of a Region, whose secrets have a replica in the other one, and whose function looks there."""
 
-    def __init__(self, module: ModuleType, scene: Scene, regions: Regions) -> None:
-        """Set the stage in the primary's Region."""
+    def __init__(self, module: ModuleType, scene: Scene, regions: Regions, password: str | None = None) -> None:
+        """Set the stage in the primary's Region; an admin with a password is there already."""
         self.regions, self.region, self.other = regions, HOME, AWAY
-        super().__init__(module, scene, regions[HOME])
+        super().__init__(module, scene, regions[HOME], password)
 
     def in_the_other(self) -> RegionalTheatre:
         """Return the stage of the other Region, with a function of its own, and the same log."""
@@ -66,11 +66,16 @@ class RegionalTheatre(Theatre):
         theatre.player = RotationPlayer(theatre.emulator, theatre.invoke, caller="function")
         return theatre
 
-    def promotion(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """Invoke the promotion function of this Region, and play the rotation that it has begun."""
+    def send(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke the promotion function of this Region."""
         with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
             handler: Any = importlib.import_module("rotation.entrypoints.promotion").Handler(os.environ)
             answer: dict[str, Any] = handler(event, Context(self.seconds))
+        return answer
+
+    def promotion(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Invoke it, and play the rotation that it has begun."""
+        answer = self.send(event)
         self.player.on_step = None
         self.player.run()
         return answer

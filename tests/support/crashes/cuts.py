@@ -66,6 +66,23 @@ class Scissors:
         return [[*run] for _, run in itertools.groupby(range(1, len(kinds) + 1), lambda number: kinds[number - 1])]
 
 
+class After(Scissors):
+    """Kills after the first effect of a name."""
+
+    def __init__(self, effect: str) -> None:
+        """Know the effect."""
+        super().__init__(at=0)
+        self.effect = effect
+
+    @contextmanager
+    def around(self, name: str, lost: RotationError | None = None) -> Iterator[None]:
+        """Let it be the turn of the effect of that name."""
+        if name == self.effect and not self.at:
+            self.at = self.count + 1
+        with super().around(name, lost):
+            yield
+
+
 @contextmanager
 def cutting(scissors: Scissors, *effects: tuple[type, str]) -> Iterator[Scissors]:
     """Put the scissors around all calls of Secrets Manager, and around the methods given."""

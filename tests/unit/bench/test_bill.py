@@ -19,11 +19,15 @@ ROOT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="module")
 def played() -> dict[str, list[Path]]:
     """Return the files that each part of `make test` plays, by what make would run."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    command = ["make", "-n", "test", "DATABASES=containers"]
-    told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
-    parts = re.findall(r"bill (\S+) env .* pytest -q(.*?)\|\|", told.replace("\\\n", " "))
+    parts = re.findall(r"bill (\S+) env .* pytest -q(.*?)\|\|", would_run("test", "DATABASES=containers"))
     return {part: [*_files(arguments)] for part, arguments in parts}
+
+
+def would_run(*goals: str) -> str:
+    """Return what make would run."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(["make", "-n", *goals], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S607 the machine's
+    return done.stdout.replace("\\\n", " ")
 
 
 def _files(arguments: str) -> list[Path]:
@@ -36,6 +40,15 @@ def test_every_test_is_in_one_part(played: dict[str, list[Path]]) -> None:
     assert len(files) == len(set(files))
     alone = {*(ROOT / "tests/page").rglob("test_*.py")}  # needs a browser: `make check-page`
     assert {*files} == {*(ROOT / "tests").rglob("test_*.py")} - alone
+
+
+def test_what_make_test_leaves_out_is_played_by_make_crash() -> None:
+    long = [line for line in would_run("crash").splitlines() if "pytest --no-header --exhaustive" in line]
+    files = [file for line in long for file in _files(line)]
+    assert len(files) == len(set(files))
+    marked = re.compile(r"\bmark\.exhaustive\b|tests\.lab\.nightly")
+    there = {file for file in (ROOT / "tests").rglob("test_*.py") if marked.search(file.read_text("utf-8"))}
+    assert there - {Path(__file__)} <= {*files}
 
 
 def test_every_part_has_a_budget(played: dict[str, list[Path]]) -> None:
