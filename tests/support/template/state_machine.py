@@ -12,11 +12,17 @@ import re
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 import boto3
+from botocore import xform_name
+from botocore.exceptions import ClientError
 from moto import mock_aws
+
+from tests.support.emulators.wire.clock import epoch
+from tests.support.emulators.wire.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -67,6 +73,10 @@ class Topic:
         self.told.append({"Subject": Subject, **(json.loads(Message) if isinstance(Message, str) else Message)})
         return {"MessageId": str(len(self.told))}
 
+    def tokens(self) -> list[str]:
+        """Take the tokens out of the messages that have one still."""
+        return [message.pop("TaskToken") for message in self.told if "TaskToken" in message]
+
 
 @contextmanager
 def _in_place_of(clients: Mapping[str, Any]) -> Iterator[None]:
@@ -80,6 +90,37 @@ def _in_place_of(clients: Mapping[str, Any]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def deployed(
+    definition: Mapping[str, Any], clients: Mapping[str, Any], name: str = "fleet"
+) -> Iterator[tuple[Any, str]]:
+    """Return a client of Step Functions, and the ARN of a state machine that calls these clients."""
+    with _in_place_of(clients):
+        client: Any = boto3.client("stepfunctions", _REGION)
+        made = client.create_state_machine(name=name, roleArn=_ROLE, definition=json.dumps(definition))
+        yield client, made["stateMachineArn"]
+
+
+class StateMachines:
+    """Step Functions as it is called over the wire."""
+
+    target = "AWSStepFunctions."
+    modelled: frozenset[str] = frozenset()
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 boto3 makes its clients' classes at run time
+        """Let a client of the interpreter answer."""
+        self._client = client
+
+    def call(self, operation: str, request: dict[str, Any], _caller: str) -> dict[str, Any]:
+        """Answer a client. Raises ServiceError."""
+        try:
+            answered = getattr(self._client, xform_name(operation))(**request)
+        except ClientError as error:
+            raise ServiceError(error.response["Error"]["Code"], error.response["Error"]["Message"]) from error
+        del answered["ResponseMetadata"]
+        return {name: epoch(it) if isinstance(it, datetime) else it for name, it in answered.items()}
+
+
 def execute(
     definition: Mapping[str, Any], said: object, clients: Mapping[str, Any], answer: Callable[[], object] | None = None
 ) -> dict[str, Any]:
@@ -89,16 +130,13 @@ def execute(
     Raises TimeoutError where it does not end within a minute.
     """
     topic: Topic = clients["sns"]
-    with _in_place_of(clients):
-        client: Any = boto3.client("stepfunctions", _REGION)
-        made = client.create_state_machine(name="fleet", roleArn=_ROLE, definition=json.dumps(definition))
-        arn = client.start_execution(stateMachineArn=made["stateMachineArn"], input=json.dumps(said))["executionArn"]
+    with deployed(definition, clients) as (client, machine):
+        arn = client.start_execution(stateMachineArn=machine, input=json.dumps(said))["executionArn"]
         for _ in range(1200):
             found: dict[str, Any] = client.describe_execution(executionArn=arn)
             if found["status"] != "RUNNING":
                 return found
-            tokens = [message.pop("TaskToken") for message in topic.told if "TaskToken" in message]
-            for token in tokens:
+            for token in topic.tokens():
                 assert answer is not None
                 client.send_task_success(taskToken=token, output=json.dumps(answer()))
             time.sleep(0.05)

@@ -118,7 +118,7 @@ def runbook() -> dict[str, Any]:
 
 def test_the_runbook_rehearses_asks_and_promotes() -> None:
     """What it sends is what the function takes; between the two somebody approves, and a refusal ends it."""
-    rehearse, approve, promote = runbook()["mainSteps"]
+    rehearse, _, approve, promote, _ = runbook()["mainSteps"]
     assert approve["action"] == "aws:approve"
     assert approve["inputs"]["Approvers"] == [APPROVER]
     assert {step["onFailure"] for step in runbook()["mainSteps"]} == {"Abort"}
