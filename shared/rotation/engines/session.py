@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
-    from rotation.model import Address, Pair
+    from rotation.model import Address, Ownership, Pair, Password
 
 
 class Closable(Protocol):
@@ -71,3 +71,48 @@ class ConnectedSession(Generic[ConnectionT]):
     ) -> None:
         """End the session, and with it whatever lock it holds."""
         self._connection.close()
+
+
+ConnectionT_contra = TypeVar("ConnectionT_contra", bound=Closable, contravariant=True)
+
+
+class Pairs(Protocol[ConnectionT_contra]):
+    """An engine's module ``pair``: what a session does for two users that alternate, over its connection."""
+
+    def ownership(self, connection: ConnectionT_contra, pair: Pair) -> Ownership:
+        """Return whose the idle user of the pair is."""
+        ...
+
+    def take_over(self, connection: ConnectionT_contra, pair: Pair, former: str, *, rehearse: bool) -> Sequence[str]:
+        """Mark as the pair's what carries the former secret's mark of it."""
+        ...
+
+    def prepared_version(self, connection: ConnectionT_contra, pair: Pair) -> str | None:
+        """Read for which version the pair was prepared last."""
+        ...
+
+    def level(self, connection: ConnectionT_contra, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
+        """Give the idle user the access of the active one and, last, the password."""
+        ...
+
+
+class PairedSession(ConnectedSession[ConnectionT]):
+    """A session whose engine keeps all that it does for a pair in one module."""
+
+    _pairs: Pairs[ConnectionT]
+
+    def ownership(self, pair: Pair) -> Ownership:
+        """Return whose the idle user of the pair is, by its mark."""
+        return self._pairs.ownership(self._connection, pair)
+
+    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
+        """Mark as the pair's what carries the former secret's mark of it."""
+        return self._pairs.take_over(self._connection, pair, former, rehearse=rehearse)
+
+    def prepared_version(self, pair: Pair) -> str | None:
+        """Read for which version the pair was prepared last, by a mark."""
+        return self._pairs.prepared_version(self._connection, pair)
+
+    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
+        """Give the idle user the access of the active one and, last, the password."""
+        return self._pairs.level(self._connection, pair, password, rehearse=rehearse)

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from rotation.engines.documentdb import accounts, passwords, rights, sessions
 from rotation.engines.documentdb import pair as pairs
 from rotation.engines.documentdb.connection import Connection
-from rotation.engines.session import ConnectedSession
+from rotation.engines.session import PairedSession
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from rotation.model import Mark, Ownership, Pair, Password
+    from rotation.model import Mark, Pair, Password
 
 
-class DocumentDBSession(ConnectedSession[Connection]):
+class DocumentDBSession(PairedSession[Connection]):
     """A session of the user that logged in, at the node that takes writes."""
+
+    _pairs = pairs
 
     def lock(self, name: str, holders: Collection[str] = ()) -> bool:  # noqa: ARG002 the port's
         """
@@ -55,22 +57,6 @@ class DocumentDBSession(ConnectedSession[Connection]):
         """Trust a mark where the server shows that the user may not write it: by changeOwnCustomData it could."""
         account = accounts.read(self._connection, username, showPrivileges=True).get(username)
         return account is not None and rights.may_mark_itself(account, self._connection.database) is False
-
-    def ownership(self, pair: Pair) -> Ownership:
-        """Return whose the idle user of the pair is, by its own mark."""
-        return pairs.ownership(self._connection, pair)
-
-    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
-        """Mark as the pair's what carries the former secret's mark of it."""
-        return pairs.take_over(self._connection, pair, former, rehearse=rehearse)
-
-    def prepared_version(self, pair: Pair) -> str | None:
-        """Read for which version the pair was prepared last, by the younger mark."""
-        return pairs.prepared_version(self._connection, pair)
-
-    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Return the idle user the access of the active one and the password, or change nothing of its access."""
-        return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that it has the roles that it was given."""

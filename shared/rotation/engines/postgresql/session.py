@@ -12,13 +12,13 @@ from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.faults import ENGINE
 from rotation.engines.postgresql.guard import guard, require_usable
 from rotation.engines.postgresql.passwords import change, disable
-from rotation.engines.session import ConnectedSession
+from rotation.engines.session import PairedSession
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from rotation.model import Mark, Ownership, Pair, Password
+    from rotation.model import Mark, Pair, Password
 
 _END_SESSIONS: Final = """
 SELECT count(*) FILTER (WHERE ended) FROM (
@@ -27,8 +27,10 @@ SELECT count(*) FILTER (WHERE ended) FROM (
 """
 
 
-class PostgreSQLSession(ConnectedSession[Connection]):
+class PostgreSQLSession(PairedSession[Connection]):
     """A session that acts as the user that logged in, whatever role its login sets."""
+
+    _pairs = pairs
 
     def takes_changes(self) -> bool:
         """Ask whether the server is no replica, of streaming replication or of Aurora."""
@@ -61,22 +63,6 @@ class PostgreSQLSession(ConnectedSession[Connection]):
     def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
         """Trust the mark: a comment on a role is an admin's (PostgreSQL, COMMENT)."""
         return True
-
-    def ownership(self, pair: Pair) -> Ownership:
-        """Return whose the idle user of the pair is, by the clone's mark."""
-        return pairs.ownership(self._connection, pair)
-
-    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
-        """Mark as the pair's what carries the former secret's mark of it."""
-        return pairs.take_over(self._connection, pair, former, rehearse=rehearse)
-
-    def prepared_version(self, pair: Pair) -> str | None:
-        """Read for which version the pair was prepared last, by the clone's mark."""
-        return pairs.prepared_version(self._connection, pair)
-
-    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Return the idle user the access of the active one and the password, or change nothing at all."""
-        return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that its login acts with the access of the pair."""

@@ -9,13 +9,13 @@ from rotation.engines.redshift.connection import Connection
 from rotation.engines.redshift.forms import hashed, unusable
 from rotation.engines.redshift.guard import guard, require_usable
 from rotation.engines.redshift.passwords import by_superuser, change, explained
-from rotation.engines.session import ConnectedSession
+from rotation.engines.session import PairedSession
 from rotation.errors import PermissionDenied
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from rotation.model import Mark, Ownership, Pair, Password
+    from rotation.model import Mark, Pair, Password
 
 _SESSIONS: Final = """
 SELECT process FROM pg_catalog.stv_sessions
@@ -26,8 +26,10 @@ _END: Final = "SELECT pg_catalog.pg_terminate_backend(%s)"
 """A user ends sessions of its own, a superuser any (Developer Guide, "PG_TERMINATE_BACKEND")."""
 
 
-class RedshiftSession(ConnectedSession[Connection]):
+class RedshiftSession(PairedSession[Connection]):
     """A session that acts as the user that logged in."""
+
+    _pairs = pairs
 
     def lock(self, name: str, holders: Collection[str] = ()) -> bool:  # noqa: ARG002 the port's
         """
@@ -61,22 +63,6 @@ class RedshiftSession(ConnectedSession[Connection]):
     def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
         """Trust the mark: only a role that the admin or a superuser owns is one."""
         return True
-
-    def ownership(self, pair: Pair) -> Ownership:
-        """Return whose the idle user of the pair is, by the role that marks it."""
-        return pairs.ownership(self._connection, pair)
-
-    def take_over(self, pair: Pair, former: str, *, rehearse: bool = False) -> Sequence[str]:
-        """Mark as the pair's whom the former secret's mark of it names."""
-        return pairs.take_over(self._connection, pair, former, rehearse=rehearse)
-
-    def prepared_version(self, pair: Pair) -> str | None:
-        """Read for which version the pair was prepared last, by the role that marks it."""
-        return pairs.prepared_version(self._connection, pair)
-
-    def level(self, pair: Pair, password: Password, *, rehearse: bool = False) -> Sequence[str]:
-        """Return the idle user the access of the active one and the password, or change nothing at all."""
-        return pairs.level(self._connection, pair, password, rehearse=rehearse)
 
     def check_access(self, pair: Pair) -> Sequence[str]:
         """See as the idle user that it is the other's equal, as far as a user may see."""

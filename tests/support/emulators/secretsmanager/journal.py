@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tests.support.emulators.wire.service import Entry
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from tests.support.emulators.secretsmanager.model import Request, Secret
@@ -19,20 +21,13 @@ if TYPE_CHECKING:
 SENSITIVE = frozenset({"SecretString", "SecretBinary", "RotationToken"})
 
 
-@dataclass
-class Call:
-    """One API call. `outcome` is "ok", the error's code, or "cut" when no answer was given."""
+@dataclass(kw_only=True)
+class Call(Entry):
+    """One API call, the secret that it is about, and the rotation that it belongs to."""
 
-    number: int
-    operation: str
-    caller: str
     secret: str | None
-    parameters: Mapping[str, object]
     with_rotation_token: bool
-    step: str | None
     token: str | None
-    at: datetime
-    outcome: str = "running"
     seconds: float = 0.0
 
     def concerns(self, name: str) -> bool:

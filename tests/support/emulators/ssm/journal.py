@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tests.support.emulators.wire.service import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from tests.support.emulators.ssm.model import Request, Version
 
 
-@dataclass
-class Call:
-    """One API call. `outcome` is "ok", the error's code, or "cut" when no answer was given."""
+@dataclass(kw_only=True)
+class Call(Entry):
+    """One API call, and the parameters that it names."""
 
-    number: int
-    operation: str
-    caller: str
     names: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    at: datetime
-    step: str | None = None
-    outcome: str = "running"
 
     def concerns(self, name: str) -> bool:
         """Tell whether the call is about the parameter of that name, or one below it."""
@@ -69,7 +63,8 @@ class Journal:
         names = tuple(it for it in [*named, *(several if isinstance(several, list) else [])] if isinstance(it, str))
         shown = {key: value for key, value in request.items() if key != "Value"}
         with self._lock:
-            call = Call(len(self.calls) + 1, operation, caller, names, shown, at)
+            number = len(self.calls) + 1
+            call = Call(number=number, operation=operation, caller=caller, names=names, parameters=shown, at=at)
             self.calls.append(call)
         return call
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.emulators.wire.errors import ConnectionCut, ServiceError, answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from tests.support.emulators.wire.server import Response
 
@@ -18,10 +20,17 @@ OPERATOR: Final = "operator"
 """As whom the journal knows the tests themselves."""
 
 
-class Entry(Protocol):
-    """A call in a service's journal."""
+@dataclass(kw_only=True)
+class Entry:
+    """A call in a service's journal. `outcome` is "ok", the error's code, or "cut" when no answer was given."""
 
-    outcome: str
+    number: int
+    operation: str
+    caller: str
+    parameters: Mapping[str, Any]
+    at: datetime
+    step: str | None = None
+    outcome: str = "running"
 
 
 @contextmanager
