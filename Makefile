@@ -64,8 +64,8 @@ endif
 # so that two more of them than there are processors keep these busy. A part is named after its suite. The longest
 # first, and those that wait most beside those that wait least.
 JOBS ?= $(shell echo $$((2 + $$(nproc 2>/dev/null || echo 2))))
-PARTS := contract-others crash-wire e2e-rotations crash-memory crash-engines e2e-functions crash-walks unit-library \
-	contract-mysql unit-house crash-aurora dialect
+PARTS := unit-library e2e-rotations e2e-functions contract-others crash-engines crash-memory crash-walks unit-house \
+	crash-wire contract-mysql crash-aurora dialect
 # The house: all that is no code of the library.
 PART_unit-house := $(addprefix tests/unit/,bench docs lab support template)
 PART_unit-library := $(filter-out $(PART_unit-house) %conftest.py %__pycache__,$(wildcard tests/unit/*))
@@ -513,9 +513,9 @@ NODE_CLIENTS := .tools/clients-node
 COMPILER ?= $(shell $(HOST) -m tests.support.interpreter $(LAMBDA_PYTHON))
 MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
 
-# $(call wheels,REQUIREMENTS,FOLDER): the wheels for Lambda, whatever machine this is.
-wheels = $(HOST) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --no-compile \
-	--implementation cp --python-version $(LAMBDA_PYTHON) --only-binary :all: \
+# $(call wheels,REQUIREMENTS,FOLDER): the wheels for Lambda, whatever machine this is, by the quick pip where it stands.
+wheels = PYTHONPATH=$(CURDIR)/$(PIP) $(HOST) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+	--no-compile --implementation cp --python-version $(LAMBDA_PYTHON) --only-binary :all: \
 	--platform manylinux2014_$(MACHINE) --platform manylinux_2_28_$(MACHINE) -r $(1) --target "$(2)"
 
 # $(call compiled,FOLDER,PLACE,OPTIONS): bytecode for FOLDER, which Lambda mounts read-only as PLACE: without it every
