@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.lab import builds
+from tests.lab.client import Rejected
 from tests.lab.deployed import stages_of
 from tests.lab.deployed_parameters import ADMINS, PATH, SETTINGS, DeployedParameters, until
 from tests.lab.theatre import ADMIN, Scene
@@ -210,14 +211,19 @@ def test_secrets_manager_alone_may_invoke(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize("engine", ["postgresql", "mysql", "documentdb"])
 def test_the_function_for_parameters_rotates_under_its_own_role(deployed: Deployed, engine: str) -> None:
-    """Two users that take turns; the admin's credential is a parameter, too."""
-    name, users = deployed.parameter(engine, f"kept_{engine}"), []
+    """Two users that take turns; the admin's credential is a parameter, too. An operator ends a password."""
+    name, seen = deployed.parameter(engine, f"kept_{engine}"), []
     for _ in range(2):
         deployed.stored.rotate(name)
-        current = deployed.stored.value(name)
-        deployed.scenes[engine].work(current)
-        users.append(current["username"])
-    assert users == [f"kept_{engine}_clone", f"kept_{engine}"]
+        seen.append(deployed.stored.value(name))
+        deployed.scenes[engine].work(seen[-1])
+    assert [it["username"] for it in seen] == [f"kept_{engine}_clone", f"kept_{engine}"]
+    log_in, bundle = next(stages_of(engine))[1].log_in, str(deployed.scenes[engine].bundle)
+    log_in(seen[0], bundle)
+    deployed.stored.revoke(name)
+    with pytest.raises(Rejected):
+        log_in(seen[0], bundle)
+    deployed.scenes[engine].work(seen[1])
 
 
 @pytest.mark.parametrize("action", ["GetParameter", "GetParameterHistory", "GetParametersByPath", "PutParameter"])

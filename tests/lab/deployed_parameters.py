@@ -51,7 +51,9 @@ class DeployedParameters:
         """
         Grant SendMessageBatch where SendMessage is granted, which the emulator takes for an action of its own.
 
-        Amazon SQS has none of that name: SendMessage is for both (Service Authorization Reference, "Amazon SQS").
+        Amazon SQS has none of that name. Its developer guide, "Amazon SQS batch actions", Permissions: "You cannot set
+        permissions explicitly for SendMessageBatch … Instead, setting permissions for SendMessage … sets permissions
+        for the corresponding batch versions of the actions."
         """
         iam = self.account.client("iam")
         policy = iam.get_role_policy(RoleName=self.role, PolicyName="rotation")["PolicyDocument"]
@@ -102,6 +104,10 @@ class DeployedParameters:
         self.clock.advance(days=1)
         written_before = datetime.now(UTC).isoformat()
         self.account.invoke(self.function, {"Parameters": list(names), "WrittenBefore": written_before, **fields})
+
+    def revoke(self, name: str) -> None:
+        """Invoke the function, as an operator does next. Raises DeniedOrFailed."""
+        self.account.invoke(self.function, {"Step": "revokePrevious", "Parameters": [name]})
 
     @contextmanager
     def firing(self) -> Iterator[str]:

@@ -34,6 +34,7 @@ READ: Final[dict[str, Callable[[object], Any]]] = {
     "return": request.parse,
     "parameter": of_parameters,
     "parameter-dry-run": of_parameters,
+    "parameter-revoke": of_parameters,
     "parameters-due": of_parameters,
 }
 """What reads each file: a step's is named after the step, any other after what an operator wants."""
@@ -57,4 +58,5 @@ def test_the_files_are_what_they_are_named_after() -> None:
     assert isinstance(READ["return"](FILES["return"]), request.Return)
     assert of_parameters(FILES["parameter"]).one
     assert of_parameters(FILES["parameter-dry-run"]).dry_run
+    assert of_parameters(FILES["parameter-revoke"]).revoke
     assert of_parameters(FILES["parameters-due"]).paths

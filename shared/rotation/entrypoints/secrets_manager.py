@@ -31,7 +31,8 @@ REVOKE: Final = "revokePrevious"
 SYNC: Final = "syncMirrors"
 """That of the operator's event that writes the secret's mirrors."""
 
-_SUBJECTS: Final = {REVOKE: "Revocation", SYNC: "Mirroring"}
+SUBJECTS: Final = {REVOKE: "Revocation", SYNC: "Mirroring"}
+"""What the metrics of the operator's events are named after."""
 
 _SECRET_ID: Final = re.compile(r"[A-Za-z0-9/_+=.@!:-]{1,2048}")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
@@ -93,8 +94,8 @@ class Handler:
             _shown(fields.get("SecretId"), _SECRET_ID),
             _shown(fields.get("ClientRequestToken"), _TOKEN),
             lambda: self._take(event, context),
-            closing=fields.get("Step") in (Step.FINISH, *_SUBJECTS),
-            subject=_SUBJECTS.get(str(fields.get("Step")), "Rotation"),
+            closing=fields.get("Step") in (Step.FINISH, *SUBJECTS),
+            subject=SUBJECTS.get(str(fields.get("Step")), "Rotation"),
         )
 
     def _take(self, event: object, context: LambdaContext) -> None:

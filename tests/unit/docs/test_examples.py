@@ -92,6 +92,8 @@ def test_an_event_that_is_shown_is_a_file_of_events() -> None:
     assert [name for event in shown for name, stored in files.items() if event == stored] == [
         "revoke",
         "parameter-dry-run",
+        "parameter",
+        "parameter-revoke",
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from rotation.entrypoints.secrets_manager import REVOKE
 from rotation.errors import InvalidEvent
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,1011}")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.-]+){1,15}")
 _KEY: Final = re.compile(r"[^\x00-\x1f]{1,128}")
 _FIELDS: Final = frozenset({"Parameters", "Paths", "Tags", "Days", "ScheduledTime", "WrittenBefore", "DryRun"})
+_OF_A_REVOCATION: Final = frozenset({"Step", "Parameters", "EndSessions"})
 _ACTION: Final = "Parameter Store Policy Action"
 _CHANGE: Final = "Parameter Store Change"
 _AHEAD: Final = timedelta(minutes=5)
@@ -37,6 +39,9 @@ class Event:
     paths: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
+    revoke: bool = False
+    """Whether the password of the version before is to end, and nothing else."""
+    end_sessions: bool = False
 
     @property
     def one(self) -> str | None:
@@ -50,12 +55,12 @@ class Event:
             _wrong("The event is not a JSON object")
         if "detail-type" in event:
             return cls._of_eventbridge(event, days, now)
-        for key in event.keys() - _FIELDS:
-            shown = key if isinstance(key, str) and re.fullmatch(r"\w{1,40}", key, re.ASCII) else "…"
-            _wrong(f'The field "{shown}" is none of this event', f"It may have {', '.join(sorted(_FIELDS))}.")
+        if "Step" in event:
+            return cls._revocation(event, now)
+        _require_fields(event, _FIELDS)
         found = cls(
             before=_threshold(event, days, now),
-            names=_texts(event, "Parameters", NAME, "names of parameters, without their ARNs' beginning"),
+            names=_names(event),
             paths=_texts(event, "Paths", _PATH, "paths, each beginning with a slash and ending without one"),
             tags=_tags(event),
             dry_run=_truth(event, "DryRun"),
@@ -64,6 +69,18 @@ class Event:
             _wrong("The event names no parameter", "Give Parameters, Paths or Tags.")
         if found.dry_run and found.one is None:
             _wrong("A dry run is of one parameter", "Name it alone in Parameters.")
+        return found
+
+    @classmethod
+    def _revocation(cls, event: Mapping[str, object], now: datetime) -> Event:
+        if event["Step"] != REVOKE:
+            _wrong(
+                'The field "Step" names no step that can be asked for', f"A rotation takes all; only {REVOKE} is one."
+            )
+        _require_fields(event, _OF_A_REVOCATION)
+        found = cls(now, _names(event), revoke=True, end_sessions=_truth(event, "EndSessions"))
+        if found.one is None:
+            _wrong("A revocation is of one parameter", "Name it alone in Parameters.")
         return found
 
     @classmethod
@@ -117,6 +134,16 @@ def _moment(event: Mapping[str, object], name: str, now: datetime) -> datetime:
     if moment > now + _AHEAD:
         _wrong(f'The field "{name}" is still to come', "A rotation is of what was written before.")
     return moment.astimezone(UTC)
+
+
+def _require_fields(event: Mapping[str, object], known: frozenset[str]) -> None:
+    for key in event.keys() - known:
+        shown = key if isinstance(key, str) and re.fullmatch(r"\w{1,40}", key, re.ASCII) else "…"
+        _wrong(f'The field "{shown}" is none of this event', f"It may have {', '.join(sorted(known))}.")
+
+
+def _names(event: Mapping[str, object]) -> tuple[str, ...]:
+    return _texts(event, "Parameters", NAME, "names of parameters, without their ARNs' beginning")
 
 
 def _texts(event: Mapping[str, object], name: str, form: re.Pattern[str], wanted: str) -> tuple[str, ...]:

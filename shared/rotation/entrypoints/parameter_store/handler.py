@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,9 +15,11 @@ from rotation.credentials.password_policy import policy_for
 from rotation.engines import ENGINES, engine_named
 from rotation.entrypoints.assembly import SINGLE_TRY, Assembly, deadline_of
 from rotation.entrypoints.parameter_store.events import NAME, Event
-from rotation.entrypoints.parameter_store.queue import Queue
+from rotation.entrypoints.parameter_store.queue import Queue, event_in
 from rotation.entrypoints.parameter_store.settings import ParameterSettings
-from rotation.entrypoints.telemetry import Telemetry, scrub
+from rotation.entrypoints.parameter_store.telling import Telling
+from rotation.entrypoints.secrets_manager import REVOKE, SUBJECTS
+from rotation.entrypoints.telemetry import Telemetry
 from rotation.errors import InvalidEvent, InvalidSecret, InvalidSettings, RotationError, RotationRefused
 from rotation.machine import advance
 from rotation.model import Stage, Step, StrategyName
@@ -56,24 +57,6 @@ FORBIDDEN: Final = "{"
 
 Answer = dict[str, object]
 T = TypeVar("T")
-
-
-class _Telling:
-    """An observer that passes on what it is told, and keeps what is said for the answer."""
-
-    def __init__(self, observer: Observer) -> None:
-        self.said: list[str] = []
-        self._observer = observer
-        self.recovered = observer.recovered
-        self.measure = observer.measure
-
-    def note(self, message: str, **fields: object) -> None:
-        self.said.append(message)
-        self._observer.note(message, **fields)
-
-    def warn(self, message: str, **fields: object) -> None:
-        self.said.append(message)
-        self._observer.warn(message, **fields)
 
 
 class _Run(NamedTuple):
@@ -125,7 +108,7 @@ class Handler:
 
         def take(record: SQSRecord) -> Answer:
             try:
-                return self._handle(_object(record.body), context)
+                return self._handle(event_in(record.body), context)
             except RotationRefused:
                 raise  # the value is too new: the queue's own time is as long as it is left alone
             except RotationError:
@@ -136,8 +119,7 @@ class Handler:
         return answer
 
     def _handle(self, event: object, context: LambdaContext) -> Answer:
-        dry_run = isinstance(event, dict) and event.get("DryRun") is True
-        found = self._told(DRY_RUN if dry_run else LOOK, _name(event), lambda: self._look(event, context))
+        found = self._told(_asked(event), _name(event), lambda: self._look(event, context))
         return self._rotate(found) if isinstance(found, _Run) else found
 
     def _look(self, event: object, context: LambdaContext) -> _Run | Answer:
@@ -148,8 +130,10 @@ class Handler:
         name = request.one
         if name is None:
             return self._spread(request)
-        telling = _Telling(self._telemetry)
+        telling = Telling(self._telemetry)
         store = self._store(name, telling, deadline)
+        if request.revoke:
+            return self._revoke(_Run(name, "", self._engine(store), store, deadline), telling, request)
         if not request.dry_run and not self._is_due(store, request.before, name, quiet):
             return {"Parameter": name, "Outcome": "not due"}
         run = _Run(name, store.open_rotation(), self._engine(store), store, deadline)
@@ -158,7 +142,12 @@ class Handler:
             return run
         with self._assembly.allowances():
             steps.dry_run(self._delivery(run, telling))
-        return {"Parameter": name, "Outcome": "dry run", "Said": [scrub(line) for line in telling.said]}
+        return {"Parameter": name, "Outcome": "dry run", "Said": telling.said}
+
+    def _revoke(self, run: _Run, telling: Telling, request: Event) -> Answer:
+        with self._assembly.allowances():
+            steps.revoke_previous(self._delivery(run, telling), end_sessions=request.end_sessions)
+        return {"Parameter": run.name, "Outcome": "revoked", "Said": telling.said}
 
     def _rotate(self, run: _Run) -> Answer:
         for step in Step:
@@ -166,7 +155,7 @@ class Handler:
         return {"Parameter": run.name, "Outcome": "rotated", "Version": run.token}
 
     def _step(self, step: Step, run: _Run) -> None:
-        if step is Step.FINISH:
+        if step is Step.FINISH and not self._alternates(run):  # else it changes nothing on the server
             run.store.look_again()
         with self._assembly.allowances():
             advance(self._delivery(run, self._telemetry), step)
@@ -234,10 +223,12 @@ class Handler:
 
     def _require_one_user(self, run: _Run) -> None:
         """Raise InvalidSettings for two users whose names and passwords are not one parameter, also in a dry run."""
-        if run.store.has_constant_names():
-            secret = secret_format.parse(run.store.read(Stage.CURRENT), run.engine.traits)
-            if strategy_for(secret, self._settings).name is StrategyName.ALTERNATING_USERS:
-                raise two_users(run.name)
+        if run.store.has_constant_names() and self._alternates(run):
+            raise two_users(run.name)
+
+    def _alternates(self, run: _Run) -> bool:
+        secret = secret_format.parse(run.store.read(Stage.CURRENT), run.engine.traits)
+        return strategy_for(secret, self._settings).name is StrategyName.ALTERNATING_USERS
 
     def _made(self, name: str, version: StoredVersion) -> Engine:
         try:
@@ -255,7 +246,14 @@ class Handler:
     def _told(self, step: str, name: str, work: Callable[[], T], token: str | None = None) -> T:
         """Do the work, and let log and metrics tell of it. Raises RotationError, whatever went wrong."""
         results: list[T] = []
-        self._telemetry.tell_of(step, name, token, lambda: results.append(work()), closing=step == Step.FINISH)
+        self._telemetry.tell_of(
+            step,
+            name,
+            token,
+            lambda: results.append(work()),
+            closing=step in {Step.FINISH, *SUBJECTS},
+            subject=SUBJECTS.get(step, "Rotation"),
+        )
         return results[0]
 
     @cached_property
@@ -279,12 +277,11 @@ def handler_for_parameters() -> Handler:
     return Handler(os.environ)
 
 
-def _object(text: str) -> object:
-    """Read a message's body; what is no JSON is no event either."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def _asked(event: object) -> str:
+    """Return what log and metrics call the work that an event begins with."""
+    if not isinstance(event, dict):
+        return LOOK
+    return REVOKE if event.get("Step") == REVOKE else DRY_RUN if event.get("DryRun") is True else LOOK
 
 
 def _name(event: object) -> str:

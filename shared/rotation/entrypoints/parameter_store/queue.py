@@ -68,6 +68,14 @@ class Queue:
             raise _untaken(f"{len(answer['Failed'])} of {len(entries)} messages")
 
 
+def event_in(body: str) -> object:
+    """Read a message's body; what is no JSON is no event either."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
 def _entry(number: int, found: Found, before: datetime) -> dict[str, str]:
     """Write a message. A group's name has 128 characters, and a parameter's more."""
     group = hashlib.sha256(found.name.encode()).hexdigest()

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from rotation.entrypoints.parameter_store.events import Event
+from rotation.entrypoints.secrets_manager import REVOKE
 from rotation.errors import InvalidEvent
 from tests.support.guides.pages import ROOT
 
@@ -56,6 +57,14 @@ def test_an_operators_event() -> None:
     event = parse({"Parameters": ["a", "b", "a"], "WrittenBefore": "2026-06-30T13:00:00+02:00"})
     assert event.names == ("a", "b")
     assert event.before == datetime(2026, 6, 30, 11, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("asked", [{}, {"EndSessions": False}, {"EndSessions": True}])
+def test_a_revocation(asked: dict[str, object]) -> None:
+    """As for a secret, of one parameter."""
+    event = parse({"Step": REVOKE, "Parameters": ["/orders/database"], **asked})
+    assert (event.one, event.revoke, event.dry_run) == ("/orders/database", True, False)
+    assert event.end_sessions is asked.get("EndSessions", False)
 
 
 @pytest.mark.parametrize("event", [{"Tags": {"a": "b"}}, {"Parameters": ["a"], "Paths": ["/b"]}])
@@ -118,7 +127,13 @@ def test_a_change_starts_nothing() -> None:
         ({"Parameters": ["a"], "WrittenBefore": "2026-06-01T00:00:00Z", "Days": 3}, "stands beside Days"),
         ({"Parameters": ["a"], "DryRun": "yes"}, '"DryRun"'),
         ({"Parameters": ["a", "b"], "DryRun": True}, "dry run is of one parameter"),
-        ({"Parameters": ["a"], "Step": "createSecret"}, '"Step" is none'),
+        ({"Parameters": ["a"], "Step": "createSecret"}, '"Step" names no step'),
+        ({"Parameters": ["a"], "Step": [CANARY]}, '"Step" names no step'),
+        ({"Parameters": ["a", "b"], "Step": "revokePrevious"}, "revocation is of one parameter"),
+        ({"Step": "revokePrevious"}, "revocation is of one parameter"),
+        ({"Parameters": ["a"], "Step": "revokePrevious", "DryRun": True}, '"DryRun" is none'),
+        ({"Parameters": ["a"], "Step": "revokePrevious", "EndSessions": 1}, '"EndSessions" is neither'),
+        ({"Parameters": ["a"], "EndSessions": True}, '"EndSessions" is none'),
         ({"Parameters": ["a"], f"{CANARY}\n": 1}, '"…" is none'),
         ({"detail-type": "Scheduled Event", "detail": {}}, "not of a parameter's policy"),
         ({"detail-type": "Parameter Store Policy Action", "detail": CANARY}, "not of a parameter's policy"),

@@ -12,7 +12,7 @@ import pytest
 
 from rotation import VERSION
 from rotation.entrypoints.parameter_store import handler_for_parameters
-from rotation.entrypoints.parameter_store.handler import _Telling
+from rotation.entrypoints.parameter_store.telling import Telling
 from rotation.errors import (
     GuardViolation,
     InvalidEvent,
@@ -67,8 +67,10 @@ def test_a_rotation_of_two_users(scene: Scene, capsys: pytest.CaptureFixture[str
     assert log.count('"RotationSucceeded":[1') == 3
 
 
-def test_what_a_rotation_costs(scene: Scene) -> None:
-    """Nine calls at most with two users, also once the journal has to be kept tidy."""
+@pytest.mark.parametrize("versions", [1, 60, 100], ids="{} versions".format)
+def test_what_a_rotation_costs(scene: Scene, versions: int) -> None:
+    """Nine calls at most with two users, also once the journal has to be kept tidy, and the history has two pages."""
+    many(scene, versions)
     for number in range(5):
         scene.calls()
         rotated(scene)
@@ -76,15 +78,28 @@ def test_what_a_rotation_costs(scene: Scene) -> None:
         assert len(calls) <= 9, calls
         assert calls[-2:] == ["GetParameter", "PutParameter"], "a look of its own comes right before the put"
         assert ("DeleteParameters" in calls) is (number > 2)
+        assert calls.count("GetParameterHistory") == (2 if versions + number > 50 else 1)
 
 
-def test_what_a_rotation_costs_with_one_user(scene: Scene) -> None:
-    """Eight, without an admin."""
+def many(scene: Scene, versions: int) -> None:
+    """Let the parameter have as many versions, the newest one forty days old."""
+    scene.clock.advance(days=-40)
+    for _ in range(versions - 1):
+        scene.emulator.put(NAME, scene.emulator.value(NAME))
+    scene.clock.advance(days=40)
+
+
+@pytest.mark.parametrize("versions", [1, 60], ids="{} versions".format)
+def test_what_a_rotation_costs_with_one_user(scene: Scene, versions: int) -> None:
+    """Nine at most, without an admin; it looks at the parameter before it changes the database."""
     since_long(scene)
+    many(scene, versions)
     for _ in range(5):
         scene.calls()
         rotated(scene)
-        assert len(scene.calls()) <= 8
+        calls = scene.calls()
+        assert len(calls) <= (8 if versions == 1 else 9)
+        assert calls[-3:] == ["GetParameter", "GetParameter", "PutParameter"]
 
 
 def test_not_due(scene: Scene) -> None:
@@ -104,6 +119,15 @@ def test_a_repeated_event_does_nothing_twice(scene: Scene) -> None:
     for _ in range(2):
         assert scene.send(WrittenBefore=leak)["Outcome"] == "not due"
     assert scene.current() == current
+
+
+@pytest.mark.parametrize("order", [(0, 0, 1, 2), (2, 1, 0, 2), (1, 2, 2, 0)], ids=str)
+def test_events_in_any_order(scene: Scene, order: tuple[int, ...]) -> None:
+    """Three wishes, repeated and one after the other in any order: the first that comes fulfils them all."""
+    wishes = [(scene.clock() - timedelta(minutes=it)).isoformat() for it in range(3)]
+    scene.clock.advance(minutes=1)
+    outcomes = [scene.send(WrittenBefore=wishes[it])["Outcome"] for it in order]
+    assert outcomes == ["rotated", "not due", "not due", "not due"]
 
 
 def test_the_scheduled_time_counts_and_not_the_arrival(scene: Scene) -> None:
@@ -174,7 +198,7 @@ def test_a_dry_run_that_finds_something(scene: Scene) -> None:
 def test_what_a_dry_run_is_told_besides() -> None:
     """Recoveries and measures go to log and metrics alone; warnings into the answer, too."""
     notes = Notes()
-    telling = _Telling(notes)
+    telling = Telling(notes)
     telling.warn("look at this")
     telling.recovered("pending")
     telling.measure("CutoverWindow", 1, "Milliseconds")
