@@ -225,8 +225,8 @@ class SecretStore(Protocol):
     def unlabelled(self) -> Sequence[str]:
         """Return the ids of the versions without a label (but ours) that can still be read, newest first."""
 
-    def check_labels(self, version: str) -> None:
-        """Prove the right to make another version AWSCURRENT than the one that is, and change nothing."""
+    def rehearse(self, version: str, value: str) -> None:
+        """Prove the right to make such a value AWSCURRENT in the place of that version, and change nothing."""
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read another secret's AWSCURRENT."""

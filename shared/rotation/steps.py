@@ -15,7 +15,7 @@ from rotation.strategies.proxies import require_own_name
 
 if TYPE_CHECKING:
     from rotation.delivery import Delivery
-    from rotation.model import Password, Secret
+    from rotation.model import Password, Provenance, Secret
 
 
 def create(delivery: Delivery) -> None:
@@ -37,9 +37,7 @@ def create(delivery: Delivery) -> None:
     strategy = strategy_for(current, delivery.settings)
     require_own_name(delivery, current)
     username, provenance = strategy.propose(delivery, current)
-    credential = Credential(username, _new_password(delivery, current))
-    seal = seals.sealing(delivery.settings.seal_key, delivery.token, current)
-    value = secret_format.render(current, credential, provenance, replicas.region_to_record(delivery), seal)
+    value = _rendered(delivery, current, Credential(username, _new_password(delivery, current)), provenance)
     stored = delivery.store.stage_pending(delivery.token, value)
     if stored:
         require_not_overtaken(delivery)
@@ -90,9 +88,11 @@ def dry_run(delivery: Delivery) -> None:
     current = delivery.current
     strategy = strategy_for(current, delivery.settings)
     require_own_name(delivery, current)
-    strategy.propose(delivery, current)
-    changes = strategy.rehearse(delivery, current, _new_password(delivery, current))
-    delivery.store.check_labels(current.version)
+    username, provenance = strategy.propose(delivery, current)
+    password = _new_password(delivery, current)
+    changes = strategy.rehearse(delivery, current, password)
+    value = _rendered(delivery, current, Credential(username, password), provenance)
+    delivery.store.rehearse(current.version, value)
     replicas.rehearse(delivery, delivery.versions)
     mirrors.rehearse(delivery, current)
     for change in changes:
@@ -135,6 +135,12 @@ def sync_mirrors(delivery: Delivery) -> None:
 
 def _is_copy(delivery: Delivery) -> bool:
     return delivery.pending.document == delivery.current.document
+
+
+def _rendered(delivery: Delivery, current: Secret, credential: Credential, provenance: Provenance | None) -> str:
+    """Write the pending value that is made from AWSCURRENT."""
+    seal = seals.sealing(delivery.settings.seal_key, delivery.token, current)
+    return secret_format.render(current, credential, provenance, replicas.region_to_record(delivery), seal)
 
 
 def _new_password(delivery: Delivery, secret: Secret) -> Password:

@@ -1,4 +1,4 @@
-"""Rotations of a parameter on a memory server: cut at each call, beside a twin, beside a person, and woken up late."""
+"""Rotations of a parameter on a memory server: cut at each call, beside a twin, and beside a person."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "/app/db"
 ADMINS: Final = "/admins/db"
-ENGINES: Final = {"single-user": "memory", "retained-password": "memory-of-two", "alternating-users": "memory"}
+STRATEGIES: Final = {"single-user": "memory", "retained-password": "memory-of-two", "alternating-users": "memory"}
 CALLS: Final = 14
 """More than a rotation makes, so that the last ones are not reached."""
 
@@ -47,7 +47,7 @@ class ParameterStage:
         self.emulator = emulator
         self.clients: dict[str, Clients] = {}
         self.memory = MemoryStage(
-            engine=ENGINES[strategy], admin=strategy == "alternating-users", rotation={"excludeCharacters": "{"}
+            engine=STRATEGIES[strategy], admin=strategy == "alternating-users", rotation={"excludeCharacters": "{"}
         )
         document = json.loads(next(iter(self.memory.store.values.values())))
         emulator.put(ADMINS, next(iter(self.memory.store.admins.values())))
@@ -56,16 +56,20 @@ class ParameterStage:
             self.memory.settings = type(self.memory.settings)(admin_secret_arns=(arn_of(ADMINS),))
         emulator.put(NAME, json.dumps(document))
 
-    def run(self, caller: str = "test") -> RotationError | None:
-        """Do what one invocation does: the token, and all steps, with a store of its own."""
+    def client(self, caller: str) -> Clients:
+        """Return the clients of a caller's, which are made once."""
         if caller not in self.clients:
             client = self.emulator.client(access_key=caller)
             self.clients[caller] = Clients(client, client)
+        return self.clients[caller]
+
+    def run(self, caller: str = "test") -> RotationError | None:
+        """Do what one invocation does: the token, and all steps, with a store of its own."""
         store: Any = ParameterStore(
-            self.clients[caller],
+            self.client(caller),
             self.name,
             self.memory.notes,
-            Deadline(60),
+            Deadline(60, lambda: time.monotonic() + self.memory.late),
             sleep=lambda _seconds: None,
         )
         self.memory.store = store
@@ -111,7 +115,7 @@ class ParameterStage:
         self.emulator.put(NAME, json.dumps(value), caller="ann")
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=STRATEGIES)
 def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ParameterStage]:
     """Set the stage up for a strategy; nobody waits."""
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
@@ -214,26 +218,3 @@ def test_a_person_puts_a_value(stage: ParameterStage, phase: str, indexes: tuple
 
 def _came(stage: ParameterStage) -> bool:
     return any(it.caller == "ann" for it in stage.emulator.journal.writes)
-
-
-def test_a_frozen_run_wakes_up_late(stage: ParameterStage) -> None:
-    """
-    It writes the value of its token while that is the newest one: nobody notices.
-
-    The quiet period is as long as an invocation and a minute: no other rotation has begun by then.
-    """
-    puts: list[Any] = []
-
-    def hook(_number: int, operation: str, phase: str) -> None:
-        if (operation, phase) == ("PutParameter", "before") and puts:
-            stage.emulator.faults.revive()
-            twin(stage)  # another run completes the same token, then this one's put arrives
-        if (operation, phase) == ("PutParameter", "before"):
-            puts.append(operation)
-
-    stage.emulator.faults.watch(hook, "test")
-    stage.run()
-    stage.emulator.faults.revive()
-    assert stage.logs_in()
-    assert len(set(stage.written())) == 2
-    completes(stage, "woken up late")

@@ -145,7 +145,7 @@ OPERATIONS: Final[tuple[Callable[[SecretsManagerStore], object], ...]] = (
     lambda store: store.label(VERSION, "ours", None),
     lambda store: store.unstage(VERSION),
     lambda store: store.unlabelled(),
-    lambda store: store.check_labels(VERSION),
+    lambda store: store.rehearse(VERSION, "{}"),
     lambda store: store.describe_replica("eu-central-1"),
     lambda store: store.replicate(Replica("eu-central-1", "Failed", kms_key="alias/ours")),
     lambda store: store.read_admin(ARN),

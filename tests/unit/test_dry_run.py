@@ -74,7 +74,7 @@ def test_it_changes_nothing_and_a_rotation_then_succeeds(name: str, rotations: i
     stage.step(Step.TEST, token)
     assert snapshot(stage) == before
     assert len(stage.server.refused) == refusals
-    assert "check_labels" in stage.store.calls
+    assert "rehearse" in stage.store.calls
     assert "nothing stands in the way" in stage.notes.said[-1]
     assert stage.server.sessions == []
     stage.store.end_dry_run(token)
@@ -175,7 +175,7 @@ def test_a_pair_that_cannot_be_made_equal() -> None:
 def test_labels_that_may_not_be_moved(name: str) -> None:
     """The permission for finishSecret's only call is proven too."""
     stage = STAGES[name]()
-    stage.store.effect = fail("check_labels", "before", StoreDenied("denied"))
+    stage.store.effect = fail("rehearse", "before", StoreDenied("denied"))
     refused(stage, StoreDenied)
 
 
@@ -195,4 +195,4 @@ def test_a_pending_value_of_a_rotation_is_no_dry_run() -> None:
     stage = MemoryStage(admin=True)
     token = stage.store.rotate()
     stage.play(token, [Step.CREATE, Step.SET, Step.TEST])
-    assert "check_labels" not in stage.store.calls
+    assert "rehearse" not in stage.store.calls

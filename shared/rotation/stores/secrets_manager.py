@@ -160,14 +160,15 @@ class SecretsManagerStore:
             bare.sort(key=lambda version: version["CreatedDate"], reverse=True)
             return [as_name(version["VersionId"]) for version in bare]
 
-    def check_labels(self, version: str) -> None:
+    def rehearse(self, version: str, value: str) -> None:
         """
         Ask for a move of AWSCURRENT to where it is, from a version that is none: it is refused, and changes nothing.
 
         Where the version in RemoveFromVersionId has not the label "the operation fails" (API reference,
         UpdateSecretVersionStage). A label that is added and taken off would be two changes in quick succession, after
-        which replicas were seen to be stuck.
+        which replicas were seen to be stuck. A value cannot be tried: what was put stays.
         """
+        del value
         with refusals.translated("UpdateSecretVersionStage", self._id):
             try:
                 self._client.update_secret_version_stage(

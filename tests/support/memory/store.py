@@ -186,10 +186,10 @@ class MemoryStore:
             ours = {LAST_REFUSED, LATE_CUTOVER, SEARCHING}
             return [version for version in reversed(self.values) if self.stages.get(version, set()) <= ours]
 
-    def check_labels(self, version: str) -> None:
+    def rehearse(self, version: str, value: str) -> None:
         """Need no right."""
-        with self._call("check_labels"):
-            del version
+        with self._call("rehearse"):
+            del version, value
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read an admin secret."""

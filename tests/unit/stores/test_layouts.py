@@ -299,8 +299,20 @@ def test_the_pattern_is_for_what_is_published(
     string(parameters, AllowedPattern="postgresql://app:canary-1.*")
     with pytest.raises(StoreError, match="AllowedPattern"):
         rotated(store_of("/app/url"), password="canary-3")
-    assert not [name for name in parameters.state.parameters if name.endswith("dry-run")]
     assert [it for it in parameters.state.parameters if it.startswith("/rotation")][1:] == []
+
+
+def test_a_probe_that_was_left(parameters: EmulatedParameterStore, store_of: Callable[[str], ParameterStore]) -> None:
+    """The next run judges its own value, and deletes what a cut left: a name that was deleted has to rest."""
+    string(parameters, AllowedPattern="postgresql://app:canary-1.*")
+    parameters.faults.cut("DeleteParameters")
+    with pytest.raises(StoreUnavailable):
+        rotated(store_of("/app/url"), password="canary-1-2")
+    (left,) = (it for it in parameters.state.parameters if it.startswith("/rotation/"))
+    with pytest.raises(StoreError, match="AllowedPattern"):
+        rotated(store_of("/app/url"), password="canary-3")
+    rotated(store_of("/app/url"), password="canary-1-3")
+    assert left not in parameters.state.parameters
 
 
 def test_a_tree_of_one_user(parameters: EmulatedParameterStore, store_of: Callable[[str], ParameterStore]) -> None:

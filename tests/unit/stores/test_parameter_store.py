@@ -9,6 +9,7 @@ import pytest
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import LATE_CUTOVER, Replica, Stage, VersionState
 from rotation.stores.parameter_store import Clients, ParameterStore
+from tests.support.emulators.ssm.worlds import World
 from tests.unit.stores.conftest import PARAMETER, looking
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def test_the_warning_needs_no_further_right(
 ) -> None:
     """Where the person's version cannot be read, nor who it was, it is told all the same."""
     token = staged(kept)
-    kept.check_labels("v1")  # the history is known from here
+    kept.rehearse("v1", "canary-new")  # the history is known from here
     parameters.faults.deny("GetParameterHistory")
 
     def interject() -> None:
@@ -194,10 +195,18 @@ def test_a_twin_came_in_between(
     assert other.read(Stage.CURRENT).id == token
 
 
-def test_deleted_in_between(parameters: EmulatedParameterStore, kept: ParameterStore, observer: Warnings) -> None:
-    """The put makes it again, and somebody is told."""
+@pytest.mark.parametrize("rests", [False, True])
+def test_deleted_in_between(
+    parameters: EmulatedParameterStore, kept: ParameterStore, observer: Warnings, *, rests: bool
+) -> None:
+    """The put makes it again, and somebody is told; or a name that was just deleted is refused, and it stays so."""
+    parameters.state.world = World(names_rest=rests)
     token = staged(kept)
     before_put(parameters, lambda: parameters.execute("DeleteParameter", {"Name": PARAMETER}))
+    if rests:
+        with pytest.raises(VersionNotFound, match="no such parameter"):
+            kept.promote(token, "v1")
+        return
     kept.promote(token, "v1")
     assert parameters.value(PARAMETER) == "canary-2"
     assert "deleted it" in observer.warned[0][0]
@@ -396,16 +405,17 @@ def test_another_parameters_token_is_left_alone(parameters: EmulatedParameterSto
 
 def test_the_probe_of_a_parameter_that_is_deleted(parameters: EmulatedParameterStore, kept: ParameterStore) -> None:
     """The put that must be refused was not: it is told."""
+    parameters.state.world = World(names_rest=False)
     before_put(parameters, lambda: parameters.execute("DeleteParameter", {"Name": PARAMETER}))
     with pytest.raises(StoreError, match="deleted the parameter just now"):
-        kept.check_labels("v1")
+        kept.rehearse("v1", "canary-new")
 
 
 def test_the_probe_of_a_right_that_is_missing(parameters: EmulatedParameterStore, kept: ParameterStore) -> None:
     """It is denied before a database is touched."""
     parameters.faults.deny("PutParameter", PARAMETER)
     with pytest.raises(StoreDenied, match="PutParameter was denied") as error:
-        kept.check_labels("v1")
+        kept.rehearse("v1", "canary-new")
     assert "ssm:PutParameter" in error.value.remedy
 
 

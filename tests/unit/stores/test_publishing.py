@@ -94,6 +94,43 @@ def test_what_a_person_wrote_is_put_back(
     assert parameters.state.own(PARAMETER).newest.key == "alias/own"
 
 
+@pytest.mark.parametrize("publishing", [Publishing(), RESTORING])
+def test_a_run_that_wakes_up_after_the_next_rotation(
+    parameters: EmulatedParameterStore, make: Callable[[Publishing], ParameterStore], publishing: Publishing
+) -> None:
+    """Its value was newest once already, so what came after is newer: that is put back, whatever the setting."""
+    store = make(publishing)
+    token = staged(store)
+
+    def others() -> None:
+        parameters.put(PARAMETER, "canary-2")  # a twin published the token's value
+        parameters.put(PARAMETER, "canary-3")  # and the next rotation its own
+
+    before_put(parameters, others)
+    with pytest.raises(StoreError, match="a newer one was there already"):
+        store.promote(token, "v1")
+    written = [it.value for it in parameters.journal.writes if it.name == PARAMETER]
+    assert written == ["canary-1", "canary-2", "canary-3", "canary-2", "canary-3"]
+    assert parameters.state.own(PARAMETER).newest.key == "alias/own"
+
+
+def test_a_twin_after_a_person(
+    parameters: EmulatedParameterStore, make: Callable[[Publishing], ParameterStore], observer: Warnings
+) -> None:
+    """The twin's value is newer than the person's, and ours is the same: nothing is put back."""
+    store = make(Publishing())
+    token = staged(store)
+
+    def others() -> None:
+        parameters.put(PARAMETER, "canary-theirs")
+        parameters.put(PARAMETER, "canary-2")
+
+    before_put(parameters, others)
+    store.promote(token, "v1")
+    assert parameters.value(PARAMETER) == "canary-2"
+    assert [fields["versions"] for _, fields in observer.warned] == ["2"]
+
+
 def test_a_person_who_writes_on(
     parameters: EmulatedParameterStore, make: Callable[[Publishing], ParameterStore], observer: Warnings
 ) -> None:
@@ -166,7 +203,7 @@ def test_a_foreign_value_that_cannot_be_read(
     """What is not known is not put back, and is told of."""
     store = make(RESTORING)
     token = staged(store)
-    store.check_labels("v1")
+    store.rehearse("v1", "canary-new")
 
     def interject() -> None:
         parameters.put(PARAMETER, "canary-theirs")

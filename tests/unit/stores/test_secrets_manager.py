@@ -56,7 +56,7 @@ OTHERS: dict[str, tuple[str, Callable[[SecretsManagerStore], object]]] = {
     "unstage": ("UpdateSecretVersionStage", lambda store: store.unstage(ONE)),
     "label": ("UpdateSecretVersionStage", lambda store: store.label(ONE, "own", None)),
     "replicate": ("ReplicateSecretToRegions", lambda store: store.replicate(Replica("eu-central-1", "Failed"))),
-    "check_labels": ("UpdateSecretVersionStage", lambda store: store.check_labels(ONE)),
+    "rehearse": ("UpdateSecretVersionStage", lambda store: store.rehearse(ONE, "new")),
 }
 EVERY = [*CALLS.items(), *OTHERS.values()]
 CODES = {
@@ -333,7 +333,7 @@ def test_the_check_of_labels_is_one_call_that_changes_nothing(
 ) -> None:
     """Not even for a moment: the journal of labels has nothing new."""
     before = list(emulator.journal.labels)
-    store.check_labels(ONE)
+    store.rehearse(ONE, "new")
     (call,) = emulator.calls(caller="test")
     assert (call.operation, call.outcome) == ("UpdateSecretVersionStage", "ResourceNotFoundException")
     assert emulator.journal.labels == before
@@ -347,9 +347,9 @@ def test_the_check_of_labels_finds_a_missing_right_where_rights_come_first(check
         store = SecretsManagerStore(emulator.client(), "app")
         emulator.faults.deny("UpdateSecretVersionStage")
         if checks is Checks.CALLER_LAST:
-            store.check_labels(ONE)
+            store.rehearse(ONE, "new")
         else:
-            assert isinstance(failure(lambda it: it.check_labels(ONE), store), StoreDenied)
+            assert isinstance(failure(lambda it: it.rehearse(ONE, "new"), store), StoreDenied)
         assert emulator.labels("app") == {"AWSCURRENT": ONE}
         with pytest.raises(StoreDenied):
             store.label(ONE, "own", None)

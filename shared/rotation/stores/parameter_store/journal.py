@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 OVER: Final = ".over"
 """What the name of an entry ends in that says of another: it is pending no more."""
 
+PROBE: Final = "probe."
+"""What the name of a value begins with that is there to be judged by the service; nobody reads it."""
+
 KEPT: Final = 2
 """Of so many rotations before the current one the entries are kept: a stale read must still find its own."""
 
@@ -73,6 +76,8 @@ class Journal:
     over: set[Token] = field(default_factory=set)
     marks: dict[tuple[str, int], str] = field(default_factory=dict)
     """The versions that bear a label of our own, by label and number: the highest counts."""
+    probes: set[str] = field(default_factory=set)
+    """Names of values that were judged; a run that was cut left them."""
 
     def add(self, home: str, name: str, value: str) -> None:
         """Take in what stands under a name; what is not ours is passed over."""
@@ -85,6 +90,8 @@ class Journal:
             self.entries[token] = value
         elif mark is not None and mark[1] in OUR_LABELS:
             self.marks[mark[1], int(mark[2])] = value
+        elif name.startswith(PROBE):
+            self.probes.add(name)
 
     def update(self, other: Journal) -> None:
         """Take in what another one knows."""
@@ -125,4 +132,4 @@ class Journal:
         ours = [name for token, name in zip(old, names, strict=True) if token in self.entries]
         flags = [f"{name}{OVER}" for token, name in zip(old, names, strict=True) if token in self.over]
         marks = [f"{label}.{number}" for label, number in self.marks if number < self.last_mark(label)]
-        return sorted(ours + flags + marks)
+        return sorted([*ours, *flags, *marks, *self.probes])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
-from rotation.stores.parameter_store import layouts
+from rotation.stores.parameter_store import layouts, refusals
 from rotation.stores.parameter_store.parameters import Busy, Unanswered, settings_of
 
 if TYPE_CHECKING:
@@ -167,13 +167,20 @@ class LiveParameter:
         )
 
     def _see_who_came_between(self, live: Live, value: str, number: int, settings: Mapping[str, str]) -> None:
-        """Warn of whoever wrote between our read and our put, or put theirs back; a twin wrote the same and is none."""
+        """
+        Warn of whoever wrote between our read and our put, or put theirs back; a twin wrote the same and is none.
+
+        Where the twin's was newest before theirs, theirs was made from it, and this run was frozen: it came too late.
+        """
         between = {it: self.written(f"{self._name}:{it}", missing="") for it in range(live.number + 1, number)}
         foreign = {it: theirs for it, theirs in between.items() if theirs != value}
         if not foreign and number > live.number:
             return
-        if self._publishing.restore_foreign and foreign:
-            self._restore(number, foreign[max(foreign)], settings)
+        late = any(it < max(foreign, default=0) for it in between.keys() - foreign)
+        if late or (foreign and self._publishing.restore_foreign):
+            self._restore(
+                number, foreign[max(foreign)], settings, (refusals.too_late if late else refusals.put_back)(self._name)
+            )
         by: list[str] = []
         with suppress(StoreError):
             by = [it.by for it in self._parameters.history(self._name) if it.number in foreign]
@@ -185,8 +192,8 @@ class LiveParameter:
             by=", ".join(by),
         )
 
-    def _restore(self, number: int, theirs: str, settings: Mapping[str, str]) -> None:
-        """Put their value back, if it is known, over ours if that is the newest still. Raises StoreError then."""
+    def _restore(self, number: int, theirs: str, settings: Mapping[str, str], told: StoreError) -> None:
+        """Put their value back, if it is known, over ours if that is the newest still. Raises what is told then."""
         ours = next((it for _ in self._tries if (it := self._parameters.live(self._name)).number >= number), None)
         if not theirs or ours is None or ours.number > number:
             return
@@ -198,11 +205,7 @@ class LiveParameter:
             self._replaced = ours
             self._shown(theirs)
         self._replaced = ours
-        raise StoreError(
-            "Somebody wrote the parameter in the instant before the new value was published; theirs was put back",
-            where=self._name,
-            remedy="The next rotation goes on from their value. The setting RESTORE_FOREIGN asks for this.",
-        )
+        raise told
 
     def _warn_of_labels(self, labels: Collection[str]) -> None:
         if labels:

@@ -83,6 +83,34 @@ def no_replicas(name: str, region: str) -> StoreError:
     )
 
 
+def reference(where: str) -> StoreError:
+    """Return the error of a value that Parameter Store would take for another parameter's."""
+    return StoreError(
+        "The new value holds two opening braces in a row, which Parameter Store takes for a reference",
+        where=where,
+        remedy="Nothing was changed, and a retry makes another password. Exclude { from passwords.",
+        retryable=True,
+    )
+
+
+def put_back(where: str) -> StoreError:
+    """Return the error of a rotation that gave way to somebody's value, as a setting asks for."""
+    return StoreError(
+        "Somebody wrote the parameter in the instant before the new value was published; theirs was put back",
+        where=where,
+        remedy="The next rotation goes on from their value. The setting RESTORE_FOREIGN asks for this.",
+    )
+
+
+def too_late(where: str) -> StoreError:
+    """Return the error of a run that was frozen until its value was out of date."""
+    return StoreError(
+        "This run published its value when a newer one was there already, which was put back",
+        where=where,
+        remedy="Do nothing: readers had the older value for an instant. Another run had completed the rotation.",
+    )
+
+
 def failed_inside(error: ClientError) -> bool:
     """Return whether the service failed, so that what it was asked for may have been done."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= 500  # noqa: PLR2004 HTTP's

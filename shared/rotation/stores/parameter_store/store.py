@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,7 +11,7 @@ from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage, StoredVersion, Versions
 from rotation.stores.parameter_store import refusals
 from rotation.stores.parameter_store.admins import AdminCredentials
-from rotation.stores.parameter_store.journal import OVER, Journal, Token
+from rotation.stores.parameter_store.journal import OVER, PROBE, Journal, Token
 from rotation.stores.parameter_store.live import LiveParameter, Publishing
 from rotation.stores.parameter_store.parameters import Busy, Clients, Parameters
 from rotation.stores.parameter_store.snapshot import Snapshot, Stages
@@ -28,8 +29,6 @@ ROOT: Final = "/rotation"
 
 FRESH: Final = 5.0
 """Seconds for which a look counts: as long as the core relies upon one (``pending_version.UNSEEN``), and no longer."""
-
-_PROBE: Final = "dry-run"
 
 
 @dataclass
@@ -139,22 +138,13 @@ class ParameterStore:
         seen, entry = self._look(), self._token(token)
         if entry in seen.journal.entries:
             return seen.journal.entries[entry] == value
-        seen.layout.require_publishable(value, seen.document)
-        if "{{" in value:
-            raise StoreError(
-                "The new value holds two opening braces in a row, which Parameter Store takes for a reference",
-                where=self._name,
-                remedy="Nothing was changed, and a retry makes another password. Exclude { from passwords.",
-                retryable=True,
-            )
         if entry[:3] != seen.live.token(1)[:3]:
             raise StoreError(
                 f"The token was made from version {entry.number}, and the parameter has version {seen.live.number} now",
                 where=self._name,
                 remedy="Nothing was changed. Begin a new rotation.",
             )
-        published, probe = seen.form(value, self._name), self._place(seen.live.home, _PROBE)
-        settings = self._live.judged(seen.live, published, value, probe)
+        settings = self._judged(seen, value)
         self._live.let_labels_follow(seen.live, seen.live.number)
         self._tidy(seen)
         name = self._entry(entry)
@@ -220,18 +210,22 @@ class ParameterStore:
         older = [seen.id_of(number) for number in reversed(numbers)]
         return [it for it in dict.fromkeys([*map(str, entries), *older]) if it not in labelled]
 
-    def check_labels(self, version: str) -> None:
-        """Prove the right to write: the journal, and the parameter by a put that must be refused, since it creates."""
+    def rehearse(self, version: str, value: str) -> None:
+        """
+        Let the service judge the value in the journal, and prove the right to write the parameter.
+
+        That is by a put that must be refused, since it creates.
+        """
         self.read(version=version)
-        live = self._look().live
-        settings = self._live.settings(live).settings
-        if self._parameters.create(self._name, live.value, settings):
+        seen = self._look()
+        live, settings = seen.live, self._judged(seen, value)
+        if self._parameters.create(self._name, live.value, self._live.settings(live).settings):
             raise StoreError(
                 "Somebody deleted the parameter just now; it was made again with its last value",
                 where=self._name,
                 remedy="Delete it again if it is to go, and end its rotation.",
             )
-        self._live.try_value(live.value, settings, self._place(live.home, _PROBE))
+        self._live.try_value(value, settings, self._probe(live))
 
     def read_admin(self, arn: str) -> StoredVersion:
         """Read an admin credential: a parameter's newest version, or a secret's AWSCURRENT, by whichever way."""
@@ -276,6 +270,13 @@ class ParameterStore:
             raise VersionNotFound("The journal has no such version", where=f"version {version} of {self._name}")
         return self._live.document(seen.live, int(number))
 
+    def _judged(self, seen: Snapshot, value: str) -> Mapping[str, str]:
+        """Return the settings of an entry with that value, once nothing is known that its put would be refused for."""
+        seen.layout.require_publishable(value, seen.document)
+        if "{{" in value:
+            raise refusals.reference(self._name)
+        return self._live.judged(seen.live, seen.form(value, self._name), value, self._probe(seen.live))
+
     def _tidy(self, seen: Snapshot) -> None:
         old = seen.journal.outdated(seen.live)[:10]
         if old:
@@ -289,6 +290,10 @@ class ParameterStore:
 
     def _entry(self, token: Token) -> str:
         return self._place(token.home, str(token).partition("-")[2])
+
+    def _probe(self, live: Live) -> str:
+        """Return a name that nobody had: one that was deleted rests (API reference, DeleteParameters: 30 seconds)."""
+        return self._place(live.home, f"{PROBE}{secrets.token_hex(8)}")
 
     def _place(self, home: str, name: str) -> str:
         return f"{self._root}/{home}/{name}"

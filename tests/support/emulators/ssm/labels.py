@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tests.support.emulators.ssm.journal import Change
@@ -31,6 +32,7 @@ def label_parameter_version(state: State, request: Request, call: Call) -> Respo
         message = "A parameter version can have a maximum of ten labels."
         raise answer(message, code="ParameterVersionLabelLimitExceeded")
     parameter.labels |= dict.fromkeys(good, number)
+    _date(state, parameter, number)
     state.journal.changes.append(Change("LabelParameterVersion", parameter.name, parameter.newest.type))
     return {"InvalidLabels": [it for it in request["Labels"] if it not in good], "ParameterVersion": number}
 
@@ -43,7 +45,14 @@ def unlabel_parameter_version(state: State, request: Request, call: Call) -> Res
     removed = [label for label in request["Labels"] if parameter.labels.get(label) == number]
     for label in removed:
         del parameter.labels[label]
+    _date(state, parameter, number)
     return {"RemovedLabels": removed, "InvalidLabels": [it for it in request["Labels"] if it not in removed]}
+
+
+def _date(state: State, parameter: Parameter, number: int) -> None:
+    """Move a version's date, where labels do."""
+    if state.world.labels_date:
+        parameter.versions = [replace(it, at=state.clock()) if it.number == number else it for it in parameter.versions]
 
 
 def _require_version(parameter: Parameter, number: int) -> None:

@@ -31,6 +31,10 @@ class World:
     """Description, AllowedPattern and DataType."""
     short_pages: bool = False
     """Whether lists give fewer than asked for and a token all the same (GetParametersByPath: "best-effort basis")."""
+    labels_date: bool = False
+    """Whether labels move LastModifiedDate (API reference, Parameter: "the parameter was last changed or updated")."""
+    names_rest: bool = True
+    """Whether a deleted name is refused for 30 s (API reference, DeleteParameters: "wait for at least 30 seconds")."""
 
 
 STRICT: Final = World()
@@ -41,4 +45,6 @@ WORLDS: Final[Mapping[str, World]] = {
     "an overwrite keeps the key": World(key=LeftOut.KEPT),
     "an overwrite keeps what it does not name": World(LeftOut.KEPT, LeftOut.KEPT),
     "pages are short": World(short_pages=True),
+    "labels move the date": World(labels_date=True),
+    "a deleted name is taken at once": World(names_rest=False),
 }

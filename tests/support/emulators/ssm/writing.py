@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tests.support.emulators.ssm.journal import Change
@@ -10,6 +11,7 @@ from tests.support.emulators.ssm.model import ADVANCED, DEFAULT_KEY, SECURE, STA
 from tests.support.emulators.ssm.names import key_of, require_name
 from tests.support.emulators.ssm.worlds import LeftOut
 from tests.support.emulators.wire.errors import ServiceError, answer
+from tests.support.emulators.wire.service import OPERATOR
 
 if TYPE_CHECKING:
     from tests.support.emulators.ssm.journal import Call
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from tests.support.emulators.ssm.state import State
 
 VERSIONS: Final = 100
+RESTS: Final = timedelta(seconds=30)
 BYTES: Final = {STANDARD: 4096, ADVANCED: 8192}
 """User guide, Managing parameter tiers."""
 
@@ -31,6 +34,8 @@ def put_parameter(state: State, request: Request, call: Call) -> Response:
         raise answer(message, code="ParameterAlreadyExists")
     if request.get("Tags") and request.get("Overwrite", False):
         raise _invalid("Invalid request: tags and overwrite can't be used together.")  # Terraform's provider, moto
+    if parameter is None and call.caller != OPERATOR:
+        _require_rested(state, key_of(name))
     _require_room(state, parameter)
     version = _version(state, request, parameter, call)
     _require_value(version)
@@ -95,6 +100,14 @@ def _tier(state: State, request: Request, old: Version | None) -> str:
     return asked
 
 
+def _require_rested(state: State, key: str) -> None:
+    """Refuse a name that was just deleted; with this code, seen with the tags of such a name (streamalert 682)."""
+    _, deleted = state.gone.get(key, (None, 0))
+    if state.world.names_rest and deleted and state.clock() - state.writes[deleted - 1] < RESTS:
+        message = ""
+        raise answer(message, code="TooManyUpdates")
+
+
 def _require_room(state: State, parameter: Parameter | None) -> None:
     if parameter is None and len(state.parameters) >= state.limit:
         message = "You have exceeded the number of parameters for this AWS account."
@@ -124,7 +137,7 @@ def _require_value(version: Version) -> None:
 
 
 def delete_parameter(state: State, request: Request, call: Call) -> Response:
-    """DeleteParameter: the name may be made again at once, and begins at version 1."""
+    """DeleteParameter: the name that is made again begins at version 1."""
     require_name(request["Name"])
     parameter = state.own(request["Name"])
     key = key_of(parameter.name)

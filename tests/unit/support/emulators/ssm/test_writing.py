@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
     from tests.support.emulators.ssm.server import EmulatedParameterStore
+    from tests.support.emulators.wire.clock import ManualClock
 
 
 def refusal(client: SSMClient, operation: str, **request: Any) -> str:  # noqa: ANN401 any request
@@ -127,6 +128,34 @@ def test_deleted_and_made_again(client: SSMClient, emulator: EmulatedParameterSt
     assert refusal(client, "get_parameter", Name="/app/db") == "ParameterNotFound"
     assert emulator.put("/app/db", "anew") == 1
     assert [change.operation for change in emulator.journal.changes] == ["Create", "Update", "Delete", "Create"]
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_name_that_was_just_deleted(
+    client: SSMClient, emulator: EmulatedParameterStore, clock: ManualClock, *, rests: bool
+) -> None:
+    """It is refused to clients for half a minute, or it is not; both are played."""
+    emulator.state.world = World(names_rest=rests)
+    client.delete_parameter(Name="/app/db")
+    again: dict[str, Any] = {"Name": "/app/db", "Value": "canary", "Type": "SecureString"}
+    if rests:
+        assert refusal(client, "put_parameter", **again) == "TooManyUpdates"
+        clock.advance(seconds=30)
+    assert client.put_parameter(**again)["Version"] == 1
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_the_date_of_what_is_labelled(
+    client: SSMClient, emulator: EmulatedParameterStore, clock: ManualClock, *, moved: bool
+) -> None:
+    """Labels move it, or they do not; both are played."""
+    emulator.state.world = World(labels_date=moved)
+    dates = [client.get_parameter(Name="/app/db")["Parameter"]["LastModifiedDate"]]
+    for operation in ("label_parameter_version", "unlabel_parameter_version"):
+        clock.advance(days=1)
+        getattr(client, operation)(Name="/app/db", ParameterVersion=1, Labels=["good"])
+        dates.append(client.get_parameter(Name="/app/db")["Parameter"]["LastModifiedDate"])
+    assert len({*dates}) == (3 if moved else 1)
 
 
 def test_labels(client: SSMClient, emulator: EmulatedParameterStore) -> None:
