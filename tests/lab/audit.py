@@ -12,9 +12,10 @@ import sys
 import time
 import webbrowser
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
@@ -75,6 +76,8 @@ def look(options: argparse.Namespace, console: Console) -> Done:
     text = options.exceptions.read_text("utf-8") if options.exceptions else ""
     lost: list[Sight] = []
     with ExitStack() as stack, console.status("looking") as status:
+        if options.demo:
+            settings = replace(settings, **_asked())
         every, regions, now = _demo(stack) if options.demo else _real(options, lost)
         job = Job(
             accounts=every,
@@ -97,13 +100,22 @@ def _real(options: argparse.Namespace, lost: list[Sight]) -> tuple[Iterable[tupl
     return accounts(session, regions[0], options.role, options.external_id, lost), regions, datetime.now(UTC)
 
 
+def _asked() -> dict[str, Any]:
+    """Return the settings that show all that there is to see in the emulated account."""
+    from tests.support.audited.asked import SETTINGS  # noqa: PLC0415 as below
+
+    return dict(SETTINGS)
+
+
 def _demo(stack: ExitStack) -> tuple[Iterable[tuple[str, Clients]], list[str], datetime]:
     """Make the emulated account; what it needs is not installed for the audit of a real one."""
+    from tests.support.audited import asked  # noqa: PLC0415 as said
     from tests.support.audited.account import ACCOUNT, Account  # noqa: PLC0415 as said
     from tests.support.audited.faulty import fill  # noqa: PLC0415
 
     account = stack.enter_context(Account())
     fill(account)
+    asked.fill(account)
     return [(ACCOUNT, account.clients())], list(account.secrets.at), account.now
 
 

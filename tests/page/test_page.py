@@ -15,6 +15,7 @@ import pytest
 
 from audit.outputs.head import head_of
 from audit.outputs.page.writing import write
+from tests.support.audited import asked
 from tests.support.audited.account import ACCOUNT, Account
 from tests.support.audited.faulty import HOSTILE, fill
 from tests.support.audited.running import audited
@@ -40,9 +41,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     with Account() as account:
         fill(account)
-        audited(account, folder).memory.close()
+        asked.fill(account)
+        audited(account, folder, **asked.SETTINGS).memory.close()
         account.secrets["eu-central-1"].faults.deny("ListSecrets")
-        audit = audited(account, folder)
+        audit = audited(account, folder, **asked.SETTINGS)
     file = folder / "page.html"
     with file.open("w", encoding="utf-8") as out:
         write(out, head_of(audit), audit.memory)

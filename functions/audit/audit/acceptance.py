@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from audit.model import Finding, Secret
 
-TAG: Final = "audit:accept/"
-NOT_ROTATABLE: Final = "audit:not-rotatable"
+MARK: Final = "audit:"
+"""What every tag begins with that the audit reads."""
+TAG: Final = f"{MARK}accept/"
+NOT_ROTATABLE: Final = f"{MARK}not-rotatable"
 _PARTS: Final = re.compile(r"(until|by|why)=")
 
 

@@ -40,13 +40,24 @@ PERMISSIONS: Final = {
     "parameters": ("ssm:DescribeParameters",),
 }
 """What is looked at, and what that needs: the role of the template grants these and nothing else."""
+OPTIONAL: Final = {
+    "reads": ("cloudtrail:LookupEvents",),
+    "values": ("secretsmanager:GetSecretValue", "kms:Decrypt"),
+    "repair": ("secretsmanager:UpdateSecretVersionStage",),
+}
+"""What a setting must ask for: its permissions are granted then alone."""
 
 
 class Clients:
     """The clients of one account, each made once, and what they were asked."""
 
-    def __init__(self, session: Session, make: Callable[[str, str], Any] | None = None) -> None:
-        """Make clients from a session; ``make`` makes them from service and Region where that is to be another way."""
+    def __init__(self, session: Session, make: Callable[[str, str], Any] | None = None, *, caller: str = "") -> None:
+        """
+        Make clients from a session; ``make`` makes them from service and Region where that is to be another way.
+
+        ``caller`` is the ARN of whoever asks, as CloudTrail shows it.
+        """
+        self.caller = caller
         self._make = make or (lambda service, region: session.create_client(service, region_name=region, config=CONFIG))
         self._made: dict[tuple[str, str], Any] = {}
         self.calls: Counter[str] = Counter()
@@ -102,7 +113,7 @@ class Sight:
         code = reason(error)
         denied = "AccessDenied" in code or code in {"UnauthorizedOperation", "AuthorizationError"}
         if denied:
-            self.lost(area, code, advice=allow(*PERMISSIONS[area]))
+            self.lost(area, code, advice=allow(*(PERMISSIONS | OPTIONAL)[area]))
         else:
             self.lost(area, code, what)
 

@@ -26,7 +26,7 @@ from audit.calls import CONFIG, Sight
 from audit.job import CHANGED, OUTPUTS, PAGE, Done, Job, carry_out, carry_out_part, put_together
 from audit.memory import MEMORY
 from audit.parts import Part, planned
-from audit.sessions import accounts, own_account
+from audit.sessions import accounts, own_identity
 from audit.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Run:
 
     def plan(self) -> list[Part]:
         """Return the parts of an audit."""
-        return planned(self._roles, self._regions, own_account(self._session, self._region))
+        return planned(self._roles, self._regions, own_identity(self._session, self._region)[0])
 
     def everything(self) -> dict[str, Any]:
         """Look at everything, and tell."""

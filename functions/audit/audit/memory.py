@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+from audit.model import Read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +28,19 @@ create table if not exists finding (
 create table if not exists secret (
     arn text primary key, name text, region text, account text, kind text, worst integer, function text,
     schedule text, due text, rotated text, row text);
+create table if not exists read (
+    account text, region text, secret text, reader text, first text, latest text,
+    primary key (account, region, secret, reader));
+create table if not exists login (mark text, arn text, primary key (mark, arn));
+create table if not exists last (arn text primary key, account text, region text, known text);
 create table if not exists note (key text primary key, value text);
 create index if not exists by_arn on finding (arn);
+create index if not exists by_login on login (arn);
 create index if not exists by_worst on secret (worst desc, name);
 create index if not exists by_function on secret (function);
 """
+_OF_A_RUN: Final = ("secret", "last", "login")
+"""Tables that each run makes anew."""
 FIELDS: Final = ("id", "rule", "arn", "name", "region", "account", "kind", "title", "evidence", "remedy", "cause")
 MEMORY: Final = "memory.sqlite"
 SEEN: Final = ("new", "open", "worse", "accepted")
@@ -58,7 +68,8 @@ class Memory:
         last = datetime.fromisoformat(self.noted("last") or "1970-01-01T00:00:00+00:00")
         self.run = max(now, last + timedelta(microseconds=1)).isoformat()  # no two runs bear the same name
         self.note("last", self.run)
-        self._base.execute("delete from secret")
+        for table in _OF_A_RUN:
+            self._base.execute(f"delete from {table}")  # noqa: S608 names of ours
         self._base.execute("delete from finding where state = 'resolved'")
 
     def close(self) -> None:
@@ -136,6 +147,59 @@ class Memory:
             counts.setdefault(row["state"], {})[row["severity"]] = row["many"]
         return counts
 
+    # Reads
+
+    def read(self, account: str, region: str, secret: str, reader: str, at: datetime) -> None:
+        """Keep that somebody read what he named so; told twice, it is the same."""
+        change = (
+            "insert into read values (?, ?, ?, ?, ?, ?) on conflict do update set "
+            "first = min(first, excluded.first), latest = max(latest, excluded.latest)"
+        )
+        when = at.astimezone(UTC).isoformat()
+        self._base.execute(change, (account, region, secret, reader, when, when))
+
+    def reads(self, account: str, region: str, named: tuple[str, ...]) -> tuple[Read, ...]:
+        """Return who read a secret, however he named it."""
+        marks = ", ".join("?" * len(named))
+        question = (
+            "select reader, min(first), max(latest) from read where account = ? and region = ? "  # noqa: S608 marks alone
+            f"and secret in ({marks}) group by reader order by reader"
+        )
+        found = self._base.execute(question, (account, region, *named))
+        return tuple(Read(who, *map(datetime.fromisoformat, times)) for who, *times in found)
+
+    def forget_reads(self, before: datetime) -> None:
+        """Drop the reads whose last was before a moment."""
+        self._base.execute("delete from read where latest < ?", (before.astimezone(UTC).isoformat(),))
+
+    # What is judged last
+
+    def keep_last(self, arn: str, account: str, region: str, known: str) -> None:
+        """Keep what the last rules need of a secret."""
+        self._base.execute("insert or replace into last values (?, ?, ?, ?)", (arn, account, region, known))
+
+    def kept_last(self, account: str, region: str) -> Iterator[str]:
+        """Yield what was kept, of an account and a Region, or of all where a pattern says so."""
+        question = "select known from last where account like ? and region like ? order by arn"
+        yield from (row["known"] for row in self._base.execute(question, (account, region)))
+
+    def log_in(self, mark: str, arn: str) -> None:
+        """Keep that a secret holds a login, which a keyed hash stands for."""
+        self._base.execute("insert or ignore into login values (?, ?)", (mark, arn))
+
+    def twins(self, arn: str) -> list[tuple[str, bool]]:
+        """Return the names of other secrets that hold a login of this one, and whether each rotates."""
+        question = (
+            "select distinct secret.name, secret.schedule <> '' as rotates from login mine "
+            "join login other on other.mark = mine.mark and other.arn <> mine.arn "
+            "join secret on secret.arn = other.arn where mine.arn = ? order by 1"
+        )
+        return [(name, bool(rotates)) for name, rotates in self._base.execute(question, (arn,))]
+
+    def raise_worst(self, arn: str, severity: int) -> None:
+        """Note that a secret is worse than it seemed."""
+        self._base.execute("update secret set worst = max(worst, ?) where arn = ?", (severity, arn))
+
     # Secrets
 
     def place(self, secret: Secret, worst: int, row: dict[str, object]) -> None:
@@ -151,7 +215,8 @@ class Memory:
         """Take over the rows of secrets from the memory of a part, and which Region each replica names."""
         self._base.commit()  # SQLite attaches nothing within a transaction
         self._base.execute("attach ? as part", (str(file),))
-        self._base.execute("insert or replace into secret select * from part.secret")
+        for table in _OF_A_RUN:
+            self._base.execute(f"insert or replace into {table} select * from part.{table}")  # noqa: S608 names of ours
         self._base.execute("insert or replace into asked select * from part.asked where what = 'primary'")
         self._base.commit()
         self._base.execute("detach part")

@@ -93,6 +93,33 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Who read a secret without being on the list of readers, first and last."""
+
+    reader: str
+    first: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was seen in a value: nothing of the value itself."""
+
+    json: bool = True
+    """Whether it is a JSON object."""
+    missing: tuple[str, ...] = ()
+    """Keys that a function of ours needs."""
+    weak: str = ""
+    """What is weak about the password."""
+    logins: tuple[str, ...] = ()
+    """Server and user of each login, as keyed hashes."""
+    admin: str = ""
+    """The admin secret of a pair."""
+    turn: str = ""
+    """Which user of a pair is current: base or clone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """What a resource policy says, without the policy itself."""
 
@@ -128,10 +155,16 @@ class Function:
     state: str = "Active"
     runtime: str = ""
     timeout: int = 0
+    role: str = ""
+    """The role that it runs under, and reads its secrets by."""
     stopped: bool = False
     """Whether its reserved concurrency is 0."""
     invocable: bool | None = None
     """Whether Secrets Manager may invoke it; None where its policy was not read."""
+    layers: tuple[str, ...] = ()
+    """ARNs of its layers, version included."""
+    behind: str = ""
+    """Which version of a layer it has, and which is the newest that another function has."""
     any_account: bool = False
     """Whether a secret of any account may have it rotate."""
     secrets: int = 0
@@ -171,6 +204,15 @@ class Secret:
     copies: tuple[Copy, ...] = ()
     events: tuple[Event, ...] = ()
     told: Told | None = None
+    reads: tuple[Read, ...] = ()
+    rotation_roles: frozenset[str] = frozenset()
+    """Roles of the rotation functions of its Region."""
+    held: Held | None = None
+    """What its value shows; None where it was not read."""
+    twins: tuple[str, ...] = ()
+    """Other secrets of the same user."""
+    admin_gone: str = ""
+    """What became of the admin secret of its pair, where it is not there any more."""
     pending_since: datetime | None = None
     quiet_intervals: int = 0
     """Intervals, the running one included, in which nobody but its rotation read it."""
@@ -202,6 +244,8 @@ class Parameter:
     modified: datetime | None
     description: str = ""
     expires: bool = False
+    key: str = ""
+    """As it is named; empty and alias/aws/ssm mean the default key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from audit import rules
+from audit import last, rules
 from audit.calls import Budget, Clients, Sight
 from audit.classes import name_of
 from audit.collecting.around import Functions, Keys
-from audit.collecting.history import History
+from audit.collecting.history import STARTED, History
 from audit.collecting.parameters import Parameters
+from audit.collecting.reads import Reads
 from audit.collecting.secrets import Secrets
-from audit.model import CURRENT, LIVE, ROTATED, Finding, Kind, Secret
+from audit.collecting.values import Values
+from audit.model import LIVE, ROTATED, Finding, Kind, Secret
+from audit.repair import Repair
+from audit.row import row_of
 from audit.rules import account as own
 from audit.rules import around
-from audit.rules.rule import Ground, Rule, on_secret, on_thing
+from audit.rules.rule import RETRY, Ground, Rule, on_secret, on_thing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,6 +44,8 @@ class Totals:
     regions: list[str] = field(default_factory=list)
     parameters: int = 0
     functions: list[dict[str, Any]] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    """Secrets from which an empty AWSPENDING was taken."""
 
 
 @dataclass
@@ -74,6 +81,7 @@ class Audit:
     def judge_all_together(self) -> None:
         """Judge what only all accounts and Regions together show: orphans, and the list of exceptions."""
         self._orphans()
+        last.judge_together(self)
         for entry in self._listed():
             self.judge(own.LISTED, entry, name="list of exceptions", kind="exception")
 
@@ -139,21 +147,29 @@ class _Region:
         self._functions = Functions(clients("lambda", region), sight)
         self._keys = Keys(clients("kms", region), sight)
         self._history = History(clients("cloudtrail", region), clients("logs", region), sight, now)
+        self._reads = Reads(clients("cloudtrail", region), sight, audit.memory, audit.settings, now)
+        self._own = clients.caller
         self._parameters = Parameters(clients("ssm", region), sight)
+        self._values = Values(clients("secretsmanager", region), sight, audit.memory, audit.settings, now)
+        self._repair = Repair(clients("secretsmanager", region), sight, now)
         self._policies = audit.budget(audit.settings.policies_per_second, audit.ends)
         self._versions = audit.budget(audit.settings.versions_per_second, audit.ends)
+        self._values_a_second = audit.budget(audit.settings.values_per_second, audit.ends)
+        self._lookups = audit.budget(audit.settings.lookups_per_second, audit.ends)
         self._events: Mapping[str, list[Event]] = {}
         self._told: dict[str, Mapping[str, Told]] = {}
 
     def look(self) -> None:
         """Look at everything in the Region."""
-        self._events = self._history.events()
+        self._events = self._history.events(*([STARTED] if self._audit.settings.drop_empty_pending else []))
+        self._reads.take_in(self._lookups, self._own)
         many = 0
         for page in self._secrets.pages():
             for secret in page:
                 self._judge(self._complete(secret))
             many += len(page)
             self._audit.progress(self._sight.region, many)
+        self._judge_last()
         self._judge_around()
         trails = own.Trails(f"trail:{self._sight.account}:{self._sight.region}", self._history.has_trail())
         self._thing(own.TRAILS, trails, name=self._sight.region, kind="Region")
@@ -164,12 +180,15 @@ class _Region:
 
     def _complete(self, secret: Secret) -> Secret:
         """Add what stands around a secret, as far as its class needs it."""
+        if secret.kind is Kind.REPLICA:
+            self._keys.of(secret)  # a key is of one Region: a replica has its own
         if secret.kind not in LIVE:
             return secret
         secret = self._secrets.with_copies(secret)
         secret = self._secrets.with_access(secret, self._policies)
         secret = self._secrets.with_versions(secret, self._versions)
         secret = self._secrets.with_quiet(self._secrets.with_pending(secret))
+        secret = self._values.with_held(secret, self._values_a_second)
         events = (*self._events.get(secret.arn, ()), *self._events.get(secret.name, ()))
         if secret.kind in ROTATED and secret.enabled is not False:
             secret = replace(secret, at_function=self._functions.of(secret))
@@ -196,8 +215,23 @@ class _Region:
                     fresh = self._secrets.again(secret)
                 found = on_secret(rule, fresh, ground) if fresh else None
             if found:
-                findings.append(audit.enter(found, secret.tags))
+                findings.append(audit.enter(self._put_right(found, secret), secret.tags))
         self._place(secret, findings)
+
+    def _put_right(self, found: Finding, secret: Secret) -> Finding:
+        """Take an empty AWSPENDING away where the settings ask for it, and nobody decided to leave it."""
+        audit = self._audit
+        wanted = found.rule == "pending-empty" and audit.settings.drop_empty_pending
+        if not wanted or audit.exceptions.of(found, secret.tags, audit.now) or not self._repair.drop(secret):
+            return found
+        audit.totals.repaired.append(secret.arn)
+        evidence = f"{found.evidence} This audit has taken the label away: start the rotation anew."
+        remedy = RETRY.format(region=shlex.quote(secret.region), arn=shlex.quote(secret.arn))
+        return replace(found, evidence=evidence, remedy=remedy)
+
+    def _judge_last(self) -> None:
+        roles = frozenset(it.role for it in self._functions.known.values() if it)
+        last.judge_reads(self._audit, self._sight.account, self._sight.region, roles)
 
     def _place(self, secret: Secret, findings: list[Finding]) -> None:
         audit = self._audit
@@ -205,11 +239,13 @@ class _Region:
         audit.totals.kinds[str(secret.kind)] += 1
         if secret.kind is Kind.REPLICA:
             audit.memory.remember(secret.arn, "primary", "", secret.primary_region)
+        if audit.settings.readers or secret.held:
+            last.keep(audit.memory, secret)
         worst = max((int(it.severity) for it in findings if it.accepted is None), default=-1)
         audit.memory.place(secret, worst, row_of(secret))
 
     def _judge_around(self) -> None:
-        for function in filter(None, self._functions.known.values()):
+        for function in self._functions.seen():
             end = around.end_of(function.runtime)
             told: dict[str, Any] = {
                 "arn": function.arn,
@@ -226,31 +262,3 @@ class _Region:
     def _thing(self, table: tuple[Rule[Any], ...], thing: Any, *, name: str, kind: str, **more: str) -> None:  # noqa: ANN401 whatever the rules are about
         where = more | {"region": self._sight.region, "account": self._sight.account}
         self._audit.judge(table, thing, name=name, kind=kind, **where)
-
-
-def row_of(secret: Secret) -> dict[str, object]:
-    """Return what the report shows of a secret: dates and states, and nothing that it holds."""
-    current = secret.holding(CURRENT)
-    dates = {"created": secret.created, "changed": secret.changed, "rotated": secret.rotated, "due": secret.due}
-    dates |= {"accessed": secret.accessed, "deleted": secret.deleted, "value": current.created if current else None}
-    row: dict[str, object] = {key: f"{it:%Y-%m-%dT%H:%MZ}" for key, it in dates.items() if it}
-    if secret.enabled is not None:
-        row["enabled"] = secret.enabled
-    if secret.schedule:
-        row["schedule"] = secret.schedule.text
-    if secret.function:
-        row["function"] = secret.function
-    if secret.service:
-        row["service"] = secret.service
-    if owner := next((secret.tags[it] for it in ("owner", "Owner", "team", "Team") if secret.tags.get(it)), ""):
-        row["owner"] = owner
-    if secret.copies:
-        row["replicas"] = [
-            [it.region, it.status, f"{it.accessed:%Y-%m-%d}" if it.accessed else ""] for it in secret.copies
-        ]
-    if secret.primary_region and secret.kind is Kind.REPLICA:
-        row["primary"] = secret.primary_region
-    marks = [[it.name.removeprefix("Rotation").lower(), f"{it.at:%Y-%m-%d}"] for it in secret.events]
-    if marks:
-        row["events"] = sorted(marks, key=lambda it: it[1])[-20:]
-    return row

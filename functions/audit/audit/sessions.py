@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 NAME: Final = "secrets-audit"
 
 
-def own_account(session: Session, region: str) -> str:
-    """Return the caller's account; nobody needs a permission for that."""
+def own_identity(session: Session, region: str) -> tuple[str, str]:
+    """Return the caller's account and ARN; nobody needs a permission for that."""
     sts: Any = session.create_client("sts", region_name=region, config=CONFIG)
-    return str(sts.get_caller_identity()["Account"])
+    identity = sts.get_caller_identity()
+    return str(identity["Account"]), str(identity["Arn"])
 
 
 def accounts(
@@ -28,19 +29,21 @@ def accounts(
     """Yield each account with its clients: without roles the own one. A role that cannot be taken is a blind spot."""
     listed = list(roles)
     if not listed:
-        yield own_account(session, region), Clients(session)
+        account, caller = own_identity(session, region)
+        yield account, Clients(session, caller=caller)
         return
     sts: Any = session.create_client("sts", region_name=region, config=CONFIG)
     for role in listed:
         account = (role.split(":") + [""] * 5)[4]
         given = {"RoleArn": role, "RoleSessionName": NAME} | ({"ExternalId": external_id} if external_id else {})
         try:
-            keys = sts.assume_role(**given)["Credentials"]
+            assumed = sts.assume_role(**given)
         except FAILURES as error:
             sight = Sight(account, region)
             sight.lost("secrets", reason(error), role, allow("sts:AssumeRole"))
             sights.append(sight)
             continue
+        keys, caller = assumed["Credentials"], str(assumed["AssumedRoleUser"]["Arn"])
         taken = botocore.session.get_session()
         taken.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-        yield account, Clients(taken)
+        yield account, Clients(taken, caller=caller)

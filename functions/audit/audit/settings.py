@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, fields
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,9 +44,21 @@ class Settings:
     required_tags: tuple[str, ...] = _setting((), "Tags that each secret must have.")
     known_accounts: tuple[str, ...] = _setting((), "Other accounts that policies may name.")
     allowed_regions: tuple[str, ...] = _setting((), "Regions in which replicas may be; none: all.")
+    replica_regions: tuple[str, ...] = _setting((), "Regions in which each replicated secret must have a replica.")
+    freezes: tuple[str, ...] = _setting((), "Days on which nothing may rotate, such as 2026-12-20/2027-01-02.")
     function_prefix: str = _setting("secret-rotation", "What the names of this suite's functions begin with.")
     policies_per_second: int = _setting(10, "GetResourcePolicy calls a second; the account has 50 in all.")
     versions_per_second: int = _setting(10, "ListSecretVersionIds calls a second.")
+    readers: tuple[str, ...] = _setting((), "ARNs of the roles and users that may read; none: reads are not looked at.")
+    reads_days: int = _setting(7, "Days for which a read by somebody else is told.")
+    reads_pages: int = _setting(200, "Most LookupEvents calls for reads in a Region and run; 50 reads each.")
+    lookups_per_second: int = _setting(1, "LookupEvents calls for reads a second; the account has 2 in all.")
+    read_values: bool = _setting(default=False, meaning="Whether values are read, for the rules that need them.")
+    password_length: int = _setting(16, "Shortest password that is not weak.")
+    values_per_second: int = _setting(50, "GetSecretValue calls a second.")
+    drop_empty_pending: bool = _setting(
+        default=False, meaning="Whether AWSPENDING is taken from a version that has held no value for a day."
+    )
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
@@ -54,6 +67,19 @@ class Settings:
         kinds = {it.name: type(it.default) for it in fields(cls)}
         read: dict[str, Any] = {name: _read(name, kinds[name], text) for name, text in given.items() if text}
         return cls(**read)
+
+    def __post_init__(self) -> None:
+        """Read the freezes. Raises BadSetting."""
+        self.frozen()
+
+    def frozen(self) -> list[tuple[date, date]]:
+        """Return the first and the last day of each freeze. Raises BadSetting."""
+        try:
+            found = [tuple(map(date.fromisoformat, it.split("/"))) for it in self.freezes]
+            return [(first, last) for first, last in found]
+        except ValueError:
+            text = f"AUDIT_FREEZES is {', '.join(self.freezes)!r}. It takes days such as 2026-12-20/2027-01-02."
+            raise BadSetting(text) from None
 
     def printed(self) -> dict[str, object]:
         """Return them all, for the report."""

@@ -28,8 +28,20 @@ HERE: Final = "eu-west-1"
 THERE: Final = "eu-central-1"
 ACCOUNT: Final = "123456789012"
 OTHER: Final = "210987654321"
+OURS: Final = f"arn:aws:lambda:{HERE}:{ACCOUNT}:function:secret-rotation-mysql"
+STRONG: Final = "kR7!vQ2@xW9#mZ4$"
+"""A password with which nothing is wrong."""
 _KEYS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 _MOTO: Final = frozenset({"kms", "lambda", "logs"})
+
+
+class _Function(MinimalFunction):
+    """One that changes the password and leaves everything else, as any function for databases does."""
+
+    def value_for(self, event: dict[str, str]) -> str:
+        """Return AWSCURRENT with another password."""
+        value = json.loads(self.client.get_secret_value(SecretId=event["SecretId"])["SecretString"])
+        return json.dumps({**value, "password": f"{STRONG}{next(self.passwords)}"})
 
 
 class Account:
@@ -45,6 +57,7 @@ class Account:
             region: EmulatedCloudTrail(it.journal.events, lambda: self.now) for region, it in self.secrets.at.items()
         }
         self._stack = ExitStack()
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> Self:
         """Start every service."""
@@ -54,7 +67,7 @@ class Account:
             self._stack.enter_context(service)
         self.here = self.secrets[HERE]
         self.client = self.here.client()
-        self.function = MinimalFunction(self.client)
+        self.function = _Function(self.client)
         self._player = RotationPlayer(self.here, self.function)
         # Accounts that are there at the same time share what moto keeps.
         self._role = self._made("iam", HERE).create_role(RoleName=f"f{id(self)}", AssumeRolePolicyDocument="{}")
@@ -71,6 +84,12 @@ class Account:
         return Clients(botocore.session.get_session(), self._made)
 
     def _made(self, service: str, region: str) -> Any:  # noqa: ANN401 boto3 makes its clients' classes at run time
+        """Return a client; each is made once, which takes longer than most of what it is asked."""
+        if (service, region) not in self._clients:
+            self._clients[service, region] = self._make(service, region)
+        return self._clients[service, region]
+
+    def _make(self, service: str, region: str) -> Any:  # noqa: ANN401 as above
         if service == "secretsmanager":
             return self.secrets[region].client(attempts=3)
         if service == "ssm":
@@ -86,12 +105,25 @@ class Account:
         self.clock.advance(seconds=(moment - self.clock()).total_seconds())
         return moment
 
+    def clear(self) -> None:
+        """Take out every secret, event and fault; functions, keys and trails stay."""
+        self.at()
+        for emulator in self.secrets.at.values():
+            emulator.faults.clear()
+            emulator.state.secrets.clear()
+            emulator.journal.events.clear()
+        for trail in self.trails.values():
+            trail.backend.denied.clear()
+            trail.backend.calls.clear()
+            trail.backend.asked.clear()
+
     # What is put in
 
     def secret(self, name: str, *, days: float = 200, read: float | None = 1, **options: Any) -> str:  # noqa: ANN401 of CreateSecret
         """Create a secret so many days ago, read last so many days ago; give its ARN."""
         self.at(days=days)
-        arn = str(self.client.create_secret(Name=name, SecretString="one", **options)["ARN"])
+        value = {"engine": "mysql", "host": f"{name}.example", "username": "app", "password": STRONG}
+        arn = str(self.client.create_secret(Name=name, SecretString=json.dumps(value), **options)["ARN"])
         self.read(name, read)
         return arn
 
@@ -186,6 +218,10 @@ class Account:
             store.execute("DeleteParameter", {"Name": name})
         store.execute("PutParameter", {"Name": name, "Value": "one", "Type": kind})
         self.at()
+
+    def read_by(self, name: str, identity: dict[str, Any], *, days: float = 1, error: str = "") -> None:
+        """Let event history show a read, under the name or ARN that its caller gave, so many days ago."""
+        self.trails[HERE].add_read(self.now - dt.timedelta(days=days), name, identity, error)
 
     def add_trail(self, region: str, *, logging: bool = True) -> None:
         """Have a trail in a Region."""

@@ -32,7 +32,12 @@ def audited(
     **settings: Any,  # noqa: ANN401 of any type
 ) -> Audit:
     """Run the audit once, with the memory in a folder."""
-    given = {"policies_per_second": 10_000, "versions_per_second": 10_000} | settings
+    given = {
+        "policies_per_second": 10_000,
+        "versions_per_second": 10_000,
+        "lookups_per_second": 10_000,
+        "values_per_second": 10_000,
+    } | settings
     audit = Audit(
         Memory(folder / "memory.sqlite"),
         Settings(**given),

@@ -7,7 +7,21 @@ from dataclasses import replace
 from typing import Any, Final
 
 from audit.classes import kind_of
-from audit.model import CURRENT, PENDING, PREVIOUS, Access, Copy, Event, Function, Key, Kind, Parameter, Secret, Version
+from audit.model import (
+    CURRENT,
+    PENDING,
+    PREVIOUS,
+    Access,
+    Copy,
+    Event,
+    Function,
+    Key,
+    Kind,
+    Parameter,
+    Read,
+    Secret,
+    Version,
+)
 from audit.rules.rule import Ground
 from audit.schedule import Schedule
 from audit.settings import Settings
@@ -87,6 +101,11 @@ def version(stage: str, created: dt.datetime, accessed: dt.datetime | None = Non
 def copy(status: str = "InSync", accessed: dt.datetime | None = None, region: str = "eu-central-1") -> Copy:
     """Return a replica."""
     return Copy(region, status, "it failed" if status == "Failed" else "", accessed)
+
+
+def read(reader: str, days: float = 1) -> Read:
+    """Return a read by somebody, of so many days ago."""
+    return Read(reader, ago(days=days), ago(days=days))
 
 
 def failed(*days: float) -> tuple[Event, ...]:

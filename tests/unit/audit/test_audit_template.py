@@ -13,7 +13,7 @@ import pytest
 import yaml
 from samtranslator.translator.transform import transform
 
-from audit.calls import PERMISSIONS
+from audit.calls import OPTIONAL, PERMISSIONS
 from audit.settings import Settings
 from tests.support.guides.pages import ROOT
 from tests.support.template.cloudformation import REGION, Stack, of_type, parse
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from tests.support.template.cloudformation import Node
 
 SOURCE: Final = parse((ROOT / "functions/audit/template.yaml").read_text("utf-8"))
+ASKED: Final[dict[str, dict[str, str]]] = {
+    "repair": {"DropEmptyPending": "true"},
+    "values": {"ReadValues": "true"},
+}
+"""What the parameters must say so that the role may what is optional, by its area."""
 EVERYTHING: Final = {
     "TopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms",
     "SendToSecurityHub": "true",
@@ -51,14 +56,22 @@ def granted(parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     yield from (dict(it) for it in statements(made["AuditRole"], made))
 
 
-def looking() -> dict[str, set[str]]:
-    return {it["Sid"]: set(listed(it["Action"])) for it in granted(EVERYTHING) if it["Sid"] not in TELLING}
+def looking(**more: str) -> dict[str, set[str]]:
+    return {it["Sid"]: set(listed(it["Action"])) for it in granted(EVERYTHING | more) if it["Sid"] not in TELLING}
 
 
 def test_the_role_may_look_at_what_is_asked_and_at_nothing_else() -> None:
     """Both ways: each call that the audit makes is granted, and each grant is a call that it makes."""
     may = set().union(*looking().values())
     assert may == {action for actions in PERMISSIONS.values() for action in actions}
+
+
+@pytest.mark.parametrize("area", ASKED)
+def test_the_role_may_what_is_optional_only_where_a_parameter_asks_for_it(area: str) -> None:
+    """Both ways: with it that call and no other comes on top, and by default none does."""
+    may, more = set().union(*looking().values()), set().union(*looking(**ASKED[area]).values())
+    assert more - may == set(OPTIONAL[area])
+    assert not may & set(OPTIONAL[area])
 
 
 def test_what_it_may_look_at_holds_no_value_and_changes_nothing() -> None:
@@ -192,7 +205,7 @@ def test_a_setting_left_alone_is_the_audits_default() -> None:
         value = variables[name]
         parameter = value["Ref"] if "Ref" in value else value["Fn::Join"][1]["Ref"]
         defaults[name] = str(SOURCE["Parameters"][parameter]["Default"])
-    assert len(defaults) == 8
+    assert len(defaults) == 11
     assert Settings.of(defaults) == Settings()
 
 

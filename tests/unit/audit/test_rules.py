@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from audit import rules
-from audit.model import CURRENT, PREVIOUS, Accepted, Access, Blind, Event, Kind, Secret, Severity, Told
+from audit.model import CURRENT, PREVIOUS, Accepted, Access, Blind, Event, Held, Kind, Secret, Severity, Told
 from audit.rules.account import Listed, Orphan, Spot, Trails
 from audit.rules.around import Crowd
 from audit.rules.rule import on_secret, on_thing
 from audit.schedule import Schedule
+from audit.settings import Settings
 from tests.support.audited.things import (
     A_KEY,
     ACCOUNT,
@@ -33,6 +34,7 @@ from tests.support.audited.things import (
     ground,
     pending,
     plain,
+    read,
     secret,
     version,
 )
@@ -73,6 +75,10 @@ VIOLATING: Final[dict[str, list[Any]]] = {
         secret(schedule=cron("cron(0 * * * ? *)")),
         secret(schedule=None, due=None),
     ],
+    "rotation-in-freeze": [
+        secret(due=NOW + dt.timedelta(days=25)),  # into its middle
+        secret(due=NOW.replace(month=12, day=23, hour=20)),  # its window ends on the first day
+    ],
     "rotation-late": [
         secret(due=ago(days=3)),
         secret(due=None, rotated=ago(days=40), changed=ago(days=40)),
@@ -101,6 +107,15 @@ VIOLATING: Final[dict[str, list[Any]]] = {
     ],
     "pair-broken": [secret(told=TOLD)],
     "deleted-in-use": [secret(kind=Kind.DELETED, deleted=NOW + dt.timedelta(days=5), accessed=ago(days=2))],
+    "read-by-others": [
+        secret(reads=(read("arn:ada"), read("arn:app"))),
+        secret(reads=(read("arn:ada"),), kind=Kind.REPLICA),
+    ],
+    "value-not-json": [secret(held=Held(json=False))],
+    "value-incomplete": [secret(held=Held(missing=("engine", "host")))],
+    "password-weak": [secret(held=Held(weak="it is short")), plain(held=Held(weak="it is short"))],
+    "two-secrets-one-user": [secret(twins=tuple("abcdef"))],
+    "admin-gone": [secret(held=Held(admin=f"{ARN}-admin"), admin_gone="is not listed")],
     "policy-public": [secret(access=Access(public=True))],
     "policy-foreign": [secret(access=Access(foreign=frozenset({OTHER}), shared=frozenset({OTHER})))],
     "policy-many-accounts": [secret(access=Access(shared=frozenset(map(str, range(6)))))],
@@ -118,6 +133,7 @@ VIOLATING: Final[dict[str, list[Any]]] = {
     "tags-missing": [HEALTHY, secret(tags={"owner": ""})],
     "replica-failed": [secret(copies=(copy(), copy("Failed", region="us-east-1")))],
     "replica-late": [secret(copies=(copy("InProgress"),))],
+    "replica-missing": [secret(copies=(copy(region="us-east-1"),))],
     "replica-elsewhere": [secret(copies=(copy(region="us-east-1"),))],
     "function-elsewhere": [secret(function=OURS.replace("eu-west-1", "us-east-1"))],
     "exception-expired": [secret(tags={ACCEPT: "until=2026-11-28 by=team-db why=OPS-17"})],
@@ -137,6 +153,7 @@ VIOLATING: Final[dict[str, list[Any]]] = {
     "function-open": [replace(FUNCTION, any_account=True)],
     "function-runtime": [replace(FUNCTION, runtime="python3.8"), replace(FUNCTION, runtime="nodejs22.x")],
     "function-timeout": [replace(FUNCTION, timeout=3)],
+    "function-layer": [replace(FUNCTION, behind="version 3 of the layer rotation, and another 5")],
     "key-at-risk": [
         replace(A_KEY, state="Disabled"),
         replace(A_KEY, state="PendingDeletion", deletion=NOW),
@@ -145,6 +162,7 @@ VIOLATING: Final[dict[str, list[Any]]] = {
     "key-not-rotating": [replace(A_KEY, rotates=False)],
     "parameter-credential": [replace(PARAMETER, modified=ago(days=91))],
     "parameter-clear-text": [replace(PARAMETER, secure=False)],
+    "parameter-default-key": [PARAMETER, replace(PARAMETER, key="alias/aws/ssm")],
     "rotation-crowd": [Crowd(OURS, "cron(0 3 ? * SUN *)", 51)],
     "replica-orphan": [Orphan(ARN, "us-east-1")],
     "alarms-deaf": [Trails("trail:eu-west-1", recording=False)],
@@ -160,6 +178,7 @@ VIOLATING: Final[dict[str, list[Any]]] = {
 }
 
 CLEAN: Final[dict[str, list[Any]]] = {
+    # First what nothing is wrong with, then what only looks wrong: the traps.
     "rotation-never": [
         HEALTHY,
         plain(created=ago(hours=3), changed=ago(hours=3)),  # day 0
@@ -184,6 +203,13 @@ CLEAN: Final[dict[str, list[Any]]] = {
         secret(schedule=cron("cron(0 8 ? * MON#1 *)")),
         secret(schedule=cron("rate(4 hours)")),
         secret(enabled=False, schedule=None, due=None),
+    ],
+    "rotation-in-freeze": [
+        HEALTHY,
+        secret(due=NOW.replace(month=12, day=22)),  # its window ends the day before
+        secret(due=NOW.replace(year=2027, month=1, day=3, hour=0)),  # the day after
+        secret(due=NOW.replace(month=12, day=25), enabled=False),
+        replace(SERVICE, due=None),
     ],
     "rotation-late": [
         HEALTHY,
@@ -229,16 +255,23 @@ CLEAN: Final[dict[str, list[Any]]] = {
         secret(kind=Kind.EXTERNAL, rotated=None, changed=ago(days=9)),
     ],
     "unused": [
+        HEALTHY,
         PLAIN,
         secret(accessed=ago(days=91)),
         plain(accessed=ago(days=91), copies=(copy(accessed=ago(days=1)),)),
     ],
     "never-read": [
+        HEALTHY,
         PLAIN,
         plain(accessed=None, created=ago(days=29)),
         plain(accessed=None, copies=(copy(accessed=ago(days=300)),)),
     ],
-    "replica-in-use": [PLAIN, plain(copies=(copy(accessed=ago(days=1)),)), plain(accessed=None, copies=(copy(),))],
+    "replica-in-use": [
+        HEALTHY,
+        PLAIN,
+        plain(copies=(copy(accessed=ago(days=1)),)),
+        plain(accessed=None, copies=(copy(),)),
+    ],
     "only-its-rotation-reads-it": [
         HEALTHY,
         secret(quiet_intervals=1, rotated=ago(days=20)),
@@ -264,10 +297,35 @@ CLEAN: Final[dict[str, list[Any]]] = {
         secret(kind=Kind.DELETED, deleted=NOW, accessed=None),
         HEALTHY,
     ],
+    "read-by-others": [
+        secret(reads=(read("arn:app"),)),
+        secret(reads=(read("arn:rotation"),), rotation_roles=frozenset({"arn:rotation"})),
+        secret(reads=(read("arn:ada"),), kind=Kind.DELETED),
+    ],
+    "value-not-json": [
+        secret(held=Held()),
+        HEALTHY,  # it was not read
+        plain(held=Held(json=False)),  # an API key: nobody says that it is to be JSON
+        secret(held=Held(json=False), kind=Kind.FOREIGN),
+    ],
+    "value-incomplete": [
+        secret(held=Held()),
+        plain(held=Held(missing=("engine",))),
+        secret(held=Held(missing=("engine",)), kind=Kind.SERVICE),  # RDS keeps two keys in its own
+    ],
+    "password-weak": [secret(held=Held()), HEALTHY, secret(held=Held(weak="it is short"), kind=Kind.SERVICE)],
+    "two-secrets-one-user": [secret(held=Held(logins=("a",))), secret(twins=("a",), kind=Kind.REPLICA)],
+    "admin-gone": [
+        secret(held=Held(admin=f"{ARN}-admin")),
+        secret(held=Held(admin=f"{ARN}-admin"), admin_gone="is not listed", kind=Kind.REPLICA),
+    ],
     "policy-public": [HEALTHY, secret(access=None), secret(access=Access(public=True), kind=Kind.REPLICA)],
     "policy-foreign": [HEALTHY, secret(access=None), secret(access=Access(shared=frozenset({OTHER})))],
     "policy-many-accounts": [HEALTHY, secret(access=Access(shared=frozenset(map(str, range(5)))))],
-    "policy-gone-principal": [HEALTHY],
+    "policy-gone-principal": [
+        HEALTHY,
+        secret(access=Access(gone=frozenset({"AROAABCDEFGHIJKLMNOP1"})), kind=Kind.REPLICA),
+    ],
     "shared-without-key": [
         HEALTHY,
         secret(access=Access(shared=frozenset({OTHER})), key=KEY),  # its key was not seen
@@ -278,34 +336,49 @@ CLEAN: Final[dict[str, list[Any]]] = {
         secret(key=KEY, at_key=A_KEY),
         secret(key=KEY.replace(ACCOUNT, OTHER)),  # a key of another account is a customer's key
     ],
-    "tags-missing": [secret(tags={"owner": "team-db"})],
+    "tags-missing": [secret(tags={"owner": "team-db"}), secret(kind=Kind.REPLICA), secret(kind=Kind.DELETED)],
     "replica-failed": [HEALTHY, secret(copies=(copy(), copy("InProgress")))],
     "replica-late": [secret(copies=(copy("InProgress"),), changed=ago(minutes=10)), secret(copies=(copy(),))],
+    "replica-missing": [
+        secret(copies=(copy(),)),
+        HEALTHY,  # nobody said that it is to be replicated
+        secret(region="eu-central-1", copies=(copy(region="us-east-1"),)),  # the primary itself is there
+    ],
     "replica-elsewhere": [secret(copies=(copy(),)), HEALTHY],
     "function-elsewhere": [HEALTHY, PLAIN],
     "exception-expired": [HEALTHY, secret(tags={ACCEPT: "until=2026-11-29 by=team-db why=OPS-17"})],
     "exception-ending": [HEALTHY, secret(tags={ACCEPT: "until=2027-01-31 by=team-db why=OPS-17"})],
     "exception-unreadable": [HEALTHY, secret(tags={ACCEPT: "until=2027-01-31 by=team-db why=OPS-17"})],
     "exception-wide": [HEALTHY, secret(tags={ACCEPT: "until=2027-01-31 by=team-db why=OPS-17"})],
-    "function-gone": [FUNCTION],
-    "function-stopped": [FUNCTION],
+    "function-gone": [FUNCTION, replace(FUNCTION, state="Inactive")],
+    "function-stopped": [FUNCTION, replace(FUNCTION, exists=False)],  # one finding, not two
     "function-failed": [FUNCTION, replace(FUNCTION, state="Inactive")],
     "function-forbidden": [
         FUNCTION,
         replace(FUNCTION, invocable=None),
         replace(FUNCTION, exists=False, invocable=False),
     ],
-    "function-open": [FUNCTION],
+    "function-open": [FUNCTION, replace(FUNCTION, invocable=None), replace(FUNCTION, exists=False)],
     "function-runtime": [FUNCTION, replace(FUNCTION, runtime="provided.al2023")],
+    "function-layer": [FUNCTION, replace(FUNCTION, layers=("arn:aws:lambda:eu-west-1:1:layer:rotation:3",))],
     "function-timeout": [FUNCTION, replace(FUNCTION, exists=False, timeout=0)],
     "key-at-risk": [A_KEY, replace(A_KEY, state="Updating")],
     "key-not-rotating": [A_KEY, replace(A_KEY, rotates=None)],
     "parameter-credential": [PARAMETER, replace(PARAMETER, modified=ago(days=99), expires=True)],
-    "parameter-clear-text": [PARAMETER],
-    "rotation-crowd": [Crowd(OURS, "cron(0 3 ? * SUN *)", 50)],
+    "parameter-clear-text": [PARAMETER, replace(PARAMETER, modified=ago(days=999))],
+    "parameter-default-key": [
+        replace(PARAMETER, key=KEY),
+        replace(PARAMETER, secure=False),  # it is under no key at all
+        replace(PARAMETER, key="alias/shop"),
+    ],
+    "rotation-crowd": [Crowd(OURS, "cron(0 3 ? * SUN *)", 1), Crowd(OURS, "cron(0 3 ? * SUN *)", 50)],
     "replica-orphan": [],
     "alarms-deaf": [Trails("trail:eu-west-1", recording=True), Trails("trail:eu-west-1", recording=None)],
-    "exception-listed": [Listed("e:1", replace(LIST, until="2027-03-31"))],
+    "exception-listed": [
+        Listed("e:1", replace(LIST, until="2027-03-31")),
+        Listed("e:2", replace(LIST, until="2027-11-29")),  # the last day that one may have
+        Listed("e:3", replace(LIST, until="2026-12-14")),  # announced from tomorrow on
+    ],
     "blind-spot": [],
 }
 
@@ -313,8 +386,13 @@ ASKED: Final[dict[str, dict[str, Any]]] = {
     "default-key": {"customer_key": True},
     "tags-missing": {"required_tags": ("owner",)},
     "replica-elsewhere": {"allowed_regions": ("eu-central-1",)},
+    "read-by-others": {"readers": ("arn:app",)},
+    "replica-missing": {"replica_regions": ("eu-central-1",)},
+    "rotation-in-freeze": {"freezes": ("2026-12-24/2027-01-02",)},
+    "parameter-default-key": {"customer_key": True},
 }
 """Rules that are silent until a setting asks for them."""
+SILENT: Final = Settings().printed()
 FINDS_ALWAYS: Final = {"replica-orphan", "blind-spot"}
 """Rules about things that are made only where something is wrong."""
 
@@ -336,10 +414,21 @@ def found(rule: Rule[Any], thing: Any, **settings: Any) -> Finding | None:  # no
     )
 
 
-def test_every_rule_has_something_that_violates_it_and_something_that_does_not() -> None:
+def test_every_rule_has_something_that_violates_it_something_that_does_not_and_its_traps() -> None:
+    """A rule that is new, or has lost one of the three, has no place here."""
     assert set(EVERY) == set(VIOLATING) == set(CLEAN)
-    assert {rule for rule, things in CLEAN.items() if not things} == FINDS_ALWAYS
     assert len(EVERY) == len(rules.EVERY)
+    assert [rule for rule, things in VIOLATING.items() if not things] == []
+    assert {rule for rule, things in CLEAN.items() if len(things) < 2} == FINDS_ALWAYS
+
+
+@pytest.mark.parametrize("rule", set(CLEAN) - FINDS_ALWAYS)
+def test_the_first_that_does_not_violate_a_rule_violates_no_other_either(rule: str) -> None:
+    """What comes after it are its traps: each looks wrong, to this rule or to another audit."""
+    first, *traps = CLEAN[rule]
+    about = [it for it in rules.EVERY if any(type(first) is type(wrong) for wrong in VIOLATING[it.id])]
+    assert [it.id for it in about if it.id not in ASKED and found(it, first)] == []
+    assert all(it != first for it in traps)
 
 
 @pytest.mark.parametrize(("rule", "thing"), [(rule, it) for rule, things in VIOLATING.items() for it in things])
@@ -359,7 +448,7 @@ def test_what_is_right_is_left_alone(rule: str, thing: Any) -> None:  # noqa: AN
 @pytest.mark.parametrize("rule", ASKED)
 def test_a_rule_that_must_be_asked_for_is_silent(rule: str) -> None:
     for thing in VIOLATING[rule]:
-        assert found(EVERY[rule], thing, customer_key=False, required_tags=(), allowed_regions=()) is None
+        assert found(EVERY[rule], thing, **SILENT) is None
 
 
 def test_a_healthy_secret_violates_nothing() -> None:

@@ -10,6 +10,8 @@ from audit.model import Function, Key
 from audit.policy import accounts_of, lets_secrets_manager
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from audit.model import Secret
 
 _SOME: Final = 5
@@ -36,6 +38,19 @@ class Functions:
             self.known[arn] = function = replace(function, secrets=function.secrets + 1, some=some)
         return function
 
+    def seen(self) -> Iterator[Function]:
+        """Yield each that was read, with the layers of which another one has a newer version."""
+        known = [it for it in self.known.values() if it]
+        newest: dict[str, int] = {}
+        for layer, version in (_layer(it) for function in known for it in function.layers):
+            newest[layer] = max(version, newest.get(layer, 0))
+        for function in known:
+            old = [it for it in map(_layer, function.layers) if it[1] < newest[it[0]]]
+            told = [
+                f"version {it} of the layer {name.rpartition(':')[2]}, and another {newest[name]}" for name, it in old
+            ]
+            yield replace(function, behind=", ".join(told))
+
     def _read(self, arn: str, secret: Secret) -> Function | None:
         region, account = (arn.split(":") + [""] * 5)[3:5]
         if region != secret.region or account != secret.account:
@@ -52,7 +67,9 @@ class Functions:
         # The answer holds the environment too: nothing of that is kept.
         told = found.get("State", "Active"), found.get("Runtime", ""), found.get("Timeout", 0)
         invocable, any_account = self._policy(arn, secret)
-        return Function(arn, True, *told, self._stopped(arn), invocable, any_account)  # noqa: FBT003 it exists
+        stands: dict[str, Any] = {"stopped": self._stopped(arn), "invocable": invocable, "any_account": any_account}
+        stands |= {"role": found.get("Role", ""), "layers": tuple(it["Arn"] for it in found.get("Layers") or ())}
+        return Function(arn, True, *told, **stands)  # noqa: FBT003 it exists
 
     def _stopped(self, arn: str) -> bool:
         try:
@@ -73,6 +90,16 @@ class Functions:
             self._sight.failed("function policies", error, arn)
             return None, False
         return lets_secrets_manager(policy, secret.account, secret.arn)
+
+
+def _last(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _layer(arn: str) -> tuple[str, int]:
+    """Return a layer and its version."""
+    name, _, version = arn.rpartition(":")
+    return name, int(version) if version.isdecimal() else 0
 
 
 def _plain(arn: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 NAMES: Final = ("RotationFailed", "RotationAbandoned", "RotationSucceeded")
+STARTED: Final = "RotationStarted"
 BACK: Final = timedelta(days=28)
 """How far back the calendar of the page shows."""
 _PAGES: Final = 40
@@ -27,10 +28,10 @@ class History:
         """Read by these clients, and note there what cannot be read."""
         self._trail, self._logs, self._sight, self._now = trail, logs, sight, now
 
-    def events(self) -> Mapping[str, list[Event]]:
-        """Return the events of rotations by the ARN or name of the secret."""
+    def events(self, *more: str) -> Mapping[str, list[Event]]:
+        """Return the events of rotations by the ARN or name of the secret, of more names too where they are given."""
         found: dict[str, list[Event]] = defaultdict(list)
-        for name in NAMES:
+        for name in (*NAMES, *more):
             try:
                 for secret, event in self._of(name):
                     found[secret].append(event)

@@ -138,6 +138,7 @@ class Parameters:
             secure=entry.get("Type") == "SecureString",
             modified=entry.get("LastModifiedDate"),
             description=str(entry.get("Description") or ""),
+            key=str(entry.get("KeyId") or ""),
             expires=any(it.get("PolicyType") == "Expiration" for it in entry.get("Policies") or ()),
         )
 

@@ -46,6 +46,7 @@ def head_of(audit: Audit) -> Head:
         "parameters_seen": totals.parameters,
         "blind_spots": blind,
         "looked_twice": totals.looked_twice,
+        "repaired": totals.repaired,
         "calls": dict(sorted(totals.calls.items())),
         "thresholds": audit.settings.printed(),
         "functions": totals.functions,

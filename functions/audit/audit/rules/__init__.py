@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from audit.model import Secret, Severity
-from audit.rules import access, account, around, rotating, stuck, using
+from audit.rules import access, account, around, rotating, stuck, using, values
 
 if TYPE_CHECKING:
     from audit.rules.rule import Rule
@@ -16,9 +16,14 @@ SECRETS: Final[tuple[Rule[Secret], ...]] = (
     *using.RULES,
     *access.RULES,
     *account.ON_TAGS,
+    *values.RULES,
 )
+ON_READS: Final = using.ON_READS
+TOGETHER: Final = values.TOGETHER
 EVERY: Final[tuple[Rule[Any], ...]] = (
     *SECRETS,
+    *ON_READS,
+    *TOGETHER,
     *around.FUNCTIONS,
     *around.KEYS,
     *around.CROWDS,

@@ -94,6 +94,14 @@ def replica_elsewhere(secret: Secret, ground: Ground) -> str | None:
     return f"It has a replica in {', '.join(found)}." if found else None
 
 
+def replica_missing(secret: Secret, ground: Ground) -> str | None:
+    """It is replicated, and not to every Region that the settings want."""
+    if not secret.copies:
+        return None
+    missing = set(ground.settings.replica_regions) - {secret.region, *(it.region for it in secret.copies)}
+    return f"It has replicas, and none in {', '.join(sorted(missing))}." if missing else None
+
+
 def function_elsewhere(secret: Secret, _: Ground) -> str | None:
     """Its function is in another Region, where the service does not invoke it."""
     region = (secret.function.split(":") + [""] * 4)[3]
@@ -197,6 +205,16 @@ RULES: Final[tuple[Rule[Secret], ...]] = (
         "The primary says InProgress of a replica, and its last change is older than `replica_minutes`.",
         replica_late,
         LOOK,
+        needs=_REPLICAS,
+    ),
+    Rule(
+        "replica-missing",
+        M,
+        "A replica is missing",
+        "It has replicas, and none in one of `replica_regions`.",
+        replica_missing,
+        "aws secretsmanager replicate-secret-to-regions --region {region} --secret-id {arn} "
+        "--add-replica-regions Region=REGION",
         needs=_REPLICAS,
     ),
     Rule(

@@ -95,6 +95,11 @@ def short_timeout(function: Function, ground: Ground) -> str | None:
     return f"Its timeout is {function.timeout} s; a rotation needs {ground.settings.timeout_seconds} s at least."
 
 
+def old_layer(function: Function, _: Ground) -> str | None:
+    """Another function has a newer version of the same layer: this one was left behind."""
+    return f"It has {function.behind}. {serves(function)}" if function.behind else None
+
+
 def key_at_risk(key: Key, _: Ground) -> str | None:
     """The key cannot be used, or will be gone: then no secret under it can be read."""
     if key.state in {"Enabled", "Creating", "Updating"}:
@@ -121,6 +126,12 @@ def credential(parameter: Parameter, ground: Ground) -> str | None:
 def clear_text(parameter: Parameter, _: Ground) -> str | None:
     """A parameter that looks like a database's credential is not encrypted."""
     return None if parameter.secure else "It looks like a database credential, and its type is not SecureString."
+
+
+def default_key(parameter: Parameter, ground: Ground) -> str | None:
+    """It is not under a customer managed key, and the settings ask for one."""
+    managed = parameter.secure and parameter.key in {"", "alias/aws/ssm"}
+    return "It is under the key aws/ssm." if managed and ground.settings.customer_key else None
 
 
 def crowd(found: Crowd, ground: Ground) -> str | None:
@@ -198,6 +209,15 @@ FUNCTIONS: Final[tuple[Rule[Function], ...]] = (
         "aws lambda update-function-configuration --region {region} --function-name {arn} --timeout 60",
         needs=_FUNCTIONS,
     ),
+    Rule(
+        "function-layer",
+        L,
+        "A function was left behind",
+        "Another rotation function of the Region has a newer version of the same layer.",
+        old_layer,
+        "aws lambda get-function-configuration --region {region} --function-name {arn}",
+        needs=_FUNCTIONS,
+    ),
 )
 KEYS: Final[tuple[Rule[Key], ...]] = (
     Rule(
@@ -236,6 +256,15 @@ PARAMETERS: Final[tuple[Rule[Parameter], ...]] = (
         "A parameter may hold a credential in clear text",
         "A parameter of another type than SecureString looks like a database credential.",
         clear_text,
+        "aws ssm describe-parameters --region {region} --parameter-filters Key=Name,Values={name}",
+        needs=frozenset({"parameters"}),
+    ),
+    Rule(
+        "parameter-default-key",
+        L,
+        "A credential is under the account's default key",
+        "`customer_key` asks for a customer managed key, and what looks like a database credential has none.",
+        default_key,
         "aws ssm describe-parameters --region {region} --parameter-filters Key=Name,Values={name}",
         needs=frozenset({"parameters"}),
     ),

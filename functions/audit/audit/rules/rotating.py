@@ -74,6 +74,15 @@ def unclear(secret: Secret, ground: Ground) -> str | None:
     return None
 
 
+def frozen(secret: Secret, ground: Ground) -> str | None:
+    """Its next rotation comes while nothing may change."""
+    if not secret.enabled or secret.due is None or secret.schedule is None:
+        return None
+    begins, ends = secret.due.date(), (secret.due + secret.schedule.window).date()
+    inside = [f"{first} to {last}" for first, last in ground.settings.frozen() if begins <= last and ends >= first]
+    return f"It rotates next on {minute(secret.due)}, and nothing may from {inside[0]}." if inside else None
+
+
 def overdue(secret: Secret, ground: Ground) -> datetime | None:
     """Return when a rotation should have ended that has not; by the service's date, else by the schedule."""
     if not secret.enabled or secret.schedule is None:
@@ -175,6 +184,15 @@ RULES: Final[tuple[Rule[Secret], ...]] = (
         "The schedule is missing, never fires, or is shorter than two times `cache_minutes`.",
         unclear,
         _MONTHLY,
+        SERVED,
+    ),
+    Rule(
+        "rotation-in-freeze",
+        M,
+        "It rotates while nothing may change",
+        "The next rotation or its window falls into one of `freezes`.",
+        frozen,
+        "# before that; it rotates at once, and the next date moves:\n" + RETRY,
         SERVED,
     ),
     Rule(

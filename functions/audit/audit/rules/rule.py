@@ -75,6 +75,7 @@ def on_secret(rule: Rule[Secret], secret: Secret, ground: Ground) -> Finding | N
         return None
     fields = {"arn": secret.arn, "name": secret.name, "region": secret.region, "function": secret.function}
     fields |= {"version": secret.lone_pending or "", "key": secret.key, "replica": _worst_copy(secret)}
+    fields["admin"] = secret.held.admin if secret.held else ""
     command = rule.command(fields, secret.kind)
     where = (secret.region, secret.account)
     return _finding(rule, secret, secret.name, where, evidence, command, str(secret.kind), cause_of(secret))

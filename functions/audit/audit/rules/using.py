@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from audit.model import CURRENT, PREVIOUS, ROTATED, Kind, Secret, Severity
-from audit.rules.rule import LOOK, RETRY, Rule, age, day
+from audit.model import CURRENT, LIVE, PREVIOUS, ROTATED, Kind, Secret, Severity
+from audit.rules.rule import LOOK, RETRY, Rule, age, day, minute
 
 if TYPE_CHECKING:
     from audit.rules.rule import Ground
@@ -17,6 +17,8 @@ _PAIR: Final = frozenset({"NotOurs", "AccessMismatch"})
 _IDLE: Final = frozenset({Kind.UNROTATED, Kind.EXTERNAL, Kind.DECLARED})
 """A rotation reads its secret: of rotated ones the date of the last read says nothing of clients."""
 _INTERVALS: Final = 2
+_READERS: Final = 10
+"""Readers that the evidence names."""
 _COARSE: Final = timedelta(days=3)
 """Shorter schedules rotate on the day of every read, since dates have no time."""
 
@@ -90,6 +92,18 @@ def pair_broken(secret: Secret, _: Ground) -> str | None:
     if told is None or told.error not in _PAIR or (secret.rotated is not None and told.at < secret.rotated):
         return None
     return f"{told.error} in {told.step} on {day(told.at)}."
+
+
+def read_by_others(secret: Secret, ground: Ground) -> str | None:
+    """Somebody read it who is not on the list of readers, and is no rotation."""
+    allowed = {*ground.settings.readers, *secret.rotation_roles}
+    others = [it for it in secret.reads if it.reader not in allowed]
+    if not others or not ground.settings.readers:
+        return None
+    latest = sorted(others, key=lambda it: it.latest, reverse=True)
+    told = ", ".join(f"{it.reader} (last on {minute(it.latest)})" for it in latest[:_READERS])
+    more = f" and {len(latest) - _READERS} more" if len(latest) > _READERS else ""
+    return f"Not in `readers`, and read it: {told}{more}."
 
 
 def deleted_in_use(secret: Secret, ground: Ground) -> str | None:
@@ -175,3 +189,16 @@ RULES: Final[tuple[Rule[Secret], ...]] = (
         twice=True,
     ),
 )
+ON_READS: Final[tuple[Rule[Secret], ...]] = (
+    Rule(
+        "read-by-others",
+        M,
+        "Somebody else reads it",
+        "`readers` lists who may read; in `reads_days` somebody else did, and no rotation.",
+        read_by_others,
+        _WHO,
+        LIVE | {Kind.REPLICA},
+        frozenset({"reads"}),
+    ),
+)
+"""Judged when all functions are known: the roles of rotations read their secrets, and those of admins."""

@@ -38,7 +38,7 @@ class MinimalFunction:
             self._finish(event)
 
     def _create(self, event: dict[str, str]) -> None:
-        value = json.dumps({"password": f"password-{next(self.passwords)}"})
+        value = self.value_for(event)
         token = {"RotationToken": event["RotationToken"]} if self.pass_rotation_token else {}
         try:
             self.client.put_secret_value(
@@ -50,6 +50,11 @@ class MinimalFunction:
             )
         except self.client.exceptions.ResourceExistsException:
             return
+
+    def value_for(self, event: dict[str, str]) -> str:
+        """Return the next value."""
+        del event
+        return json.dumps({"password": f"password-{next(self.passwords)}"})
 
     def _finish(self, event: dict[str, str]) -> None:
         versions = self.client.describe_secret(SecretId=event["SecretId"])["VersionIdsToStages"]

@@ -1,4 +1,4 @@
-"""What the page draws: ages of values, a calendar of rotations, strips, and the matrix of replicas."""
+"""What the page draws: ages of values, a calendar of rotations, strips, the matrix of replicas, and pairs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,25 @@ _AGES: Final = {
 }
 _WIDTH: Final = 280
 _WEEKS: Final = 4
-_REPLICAS: Final = 200
+_ROWS: Final = 200
+"""Of a table; what has no room stands in the report in JSON."""
 _NAMES: Final = {"succeeded": "done", "failed": "failed", "abandoned": "failed"}
+
+
+_OTHER: Final = {"base": "clone", "clone": "base"}
+
+
+def _admin(memory: Memory, arn: str, region: str) -> dict[str, str]:
+    """Return an admin secret's name and state, where it was seen: itself, or its replica in the pair's Region."""
+    named, here = arn.rpartition(":")[2][: -len("-XXXXXX")], arn.replace(f":{arn.split(':')[3]}:", f":{region}:", 1)
+    found = memory.select("select name, kind, rotated from secret where arn in (?, ?) order by kind", arn, here)
+    if not found:
+        return {"admin": named, "state": "not seen", "weight": "medium"}
+    row = found[0]
+    if row["kind"] == "deleted":
+        return {"admin": row["name"], "state": "scheduled for deletion", "weight": "critical"}
+    rotated = f"rotated {row['rotated'][:10]}" if row["rotated"] else "never rotated"
+    return {"admin": row["name"], "state": rotated, "weight": "good" if row["rotated"] else "medium"}
 
 
 def marks_of(row: dict[str, Any], today: dt.date) -> list[dict[str, Any]]:
@@ -47,6 +64,8 @@ class Pictures:
     days: dict[dt.date, Counter[str]] = field(default_factory=dict)
     replicas: list[dict[str, Any]] = field(default_factory=list)
     replicas_left: int = 0
+    pairs: list[dict[str, Any]] = field(default_factory=list)
+    pairs_left: int = 0
 
     @classmethod
     def of(cls, memory: Memory, facts: dict[str, Any]) -> Pictures:
@@ -56,6 +75,7 @@ class Pictures:
         for row in memory.secrets():
             if row["kind"] not in {"replica", "deleted"}:
                 pictures.count(row["name"], row["region"], json.loads(row["row"]))
+        pictures.pairs = [it | _admin(memory, it["admin"], it["region"]) for it in pictures.pairs]
         return pictures
 
     def count(self, name: str, region: str, row: dict[str, Any]) -> None:
@@ -69,10 +89,17 @@ class Pictures:
         if row.get("due"):
             self._on(row["due"], "due")
         if row.get("replicas"):
-            if len(self.replicas) < _REPLICAS:
+            if len(self.replicas) < _ROWS:
                 self.replicas.append({"name": name, "region": region, "at": {it[0]: it for it in row["replicas"]}})
             else:
                 self.replicas_left += 1
+        if row.get("pair"):
+            turn, admin = row["pair"]
+            if len(self.pairs) < _ROWS:
+                shown = {"name": name, "region": region, "turn": turn, "next": _OTHER[turn], "admin": admin}
+                self.pairs.append(shown | {key: row.get(key, "")[:10] for key in ("rotated", "due")})
+            else:
+                self.pairs_left += 1
 
     def _on(self, text: str, name: str) -> None:
         self.days.setdefault(dt.date.fromisoformat(text[:10]), Counter())[name] += 1
@@ -80,8 +107,9 @@ class Pictures:
     def shown(self) -> dict[str, Any]:
         """Return what the template draws."""
         regions = sorted({region for it in self.replicas for region in it["at"]})
+        pairs = {"pairs": self.pairs, "pairs_left": self.pairs_left}
         replicas = {"replicas": self.replicas, "replica_regions": regions, "replicas_left": self.replicas_left}
-        return {"histogram": self._histogram(), "weeks": self._weeks(), **replicas}
+        return {"histogram": self._histogram(), "weeks": self._weeks(), **replicas, **pairs}
 
     def _histogram(self) -> list[dict[str, Any]]:
         most = max(self.ages.values(), default=1)
