@@ -86,6 +86,8 @@ def test_an_admin_without_the_right_is_told_which_role_to_ask_for(stage: Stage) 
         for attempt in (session.rehearse_password, session.set_password):
             with pytest.raises(PermissionDenied, match="userAdminAnyDatabase"):
                 attempt(user.username, stage.password())
+        with pytest.raises(PermissionDenied, match="userAdminAnyDatabase"):
+            session.guard_target(user.username, allow_privileged=False)
 
 
 def test_a_user_of_the_same_name_in_another_database_is_not_touched(stage: Stage) -> None:

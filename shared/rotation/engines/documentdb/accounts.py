@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeGuard
 
-from rotation.engines.documentdb.faults import Refused
+from rotation.engines.documentdb.faults import ENGINE, Refused
+from rotation.errors import PermissionDenied
 from rotation.model import Mark
 
 if TYPE_CHECKING:
@@ -123,9 +124,17 @@ def parse_account(document: Mapping[str, Any]) -> Account:
 
 
 def read(connection: Connection, *names: str, **shown: Any) -> dict[str, Account]:  # noqa: ANN401 a command's
-    """Read users of the session's database, by name; what is not there is not given."""
+    """
+    Read users of the session's database, by name; what is not there is not given.
+
+    Raises PermissionDenied.
+    """
     wanted = [{"user": name, "db": connection.database} for name in names]
-    return {account.name: account for account in map(parse_account, _users_info(connection, wanted, shown))}
+    try:
+        found = _users_info(connection, wanted, shown)
+    except PermissionDenied:
+        raise lacks_user_admin(connection, names[0]) from None
+    return {account.name: account for account in map(parse_account, found)}
 
 
 def _users_info(connection: Connection, wanted: Sequence[Document], shown: Mapping[str, Any]) -> list[Document]:
@@ -163,3 +172,16 @@ def write(connection: Connection, command: str, username: str, **fields: Any) ->
 def in_shell(database: str, method: str, *arguments: object) -> str:
     """Write a call as people type it into mongosh."""
     return f"db.getSiblingDB({json.dumps(database)}).{method}({', '.join(map(json.dumps, arguments))})"
+
+
+def lacks_user_admin(connection: Connection, username: str) -> PermissionDenied:
+    """Name the role that an admin needs to manage users."""
+    grant = in_shell("admin", "grantRolesToUser", connection.user, [{"role": "userAdminAnyDatabase", "db": "admin"}])
+    return denied(
+        connection, f"The login {connection.user} may not manage the user {username}", f"As root, run: {grant}"
+    )
+
+
+def denied(connection: Connection, what: str, remedy: str) -> PermissionDenied:
+    """Return the error of a right that is missing."""
+    return PermissionDenied(what, engine=ENGINE, code="13", where=connection.where, remedy=remedy)

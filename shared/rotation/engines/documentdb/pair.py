@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rotation.engines.documentdb import accounts
-from rotation.engines.documentdb.accounts import LAST_SERIAL, MARK, Record, Role, in_shell
+from rotation.engines.documentdb.accounts import LAST_SERIAL, MARK, Record, Role, in_shell, lacks_user_admin
 from rotation.engines.documentdb.faults import Refused
 from rotation.engines.documentdb.passwords import DEFAULT_MECHANISMS, keeping_mechanisms
-from rotation.engines.documentdb.rights import lacks_user_admin, may_mark_itself, require_password_of
+from rotation.engines.documentdb.rights import may_mark_itself, require_password_of
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied
 from rotation.model import Mark, Ownership
 from rotation.ports import Caution

@@ -11,8 +11,9 @@ import secrets
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.documentdb import accounts
+from rotation.engines.documentdb.accounts import lacks_user_admin
 from rotation.engines.documentdb.faults import ENGINE
-from rotation.engines.documentdb.rights import lacks_own_password, lacks_user_admin
+from rotation.engines.documentdb.rights import lacks_own_password
 from rotation.errors import AuthenticationFailed, PermissionDenied, Unreachable
 from rotation.model import Password
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from rotation.engines.documentdb import accounts
-from rotation.engines.documentdb.accounts import Role, in_shell
-from rotation.engines.documentdb.faults import ENGINE, LOST_LOGIN, Refused
+from rotation.engines.documentdb.accounts import Role, denied, in_shell, lacks_user_admin
+from rotation.engines.documentdb.faults import LOST_LOGIN, Refused
 from rotation.errors import GuardViolation, PermissionDenied
 
 if TYPE_CHECKING:
@@ -151,20 +151,8 @@ def lacks_own_password(connection: Connection) -> PermissionDenied:
     privilege = {"resource": {"db": database, "collection": ""}, "actions": ["changeOwnPassword"]}
     role = in_shell(database, "createRole", {"role": OWN_ROLE, "privileges": [privilege], "roles": []})
     grant = in_shell(database, "grantRolesToUser", connection.user, [{"role": OWN_ROLE, "db": database}])
-    return _denied(
+    return denied(
         connection,
         f"The user {connection.user} may not change its own password: it has no role with changeOwnPassword",
         f"As an administrator, run: {role}; {grant}; or name an admin secret in masterarn.",
     )
-
-
-def lacks_user_admin(connection: Connection, username: str) -> PermissionDenied:
-    """Name the role that an admin needs to manage users."""
-    grant = in_shell("admin", "grantRolesToUser", connection.user, [{"role": "userAdminAnyDatabase", "db": "admin"}])
-    return _denied(
-        connection, f"The login {connection.user} may not manage the user {username}", f"As root, run: {grant}"
-    )
-
-
-def _denied(connection: Connection, what: str, remedy: str) -> PermissionDenied:
-    return PermissionDenied(what, engine=ENGINE, code="13", where=connection.where, remedy=remedy)
