@@ -36,6 +36,11 @@ def event_of(raw: Any) -> Event:  # noqa: ANN401 what JSON holds
         raise NotAnEvent(message) from None
 
 
+def _text(value: object) -> str:
+    """Return a text that can be written: a half of a character that JSON may hold cannot."""
+    return str(value or "").encode(errors="replace").decode()
+
+
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
@@ -44,11 +49,11 @@ def _of_service(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> Event:
     """Secrets Manager user guide, "CloudTrail entries for rotation": the secret stands in additionalEventData alone."""
     return Event(
         str(detail["eventName"]),
-        str(detail.get("eventID") or raw["id"]),
+        _text(detail.get("eventID") or raw["id"]),
         _time(detail["eventTime"]),
         str(raw["region"]),
-        secret=str(detail["additionalEventData"]["SecretId"]),
-        error=str(detail.get("errorMessage") or ""),
+        secret=_text(detail["additionalEventData"]["SecretId"]),
+        error=_text(detail.get("errorMessage")),
     )
 
 
@@ -61,20 +66,20 @@ def _of_call(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> Event:
     who = detail["userIdentity"]
     return Event(
         str(detail["eventName"]),
-        str(detail["eventID"]),
+        _text(detail["eventID"]),
         _time(detail["eventTime"]),
         str(raw["region"]),
-        secret=str(secret),
-        by=str(who.get("arn") or who.get("principalId") or who.get("invokedBy") or ""),
-        version=str(answer.get("versionId") or request.get("moveToVersionId") or ""),
+        secret=_text(secret),
+        by=_text(who.get("arn") or who.get("principalId") or who.get("invokedBy")),
+        version=_text(answer.get("versionId") or request.get("moveToVersionId")),
         request=request,
     )
 
 
 def _of_label(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> Event:
-    """Name the secret whose current value is another one; it has no other mark of its own than what it says."""
-    version, secret = str(detail["versionId"]), str(raw["resources"][0])
-    return Event(MOVED, f"{secret} {version}", _time(raw["time"]), str(raw["region"]), secret=secret, version=version)
+    """Name the secret whose current value is another one; a move there and back is two moves."""
+    version, secret, at = _text(detail["versionId"]), _text(raw["resources"][0]), _time(raw["time"])
+    return Event(MOVED, f"{secret} {version} {at}", at, str(raw["region"]), secret=secret, version=version)
 
 
 def _of_schedule(raw: Mapping[str, Any], _: Mapping[str, Any]) -> Event:

@@ -7,11 +7,12 @@ where the other ended before its mark, the message is told once more rather than
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ KEPT: Final = timedelta(days=7)
 """How long it is known that something was told: longer than EventBridge and the queue deliver it again."""
 _LEASE: Final = timedelta(seconds=90)
 """After which whoever claimed a message is over; the function's timeout is 60 s."""
+_LONGEST: Final = 1024
 _REFUSED: Final = "ConditionalCheckFailedException"
 
 
@@ -40,12 +42,14 @@ class Memory:
         """
         Yield whether this is still to be told; at a clean end it is marked as told.
 
-        Raises Busy.
+        Where the mark fails, only what comes again is told again: to fail here would tell it each time that it is
+        tried again. Raises Busy.
         """
         claimed = self._claim(what)
         yield claimed
         if claimed:
-            self.write("told", what, {"told": True}, KEPT)
+            with suppress(BotoCoreError, ClientError):
+                self.write("told", what, {"told": True}, KEPT)
 
     def _claim(self, what: str) -> bool:
         free = "attribute_not_exists(about) OR ends < :now OR (told = :no AND claimed < :over)"
@@ -61,8 +65,7 @@ class Memory:
 
     def read(self, about: str, what: str) -> dict[str, Any]:
         """Return what is kept; empty where there is nothing, or it is over."""
-        key = {"about": {"S": about}, "what": {"S": what}}
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        answer = self._client.get_item(TableName=self._table, Key=_key(about, what), ConsistentRead=True)
         item = {name: _plain(value) for name, value in answer.get("Item", {}).items()}
         return item if item.get("ends", 0) >= self._seconds else {}
 
@@ -80,8 +83,8 @@ class Memory:
 
         Raises Busy where it does not.
         """
-        whole = {"about": about, "what": what, "ends": int((self._now + life).timestamp()), **item}
-        request: dict[str, Any] = {"Item": {name: _typed(value) for name, value in whole.items()}}
+        whole = {"ends": int((self._now + life).timestamp()), **item}
+        request: dict[str, Any] = {"Item": _key(about, what) | {name: _typed(value) for name, value in whole.items()}}
         if condition:
             request["ConditionExpression"] = condition
         if values:
@@ -94,17 +97,19 @@ class Memory:
             raise Busy(what) from None
 
     def count(self, about: str, what: str, first: str, last: str) -> None:
-        """Count one more of something, with the first and the last time."""
+        """Count one more of something, with the first and the last time, and with its whole name."""
         self._client.update_item(
             TableName=self._table,
-            Key={"about": {"S": about}, "what": {"S": what}},
+            Key=_key(about, what),
             UpdateExpression=(
-                "ADD many :one SET beginning = if_not_exists(beginning, :first), latest = :last, ends = :ends"
+                "ADD many :one SET beginning = if_not_exists(beginning, :first), latest = :last, ends = :ends, "
+                "whole = :whole"
             ),
             ExpressionAttributeValues={
                 ":one": _typed(1),
                 ":first": _typed(first),
                 ":last": _typed(last),
+                ":whole": _typed(what),
                 ":ends": _typed(int((self._now + KEPT).timestamp())),
             },
         )
@@ -118,6 +123,20 @@ class Memory:
     @property
     def _seconds(self) -> int:
         return int(self._now.timestamp())
+
+
+def _key(about: str, what: str) -> dict[str, Any]:
+    """
+    Return the key of an item; a name that is too long for it is told by its hash.
+
+    DynamoDB developer guide, "Constraints": 2,048 bytes of a partition key, and 1,024 of a sort key.
+    """
+    return {name: {"S": _short(text)} for name, text in (("about", about), ("what", what))}
+
+
+def _short(text: str) -> str:
+    whole = text.encode()
+    return text if len(whole) <= _LONGEST else sha256(whole).hexdigest()
 
 
 def _typed(value: Any) -> dict[str, Any]:  # noqa: ANN401 what an item holds

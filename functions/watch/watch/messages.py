@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from watch.rotations import State
 
 ABANDONED: Final = "RotationAbandoned"
+_AGAIN: Final = "Secrets Manager tries again by itself."
+_UNTIL: Final = "It fails again until somebody acts. After that, what is below makes another attempt at once."
 
 
 def command(service: str, *words: str, region: str) -> str:
@@ -39,19 +41,23 @@ def _titled(what: str, event: Event, secret: Secret) -> str:
     return f"{what}: {secret.name} ({event.region})"
 
 
-def _cause(event: Event, told: Told | None) -> list[str]:
+def _cause(event: Event, told: Told) -> list[str]:
     """Say why, by our own error if there is one: it says what to do."""
     if event.name == ABANDONED:
         return ["Cause: RotationAbandoned: somebody stored another value meanwhile, so Secrets Manager gave up."]
-    if told:
-        again = "Secrets Manager tries again by itself." if told.retryable else "It fails again until somebody acts."
-        return [f"Cause: {told.error}: {told.message}", again]
+    if told.error:
+        return [f"Cause: {told.error}: {told.message}", _AGAIN if told.retryable else _UNTIL]
     said = f"Secrets Manager says: {event.error}. " if event.error else ""
-    return [f"Cause: {said}Its log has no error about this secret: see whether its timeout cut it off."]
+    why = _unread(told.unread) or "Its log has no error about this secret: see whether its timeout cut it off."
+    return [f"Cause: {said}{why}"]
 
 
-def _links(event: Event, secret: Secret, told: Told | None) -> tuple[tuple[str, str], ...]:
-    if told:
+def _unread(code: str) -> str:
+    return f"The function's log cannot be read ({code}): see whether somebody deleted or denied it." if code else ""
+
+
+def _links(event: Event, secret: Secret, told: Told) -> tuple[tuple[str, str], ...]:
+    if told.link:
         return (("Log line", told.link),)
     return (("Log", log_link(event.region, f"/aws/lambda/{secret.function}")),) if secret.function else ()
 
@@ -65,15 +71,25 @@ def _rotates(event: Event, secret: Secret) -> str:
     return command("secretsmanager", "rotate-secret", "--secret-id", secret.arn, region=event.region)
 
 
-def _failing(event: Event, secret: Secret, told: Told | None) -> tuple[str, ...]:
-    """Return the first command: the log, where the cause is unknown; else the next attempt, once the cause is gone."""
-    if told or event.name == ABANDONED or not secret.function:
+def _failing(event: Event, secret: Secret, told: Told) -> tuple[str, ...]:
+    """
+    Return the first command: the log, where the cause is unknown; else the next attempt, once the cause is gone.
+
+    RotateSecret is refused while AWSPENDING is on a version that is not current (API reference, RotateSecret).
+    """
+    if told.token and not told.retryable:
+        words = ("--version-stage", "AWSPENDING", "--remove-from-version-id", told.token)
+        gives_up = ("update-secret-version-stage", "--secret-id", secret.arn, *words)
+        return (command("secretsmanager", *gives_up, region=event.region), _rotates(event, secret))
+    if event.name == ABANDONED:
         return (_rotates(event, secret), _looks(event, secret))
+    if told.error or not secret.function:
+        return (_looks(event, secret),)
     words = ("tail", f"/aws/lambda/{secret.function}", "--since", "1h")
     return (command("logs", *words, region=event.region), _looks(event, secret))
 
 
-def of_rotation(turn: Turn, event: Event, secret: Secret, state: State, told: Told | None) -> Message:
+def of_rotation(turn: Turn, event: Event, secret: Secret, state: State, told: Told) -> Message:
     """Return the message of a rotation that begins to fail, fails otherwise, or is healed."""
     since = [f"Failing since: {_when(state.since)}"] if state.since else []
     if turn is Turn.HEALED:
@@ -89,7 +105,7 @@ def of_rotation(turn: Turn, event: Event, secret: Secret, state: State, told: To
     )
 
 
-def of_dry_run(event: Event, secret: Secret, told: Told | None) -> Message:
+def of_dry_run(event: Event, secret: Secret, told: Told) -> Message:
     """Return the outcome of a dry run, for whoever asked for it."""
     if event.name == "TestRotationSucceeded":
         facts = (*_head(event, secret), "The next rotation finds what it needs. Nothing was changed.")
@@ -123,7 +139,7 @@ _CALLS: Final = {
 _HAND: Final = frozenset({"UpdateSecret", "PutSecretValue", "UpdateSecretVersionStage", MOVED})
 
 
-def of_call(event: Event, secret: Secret) -> Message:
+def of_call(event: Event, secret: Secret, unread: str = "") -> Message:
     """Return the message of a call that ends rotation, opens a secret, or changes its value by hand."""
     title, words = _CALLS[event.name]
     facts = [*_head(event, secret), f"By: {event.by or 'unknown, since no trail records it'}"]
@@ -131,6 +147,8 @@ def of_call(event: Event, secret: Secret) -> Message:
         facts.append(
             "If it is another password than the database's, clients are rejected: see whether the secret logs in."
         )
+    if unread:
+        facts.append(f"{_unread(unread)} So it may have been its own rotation.")
     facts.append("If it was planned, you need not do anything.")
     first = command("secretsmanager", *words, "--secret-id", secret.arn, region=event.region)
     return Message(_titled(title, event, secret), tuple(facts), (first,), about=secret.arn)
@@ -165,6 +183,7 @@ def of_read(event: Event, secret: Secret) -> Message:
     return Message(_titled("Secret was read by somebody else", event, secret), facts, (first,), about=secret.arn)
 
 
-def of_reads(day: str, region: str, lines: list[str]) -> Message:
-    """Return the summary of a day."""
-    return Message(f"Reads by others on {day} ({region})", tuple(lines), about=f"reads {region}")
+def of_reads(day: str, region: str, lines: list[str], many: int) -> Message:
+    """Return the summary of a day, which may not show all."""
+    head = f"Readers, each with a secret: {many}." + (f" Shown: {len(lines)}." if len(lines) < many else "")
+    return Message(f"Reads by others on {day} ({region})", (head, *lines), about=f"reads {region}")

@@ -42,12 +42,16 @@ class Secret:
 
 @dataclass(frozen=True)
 class Told:
-    """The error that our function wrote, and where its line is."""
+    """The error that our function wrote, and where its line is; empty where it wrote none."""
 
-    error: str
-    message: str
-    retryable: bool
-    link: str
+    error: str = ""
+    message: str = ""
+    retryable: bool = False
+    link: str = ""
+    token: str = ""
+    """The version that the rotation makes, which keeps AWSPENDING until it succeeds."""
+    unread: str = ""
+    """AWS's word why the function's log could not be read."""
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 
     from watch.model import Event
 
-_GONE: Final = frozenset({"ResourceNotFoundException", "AccessDeniedException", "ValidationException"})
-"""Answers of DescribeSecret after which nothing more can be known: deleted at once, or a policy that denies."""
+_GONE: Final = frozenset(
+    {
+        "AccessDeniedException",
+        "InvalidParameterException",
+        "InvalidRequestException",
+        "ResourceNotFoundException",
+        "ValidationException",
+    }
+)
+"""Answers after which nothing more can be known: gone, denied by a policy, or no name of anything."""
 _BACK: Final = timedelta(minutes=30)
 _AHEAD: Final = timedelta(minutes=2)
 _PAGES: Final = 20
 _CONSOLES: Final = {"cn": "console.amazonaws.cn", "us-gov": "console.amazonaws-us-gov.com"}
+
+
+class LogUnread(Exception):
+    """The log of the function cannot be read: it is gone, or somebody denies it."""
 
 
 class Sources:
@@ -42,20 +54,30 @@ class Sources:
         function = str(answer.get("RotationLambdaARN") or "").split(":")
         return Secret(answer["ARN"], answer["Name"], function[6] if len(function) > 6 else "")  # noqa: PLR2004 its place in an ARN
 
-    def error(self, secret: Secret, event: Event) -> Told | None:
+    def error(self, secret: Secret, event: Event) -> Told:
         """Return the last error that the function wrote about the secret before the event."""
-        found = [line for line in self._lines(secret, event) if line[0].get("level") == "ERROR"]
+        try:
+            found = [line for line in self._lines(secret, event) if line[0].get("level") == "ERROR"]
+        except LogUnread as unread:
+            return Told(unread=str(unread))
         if not found:
-            return None
+            return Told()
         line, link = found[-1]
-        return Told(str(line.get("error") or ""), str(line.get("message") or ""), line.get("retryable") is True, link)
+        error, message, token = (str(line.get(name) or "") for name in ("error", "message", "token"))
+        return Told(error, message, line.get("retryable") is True, link, token)
 
     def is_by_the_function(self, secret: Secret, event: Event) -> bool:
-        """Return whether the function wrote that it worked on this version: it does so on every line of a rotation."""
+        """
+        Return whether the function wrote that it worked on this version: it does so on every line of a rotation.
+
+        Raises LogUnread.
+        """
         return any(line.get("token") == event.version for line, _ in self._lines(secret, event))
 
     def _lines(self, secret: Secret, event: Event) -> Iterator[tuple[dict[str, Any], str]]:
-        """Yield what the function wrote about the secret, oldest first, each with its link."""
+        """Yield what the function wrote about the secret, oldest first, each with its link. Raises LogUnread."""
+        if not secret.function:
+            return
         group = f"/aws/lambda/{secret.function}"
         request: dict[str, Any] = {
             "logGroupName": group,
@@ -68,9 +90,10 @@ class Sources:
             try:
                 answer = self._logs.filter_log_events(**request)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in _GONE:
+                code = error.response["Error"]["Code"]
+                if code not in _GONE:
                     raise
-                return
+                raise LogUnread(code) from None
             for one in answer["events"]:
                 line = _json(one["message"])
                 if line.get("secret") == secret.arn:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from watch import messages, rotations
 from watch.events import MOVED, SUMMARY
 from watch.forms import plain, published
+from watch.model import Told
+from watch.sources import LogUnread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +54,9 @@ class Teller:
     def rotation(self, event: Event, secret: Secret) -> str:
         """Tell of changes alone: Secrets Manager tries again, and each attempt is an event."""
         well = event.name == rotations.SUCCEEDED
-        told = None if well or event.name == messages.ABANDONED else self._sources.error(secret, event)
-        cause = event.name if event.name == messages.ABANDONED else told.error if told else ""
+        abandoned = event.name == messages.ABANDONED
+        told = Told() if well or abandoned else self._sources.error(secret, event)
+        cause = event.name if abandoned else told.error
         before = rotations.read(self._memory, secret.arn)
         turn, after = before.after(at=event.at, cause=cause, well=well)
         if after is before:
@@ -68,7 +71,7 @@ class Teller:
 
     def dry_run(self, event: Event, secret: Secret) -> str:
         """Tell how a dry run ended."""
-        told = self._sources.error(secret, event) if event.name.endswith("Failed") else None
+        told = self._sources.error(secret, event) if event.name.endswith("Failed") else Told()
         return self._once(event.id, messages.of_dry_run(event, secret, told))
 
     def call(self, event: Event, secret: Secret) -> str:
@@ -81,9 +84,13 @@ class Teller:
 
     def label(self, event: Event, secret: Secret) -> str:
         """Tell of a move that none of our rotations made; a function's log is the only witness without a trail."""
-        if self._sources.is_by_the_function(secret, event):
-            return "by the function"
-        return self._once(event.id, messages.of_call(event, secret))
+        unread = ""
+        try:
+            if self._sources.is_by_the_function(secret, event):
+                return "by the function"
+        except LogUnread as error:
+            unread = str(error)
+        return self._once(event.id, messages.of_call(event, secret, unread))
 
     def read(self, event: Event, secret: Secret) -> str:
         """Count each read, and tell of the first one of a reader and a day."""
@@ -99,13 +106,11 @@ class Teller:
         if not found:
             return "nobody read"
         lines = [_reads(one) for one in found[:_LINES]]
-        if len(found) > _LINES:
-            lines.append(f"and {len(found) - _LINES} more")
-        return self._once(f"reads of {day}", messages.of_reads(day, event.region, lines))
+        return self._once(f"reads of {day}", messages.of_reads(day, event.region, lines, len(found)))
 
 
 def _reads(one: dict[str, Any]) -> str:
-    arn, _, by = str(one["what"]).partition(" ")
+    arn, _, by = str(one["whole"]).partition(" ")
     times = "once" if one["many"] == 1 else f"{one['many']} times"
     return plain(f"{arn} was read {times} by {by}, from {one['beginning']} to {one['latest']} UTC")
 

@@ -47,7 +47,7 @@ class _Backend:
                 "timestamp": at,
                 "message": line,
                 "ingestionTime": at,
-                "logStreamName": "playground",
+                "logStreamName": STREAM,
                 "eventId": str(number),
             }
             for number, (at, line) in enumerate(stamped(self.groups[name]()))

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from tests.support.emulators.wire.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +18,8 @@ _ANSWER: Final = """<DescribeDBInstancesResponse xmlns="http://rds.amazonaws.com
 <DescribeDBInstancesResult><DBInstances><DBInstance><Engine>{engine}</Engine>
 <Endpoint><Address>{host}</Address><Port>{port}</Port></Endpoint></DBInstance></DBInstances>
 </DescribeDBInstancesResult></DescribeDBInstancesResponse>"""
+_ERROR: Final = """<ErrorResponse>
+<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"""
 
 
 @contextmanager
@@ -32,12 +37,21 @@ def describing(engine: str, host: str, port: int) -> Iterator[tuple[str, list[di
 
 @contextmanager
 def answering(answer: Callable[[dict[str, list[str]]], str]) -> Iterator[str]:
-    """Answer requests of AWS's query protocol with what that makes of their parameters; gives the address."""
+    """
+    Answer requests of AWS's query protocol with what that makes of their parameters; gives the address.
+
+    A ServiceError that it raises is answered as one (API references, "Common errors").
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = answer(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())).encode()
-            self.send_response(200)
+            request = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            try:
+                status, text = 200, answer(request)
+            except ServiceError as error:
+                status, text = error.status, _ERROR.format(code=error.code, message=escape(error.message))
+            body = text.encode()
+            self.send_response(status)
             self.send_header("Content-Type", "text/xml")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

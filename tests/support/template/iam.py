@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Statement = dict[str, Any]
+Policy = list[Statement]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ def allows(policy: Iterable[Statement], request: Request) -> bool:
     """Return whether the call may be made: something allows it and nothing denies it (IAM user guide, evaluation)."""
     effects = {statement["Effect"] for statement in policy if _speaks_of(statement, request)}
     return effects == {"Allow"}
+
+
+def granted_to(policy: Iterable[Statement], principal: str) -> Policy:
+    """Return the statements of a resource's policy that speak of a service, by the name that it has in policies."""
+    return [it for it in policy if it["Principal"] == "*" or it["Principal"].get("Service") == principal]
 
 
 def _speaks_of(statement: Statement, request: Request) -> bool:
@@ -78,5 +85,38 @@ _OPERATORS: Final = {
     "StringNotEquals": lambda value, wanted: value not in wanted,
     "StringLike": _is_like,
     "StringNotLike": lambda value, wanted: not _is_like(value, wanted),
+    "ArnEquals": _is_like,
     "ArnLike": _is_like,
 }
+
+
+def grants(policy: Policy) -> Iterator[tuple[Statement, str]]:
+    """Return every action of every statement that allows."""
+    for statement in policy:
+        if statement["Effect"] == "Allow":
+            yield from ((statement, action) for action in listed(statement["Action"]))
+
+
+def without(policy: Policy, sid: str, action: str) -> Policy:
+    """Return the policy with one action taken out of one statement."""
+    changed = copy.deepcopy(policy)
+    for statement in changed:
+        if statement["Sid"] == sid:
+            statement["Action"] = [it for it in listed(statement["Action"]) if it != action]
+    return changed
+
+
+def conditions(policy: Policy) -> Iterator[tuple[str, str, str]]:
+    """Name every condition of every statement: the statement, the operator, the key."""
+    for statement in policy:
+        for operator, keys in statement.get("Condition", {}).items():
+            yield from ((statement["Sid"], operator, key) for key in keys)
+
+
+def relaxed(policy: Policy, sid: str, operator: str, key: str) -> Policy:
+    """Return the policy with one condition taken out of one statement."""
+    changed = copy.deepcopy(policy)
+    for statement in changed:
+        if statement["Sid"] == sid:
+            del statement["Condition"][operator][key]
+    return changed

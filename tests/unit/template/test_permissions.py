@@ -10,7 +10,17 @@ import pytest
 
 from tests.support.template.cloudformation import Stack
 from tests.support.template.functions import ROTATING, named
-from tests.support.template.iam import Request, Statement, allows, listed, statements
+from tests.support.template.iam import (
+    Policy,
+    Request,
+    allows,
+    conditions,
+    grants,
+    listed,
+    relaxed,
+    statements,
+    without,
+)
 from tests.support.template.permissions import (
     ADMIN,
     COMPLETE,
@@ -27,8 +37,6 @@ from tests.support.template.permissions import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-Policy = list[Statement]
 
 SUBSETS: Mapping[str, Mapping[str, str]] = {
     "no admin secrets": {"AdminSecretArns": ""},
@@ -70,38 +78,6 @@ def idle(policy: Policy, function: str) -> list[tuple[str, str]]:
         for statement, action in grants(policy)
         if not missing(without(policy, statement["Sid"], action), function)
     ]
-
-
-def grants(policy: Policy) -> Iterator[tuple[Statement, str]]:
-    """Return every action of every statement that allows."""
-    for statement in policy:
-        if statement["Effect"] == "Allow":
-            yield from ((statement, action) for action in listed(statement["Action"]))
-
-
-def without(policy: Policy, sid: str, action: str) -> Policy:
-    """Return the policy with one action taken out of one statement."""
-    changed = copy.deepcopy(policy)
-    for statement in changed:
-        if statement["Sid"] == sid:
-            statement["Action"] = [it for it in listed(statement["Action"]) if it != action]
-    return changed
-
-
-def conditions(policy: Policy) -> Iterator[tuple[str, str, str]]:
-    """Name every condition of every statement: the statement, the operator, the key."""
-    for statement in policy:
-        for operator, keys in statement.get("Condition", {}).items():
-            yield from ((statement["Sid"], operator, key) for key in keys)
-
-
-def relaxed(policy: Policy, sid: str, operator: str, key: str) -> Policy:
-    """Return the policy with one condition taken out of one statement."""
-    changed = copy.deepcopy(policy)
-    for statement in changed:
-        if statement["Sid"] == sid:
-            del statement["Condition"][operator][key]
-    return changed
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -144,7 +144,9 @@ def test_the_form_for_chat_is_amazon_qs_and_mail_keeps_its_text() -> None:
     chat = json.loads(by_protocol["https"])
     assert (chat["version"], chat["source"], chat["content"]["textType"]) == ("1.0", "custom", "client-markdown")
     assert chat["content"]["nextSteps"] == ["`aws x --y a@b`", "<https://l|Log>"]
-    assert not set("<>`\n") & set(chat["content"]["description"])
+    first, *facts, last = chat["content"]["description"].split("\n")
+    assert (first, len(facts), last) == ("```", 1, "```")
+    assert not set("<>`") & set(facts[0])
     assert chat["metadata"]["threadId"]
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.unit.watch.conftest import Watched
 
 PERMISSION = {
+    "token": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
     "error": "PermissionDenied",
     "retryable": False,
     "message": "The login app may not change the password of app (at db:5432). Run: GRANT app_admin TO app;",
@@ -45,10 +46,18 @@ def test_it_says_which_secret_why_and_what_to_type(watched: Watched) -> None:
     assert "Cause: PermissionDenied: The login app may not change the password of app" in message
     assert "GRANT app_admin TO app;" in message
     assert "It fails again until somebody acts." in message
+    taken_off = f"--version-stage AWSPENDING --remove-from-version-id {PERMISSION['token']} --region eu-west-1"
+    assert f"  aws secretsmanager update-secret-version-stage --secret-id {watched.secret} {taken_off}" in message
     assert f"  aws secretsmanager rotate-secret --secret-id {watched.secret} --region eu-west-1" in message
     assert "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fsecret-rotation-postgresql/log-events/" in message
     assert "$3Fstart$3D" in message
     assert "refEventId$3D" in message
+
+
+def test_what_is_tried_again_by_itself_needs_no_command_but_a_look(watched: Watched) -> None:
+    (message,) = watched.told(failed(watched, 0, error="Unreachable", message="No connection.", retryable=True))
+    assert "Secrets Manager tries again by itself." in message
+    assert [line.split()[2] for line in message.splitlines() if line.startswith("  aws ")] == ["describe-secret"]
 
 
 def test_without_an_error_of_ours_it_says_what_aws_says_and_where_to_look(watched: Watched) -> None:
