@@ -44,6 +44,7 @@ class Scene:
         self.regions, self.clock, self.strategy, self.away = regions, clock, strategy, away
         self.server = MemoryServer({ADMIN: Account("admin-password", {"admin"}), "app": Account("first", {"read"})})
         self.rejected: list[str] = []
+        self.settings: dict[str, str] = {}
         place: dict[str, object] = {"engine": ENGINES[strategy], "host": HOST, "port": PORT}
         self.admin = self.create("admin", {**place, "username": ADMIN, "password": "admin-password"})
         names: dict[str, object] = {"masterarn": self.admin} if strategy == "alternating-users" else {}
@@ -61,7 +62,7 @@ class Scene:
     def handler_in(self, region: str) -> Handler:
         environment = {"SECRETS_MANAGER_ENDPOINT": self.regions[region].url, "ADMIN_SECRET_ARNS": self.admin}
         more = {"ROTATION_STRATEGY": self.strategy, "POWERTOOLS_SERVICE_NAME": str(uuid.uuid4())}
-        return Handler(lambda _: MemoryEngine(self.server), environment | more)
+        return Handler(lambda _: MemoryEngine(self.server), environment | more | self.settings)
 
     @cached_property
     def handler(self) -> Handler:

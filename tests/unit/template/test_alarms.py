@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+import uuid
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 import pytest
 
-from rotation.entrypoints.telemetry import Telemetry
 from tests.support.cloudwatch.alarms import ALARM, OK, composite_state, state_of
 from tests.support.cloudwatch.invocations import Platform
 from tests.support.cloudwatch.metrics import Metric, Metrics, embedded
 from tests.support.cloudwatch.stack import NAME, alarms, made
+from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.memory.interruptions import when
 from tests.support.template.cloudformation import Stack, load, of_type
 from tests.unit.entrypoints.test_regions import Context, set_up  # noqa: F401 a fixture
@@ -107,11 +108,24 @@ def slow(account: Account, seconds: float) -> None:
 
 
 def behind(account: Account) -> None:
-    """Let the function tell of a parameter that does not follow, as it does in finishSecret."""
-    told = Telemetry("postgres", {})
-    work = partial(told.measure, "MirrorBehind", 1, "Count")
-    account.platform.invoke(lambda: told.tell_of("finishSecret", account.scene.arn, None, work, closing=True))
-    account.platform.wait(900)
+    """Let a parameter follow the secret that the function may not write; then none follows any more."""
+    scene, name = account.scene, "/mirrors/app"
+    with EmulatedParameterStore() as parameters, mock.patch.dict("os.environ", AWS_ENDPOINT_URL_SSM=parameters.url):
+        scene.settings["MIRROR_PATH"] = "/mirrors"
+        request = {"Name": name, "Value": "-", "Type": "SecureString", "Description": scene.arn}
+        parameters.execute("PutParameter", request)
+        follow(account, {"rotation": {"mirror": name}})
+        scene.handler({"Step": "syncMirrors", "SecretId": scene.arn}, Context())
+        parameters.faults.deny("PutParameter")
+        assert account.rotate()
+        follow(account, {"rotation": {}})
+
+
+def follow(account: Account, more: dict[str, Any]) -> None:
+    """Put AWSCURRENT's credential anew, with what is added to it, as a person does."""
+    home, secret = account.scene.regions["eu-west-1"], account.scene.arn
+    value = json.dumps({**json.loads(home.value(secret) or ""), **more})
+    home.execute("PutSecretValue", {"SecretId": secret, "SecretString": value, "ClientRequestToken": str(uuid.uuid4())})
 
 
 def throttled(account: Account) -> None:
@@ -122,7 +136,11 @@ def throttled(account: Account) -> None:
 
 
 def left(account: Account, metric: Metric, *, cleared: bool) -> None:
-    """Let a service count something each minute of an hour; the depth of a queue is told where it is zero, too."""
+    """
+    Let a service count something each minute of an hour; the depth of a queue is told where it is zero, too.
+
+    No function of ours writes these two metrics: they are put here as their services' guides say that they count.
+    """
     for minute in range(60):
         account.metrics.put(metric, 1, account.platform.now + 60 * minute)
     account.platform.wait(3600)
@@ -166,6 +184,19 @@ def test_each_alarm_fires_and_heals(account: Callable[..., Account], name: str) 
         assert watched.rotate()
         watched.platform.wait(LATER)
     assert watched.firing() == set()
+
+
+RULES: Final = [name for name, it in made().items() if it["Type"] == "AWS::Events::Rule"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_that_cannot_deliver_is_seen(rule: str) -> None:
+    """By the name of the rule, which is the dimension of its metric."""
+    metrics, alarm = Metrics(), made()["RulesAlarm"]["Properties"]
+    metrics.put(Metric.of("AWS/Events", "FailedInvocations", {"RuleName": "another"}), 1, 10)
+    assert state_of(alarm, metrics, 300) == OK
+    metrics.put(Metric.of("AWS/Events", "FailedInvocations", {"RuleName": rule}), 1, 10)
+    assert state_of(alarm, metrics, 300) == ALARM
 
 
 def test_every_alarm_has_a_cause() -> None:
