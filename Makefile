@@ -134,14 +134,15 @@ endef
 GIVEN = $(if $(filter 1,$(words $(MAKECMDGOALS))),--given '$(TYPED)')
 
 .PHONY: demo
-demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAILOVER=1 REGIONS=2 STORE=parameter-store OPTIONS='…'
+demo: .venv-demo ## Rotate a secret of a real database: STRATEGY=single-user ROTATIONS=20 ENGINE=postgresql FAIL=1 FAILOVER=1 REGIONS=2 STORE=parameter-store OPTIONS='…'
 	@exec $(RUN) tests.lab $(GIVEN) $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') \
-		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAILOVER),--failover '$(FAILOVER)') \
+		$(if $(ROTATIONS),--rotations '$(ROTATIONS)') $(if $(FAIL),--fail '$(FAIL)') $(if $(FAILOVER),--failover '$(FAILOVER)') \
 		$(if $(REGIONS),--regions '$(REGIONS)') $(if $(STORE),--store '$(STORE)') $(OPTIONS)
 
 .PHONY: pictures
 pictures: environment ## Draw the pictures of the guides anew: the demo's screen, the state machine, and the dashboard
 	@$(RUN) tests.lab --databases local --picture docs/pictures/demo.svg
+	@$(RUN) tests.lab --databases local --fail 1 --picture docs/pictures/demo-fail.svg
 	@PYTHONPATH=shared:. $(RUN) tests.support.guides.picture
 	@PYTHONPATH=shared:.:functions/audit $(RUN) tests.support.cloudwatch.recording
 	@PYTHONPATH=shared:.:functions/audit $(RUN) tests.support.cloudwatch.picture

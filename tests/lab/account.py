@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tests.lab.theatre import Theatre
     from tests.lab.two_regions import RegionalTheatre
     from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 
@@ -204,7 +205,7 @@ def playing(player: RotationPlayer) -> Iterator[None]:
         thread.join()
 
 
-def attach(theatre: RegionalTheatre, arn: str, function: str) -> None:
+def attach(theatre: Theatre, arn: str, function: str) -> None:
     """Do what ``aws secretsmanager rotate-secret --no-rotate-immediately`` does with the function's ARN."""
     request = {
         "SecretId": arn,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +24,10 @@ DATABASE: Final = "shop"
 FUNCTION: Final = "documentdb"
 STRATEGIES: Final = ("alternating-users", "single-user", "single-user-by-admin")
 CHANGE_OWN: Final = "changeOwnPassword"
+MANAGES: Final = "userAdminAnyDatabase"
 REFUSED: Final = 18
+IN_SHELL: Final = re.compile(r'db\.getSiblingDB\("(\w+)"\)\.grantRolesToUser\(("\w+"), (\[.*?\])\)')
+"""How a grant is typed into mongosh."""
 
 
 class MongoScene(ServerScene):
@@ -44,7 +49,7 @@ class MongoScene(ServerScene):
 
     def prepare_admin(self, admin: str, password: str) -> None:
         """Make an admin that manages users, and sees sessions."""
-        self._server.run("createUser", admin, pwd=password, roles=["userAdminAnyDatabase", "clusterMonitor"])
+        self._server.run("createUser", admin, pwd=password, roles=[MANAGES, "clusterMonitor"])
 
     def prepare(self, user: str, password: str, admin: str) -> None:  # noqa: ARG002 an admin manages all users
         """Make a user with rights on a collection of its own, by a role of its own."""
@@ -61,6 +66,19 @@ class MongoScene(ServerScene):
     def drop(self, user: str) -> None:
         """Drop a user."""
         self._server.run("dropUser", user)
+
+    def take_right(self, admin: str) -> str:
+        """Take the role that manages users."""
+        self._server.run("revokeRolesFromUser", admin, roles=[MANAGES])
+        return f'db.getSiblingDB("admin").revokeRolesFromUser("{admin}", ["{MANAGES}"])'
+
+    def obey(self, remedy: str) -> list[str]:
+        """Run each grant, as mongosh does."""
+        found = list(IN_SHELL.finditer(remedy))
+        for grant in found:
+            database, user, roles = grant.groups()
+            self._server.run("grantRolesToUser", json.loads(user), database=database, roles=json.loads(roles))
+        return [grant[0] for grant in found]
 
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use the application's rights: write, read, make an index."""

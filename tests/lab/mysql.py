@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -89,6 +90,18 @@ class MySQLScene(ServerScene):
     def drop(self, user: str) -> None:
         """Drop a user."""
         self._run(("DROP USER `{user}`@`%`",), user, "")
+
+    def take_right(self, admin: str) -> str:
+        """Take the right to manage accounts (manual, "ALTER USER Statement": CREATE USER, or UPDATE for mysql)."""
+        statement = f"REVOKE CREATE USER, UPDATE ON *.* FROM `{admin}`@`%`"
+        self._server.execute(statement)
+        return f"{statement};"
+
+    def obey(self, remedy: str) -> list[str]:
+        """Run each statement behind the word for it."""
+        statements = re.findall(r"GRANT [^;]+;", remedy.partition("Run: ")[2])
+        self._server.execute(*statements)
+        return statements
 
     def _run(self, statements: tuple[str, ...], user: str, password: str) -> None:
         filled = (one.format(user=user, password=json.dumps(password)) for one in statements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,6 +80,18 @@ class PostgresScene(ServerScene):
     def drop(self, user: str) -> None:
         """Drop a user, with all that is its own."""
         self._run("DROP OWNED BY {user}; DROP ROLE {user}", user=sql.Identifier(user))
+
+    def take_right(self, admin: str) -> str:
+        """Take the right to manage roles (manual, "CREATE ROLE", CREATEROLE)."""
+        statement = f'ALTER ROLE "{admin}" NOCREATEROLE;'
+        self._server.execute(statement, database=DATABASE)
+        return statement
+
+    def obey(self, remedy: str) -> list[str]:
+        """Run each statement behind the word for it."""
+        statements = re.findall(r"(?:ALTER|GRANT) [^;]+;", remedy.partition("Run: ")[2])
+        self._server.execute(*statements, database=DATABASE)
+        return statements
 
     def _run(self, statements: str, **parts: sql.Composable) -> None:
         hidden = "SET log_statement = 'none'"  # these statements hold passwords in clear, as a DBA's do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -66,6 +67,19 @@ class RedshiftScene(Scene):
     def set_password(self, user: str, password: str) -> None:
         """Change a user's password."""
         self._server.execute(f"ALTER USER {user} PASSWORD {hashed(password)}")
+
+    def take_right(self, admin: str) -> str:
+        """Make the admin no superuser any more."""
+        statement = f"ALTER USER {admin} NOCREATEUSER;"
+        self._server.execute(statement.rstrip(";"))
+        return statement
+
+    def obey(self, remedy: str) -> list[str]:
+        """Run the first statement: the second way is for who wants no superuser."""
+        statements = re.findall(r"ALTER USER [^;]+;", remedy)[:1]
+        for statement in statements:
+            self._server.execute(statement.rstrip(";"))
+        return statements
 
     def work(self, secret: Mapping[str, Any]) -> None:
         """Use the application's rights: read, write, make something of one's own, and use what the other made."""

@@ -126,9 +126,18 @@ class Screen:
             self._hanging("    [red]✗[/] ", str(step.error))
 
     def command(self, shows: str, command: str) -> None:
-        """Show a command whole, so that it can be copied, below what it does."""
+        """Show a command whole, so that it can be copied, below what it does; a picture has no room for that."""
         self._hanging("  [dim]#[/] ", shows)
-        self._console.print(f"  {command}", markup=False, soft_wrap=True)
+        self._console.print(f"  {command}", markup=False, soft_wrap=self._picture is None)
+
+    def letter(self, text: str) -> None:
+        """Show a message as whoever is told of something gets it."""
+        bar = Text.from_markup("  [yellow]│[/] ")
+        for number, line in enumerate(text.rstrip("\n").split("\n")):
+            shown = Text(line, style="bold" if number == 0 else "")
+            for part in shown.wrap(self._console, self._console.width - bar.cell_len) or [Text()]:
+                part.rstrip()
+                self._console.print(bar + part, soft_wrap=True)
 
     def aside(self, text: str) -> None:
         """Tell of what happens in the middle of a rotation, on a line of its own; what follows goes below it."""

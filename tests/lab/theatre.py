@@ -93,6 +93,14 @@ class Scene(ABC):
     def log_text(self, since: int = 0) -> str:
         """Return the server's log since a mark."""
 
+    def take_right(self, admin: str) -> str:
+        """Take the right from the admin without which it changes no user's password; gives what was run."""
+        raise NotImplementedError
+
+    def obey(self, remedy: str) -> list[str]:
+        """Run what an error says to run, as the server's owner; gives each statement."""
+        raise NotImplementedError
+
     def fail_over(self) -> None:
         """Kill the server that takes changes, and let another one take over, where there is one."""
         raise NotImplementedError
@@ -173,15 +181,8 @@ class Theatre:
 
     def load(self) -> Callable[[Any, Any], None]:
         """Import app.py as the runtime does."""
-        path = ROOT / "functions" / self.module.FUNCTION / "app.py"
-        _find_the_library()
-        spec = importlib.util.spec_from_file_location(f"functions.{self.module.FUNCTION}.app", path)
-        if spec is None or spec.loader is None:
-            raise FileNotFoundError(path)
-        app = importlib.util.module_from_spec(spec)
         with contextlib.redirect_stdout(self.function_log), mock.patch.dict(os.environ, self.environment()):
-            spec.loader.exec_module(app)
-        handler: Callable[[Any, Any], None] = app.lambda_handler
+            handler: Callable[[Any, Any], None] = app_of(self.module.FUNCTION).lambda_handler
         return handler
 
     def environment(self) -> dict[str, str]:
@@ -216,6 +217,18 @@ class Theatre:
         logs = {"the function's log": self.function_log.getvalue(), "the server's log": self.scene.log_text()}
         passwords = self.emulator.stored_passwords()
         return [name for name, text in logs.items() if holds_any(text, passwords)]
+
+
+def app_of(function: str) -> Any:  # noqa: ANN401 a module, by its file
+    """Import the app.py of a function as the runtime does, with the layer, and with what lies beside it."""
+    path = ROOT / "functions" / function / "app.py"
+    _find(ROOT / "shared", path.parent)
+    spec = importlib.util.spec_from_file_location(f"functions.{function}.app", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    app = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(app)
+    return app
 
 
 def holds_any(text: str, words: Iterable[str]) -> bool:
@@ -387,7 +400,7 @@ class ClientProcess:
 @contextlib.contextmanager
 def beside() -> Iterator[None]:
     """Let the functions that are made meanwhile log in to servers on this machine."""
-    _find_the_library()
+    _find(ROOT / "shared")
     module = importlib.import_module("rotation.entrypoints.secrets_manager")
     settings = module.Settings
 
@@ -409,7 +422,8 @@ def emulated(world: World = RECORDED) -> Iterator[EmulatedSecretsManager]:
         yield emulator
 
 
-def _find_the_library() -> None:
-    """Have the library found, as in a layer."""
-    if str(ROOT / "shared") not in sys.path:
-        sys.path.insert(0, str(ROOT / "shared"))
+def _find(*folders: Path) -> None:
+    """Have what is in the folders found, as in a layer and beside a function."""
+    for folder in folders:
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))

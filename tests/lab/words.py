@@ -49,7 +49,7 @@ REMEDY: Final = (
     "Connect this machine to the network this once, start Docker (DATABASES=containers), or try another ENGINE. See "
     "docs/development.md, Where the test servers run."
 )
-VARIABLES: Final = "engine|strategy|rotations|failover|regions|store|function|step|event"
+VARIABLES: Final = "engine|strategy|rotations|failover|fail|regions|store|function|step|event"
 """Options that make passes on from a variable of that name."""
 REFUSED: Final = {
     "ProfileNotFound": "your AWS configuration has no such profile. Name one that it has: PROFILE=…",
@@ -109,11 +109,15 @@ def seconds(text: str) -> float:
     return float(text)
 
 
-def switch(text: str) -> int:
-    """Read a variable that is 1 or 0."""
-    if text not in {"0", "1"}:
-        raise argparse.ArgumentTypeError(f"FAILOVER={text} is neither 1 (kill the writer) nor 0.")
-    return int(text)
+def switch(variable: str, does: str) -> Callable[[str], int]:
+    """Return what reads a variable that is 1 or 0."""
+
+    def read(text: str) -> int:
+        if text not in {"0", "1"}:
+            raise argparse.ArgumentTypeError(f"{variable}={text} is neither 1 ({does}) nor 0.")
+        return int(text)
+
+    return read
 
 
 def regions(text: str) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+import pytest
+
 from rotation import machine
 from tests.support.guides import pages, picture
 from tests.support.guides.messages import texts_of
@@ -27,9 +29,9 @@ def test_the_picture_shows_every_transition() -> None:
             assert picture.picture(fewer) != picture.drawn(picture.PAGE.read_text("utf-8"))
 
 
-def shown() -> list[str]:
-    """Return the lines of the demo's picture."""
-    root = ET.fromstring((ROOT / "docs/pictures/demo.svg").read_text("utf-8"))  # noqa: S314 our own
+def shown(picture: str = "demo") -> list[str]:
+    """Return the lines of a picture of the demo."""
+    root = ET.fromstring((ROOT / f"docs/pictures/{picture}.svg").read_text("utf-8"))  # noqa: S314 our own
     lines: dict[str, str] = {}
     for text in root.iter("{http://www.w3.org/2000/svg}text"):
         height = text.get("y", "")
@@ -37,13 +39,14 @@ def shown() -> list[str]:
     return [line.strip() for line in lines.values()]
 
 
-def test_the_picture_of_the_demo_shows_what_the_demo_says() -> None:
+@pytest.mark.parametrize("picture", ["demo", "demo-fail"])
+def test_the_picture_of_the_demo_shows_what_the_demo_says(picture: str) -> None:
     """Each claim in it is one of the demo's, and holds; `make pictures` draws it anew."""
     said = [it for file in (ROOT / "tests/lab").glob("*.py") for it in texts_of(file)]
-    claims = [line for line in shown() if re.match("[✓✗] ", line)]
+    claims = [line for line in shown(picture) if re.match("[✓✗] ", line)]
     assert len(claims) >= 6
     for claim in claims:
-        parts = re.split(r"\d+|any log", claim.removeprefix("✓ "))
+        parts = re.split(r"\d+|any log(?: or message)?", claim.removeprefix("✓ "))
         assert all(any(part in text for text in said) for part in parts), claim
 
 
@@ -55,6 +58,19 @@ def test_the_picture_of_the_demo_shows_the_figures_of_the_guides() -> None:
     assert any(f" {logins}.0 accepted, 0.0 refused per rotation" in line for line in shown())
 
 
-def test_the_picture_of_the_demo_asks_no_other_server_for_anything() -> None:
+def test_the_picture_of_a_failure_shows_both_messages() -> None:
+    """The cause with what to run, and what was run; then that it is healed."""
+    lines = [line.removeprefix("│").strip() for line in shown("demo-fail")]
+    assert [line for line in lines if line.startswith("Rotation ")] == [
+        "Rotation begins to fail: shop (eu-west-1)",
+        "Rotation is healed: shop (eu-west-1)",
+    ]
+    run = lines[lines.index("# run what the message says, as the server's owner") + 1]
+    (begin,) = (number for number, line in enumerate(lines) if line.startswith("Cause: PermissionDenied: "))
+    assert f"Run: {run}" in " ".join(lines[begin : begin + 3])
+
+
+@pytest.mark.parametrize("picture", ["demo", "demo-fail"])
+def test_the_picture_of_the_demo_asks_no_other_server_for_anything(picture: str) -> None:
     """It brings all that it shows."""
-    assert "url(http" not in (ROOT / "docs/pictures/demo.svg").read_text("utf-8")
+    assert "url(http" not in (ROOT / f"docs/pictures/{picture}.svg").read_text("utf-8")
