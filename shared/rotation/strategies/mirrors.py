@@ -171,8 +171,12 @@ def _write(delivery: Delivery, mirrors: Mirrors, name: str, version: StoredVersi
     """
     Write what differs, and look at AWSCURRENT again; return the version that it was on then.
 
-    What was read long ago is read anew first: another rotation may have come in between.
+    What was read long ago is read anew first: another rotation may have come in between. A write without an answer, or
+    beside another one, is tried again after a fresh look: a twin may just have done it.
     """
+    obstacle = StoreUnavailable(
+        "The mirror was not written to its end in this invocation", where=name, remedy="Send syncMirrors."
+    )
     for _ in range(_WRITES):
         if delivery.deadline.remaining() < TIME_NEEDED:
             break
@@ -182,15 +186,17 @@ def _write(delivery: Delivery, mirrors: Mirrors, name: str, version: StoredVersi
         wanted = _differing(mirrors, name, version, secret) if name in secret.overrides.mirror else None
         if wanted is None:
             return version
-        mirrors.write(name, version.arn, wanted)
+        try:
+            mirrors.write(name, version.arn, wanted)
+        except StoreUnavailable as error:
+            obstacle = error
+            continue
         delivery.observer.note("Wrote a mirror", parameter=name)
         seen = delivery.store.read(Stage.CURRENT)
         if seen.id == version.id:
             return version
         version = seen
-    raise StoreUnavailable(
-        "The mirror was not written to its end in this invocation", where=name, remedy="Send syncMirrors."
-    )
+    raise obstacle
 
 
 def _differing(mirrors: Mirrors, name: str, version: StoredVersion, secret: Secret) -> str | None:

@@ -14,12 +14,14 @@ from pymongo.uri_parser import parse_uri
 from rotation.errors import InvalidSecret, InvalidSettings, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage
 from rotation.stores.parameter_store import Clients, ParameterStore, dsn, layouts
+from tests.support.emulators.ssm.server import EmulatedParameterStore
+from tests.support.emulators.ssm.worlds import WORLDS
+from tests.support.emulators.wire.clock import Ticking
 from tests.unit.stores.conftest import PARAMETER, looking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support.emulators.ssm.server import EmulatedParameterStore
     from tests.support.memory.observer import Warnings
 
 LEAF = "/app/tree/password"
@@ -267,8 +269,36 @@ def test_descriptions_that_are_taken(
     string(parameters, "mongodb+srv://u:p@h/d", '{"rotation": {"host": "node.example"}, "engine": "docdb"}')
     document = json.loads(store_of("/app/url").read(Stage.CURRENT).value)
     assert (document["engine"], document["rotation"]) == ("docdb", {"host": "node.example"})
+    parameters.execute("DeleteParameter", {"Name": "/app/url"})
     string(parameters, STRING, "the orders' database")
     assert json.loads(store_of("/app/url").read(Stage.CURRENT).value)["engine"] == "postgres"
+
+
+@pytest.mark.parametrize("world", ["an overwrite keeps nothing", "an overwrite keeps what it does not name"])
+def test_a_description_that_an_overwrite_left_out(world: str, observer: Warnings) -> None:
+    """
+    The credential is not taken for one of a single user.
+
+    No page of AWS says whether an overwrite keeps it: where it does, all goes on.
+    """
+    with EmulatedParameterStore(world=WORLDS[world], clock=Ticking()) as parameters:
+
+        def read() -> dict[str, Any]:
+            clients = Clients(parameters.client(), parameters.client())
+            store = ParameterStore(clients, "/app/url", observer, looking(), sleep=lambda _seconds: None)
+            return dict(json.loads(store.read(Stage.CURRENT).value))
+
+        string(parameters, description=json.dumps({"masterarn": ADMIN}))
+        for _ in range(2):
+            string(parameters, STRING.replace("canary-1", "canary-2"))
+            if "keeps nothing" in world:
+                with pytest.raises(InvalidSettings, match="that of an older version did") as error:
+                    read()
+                assert "versions 1 and" in error.value.where
+            else:
+                assert read()["masterarn"] == ADMIN
+        string(parameters, description="{}")
+        assert "masterarn" not in read()
 
 
 def test_a_description_of_a_version_that_the_history_does_not_show_yet(

@@ -251,6 +251,16 @@ def test_aws_current_moves_while_a_mirror_is_written(stage: MirroredStage) -> No
     assert json.loads(stage.known.values[WHOLE])["note"] == "theirs"
 
 
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_others_write_a_mirror_at_the_same_time(stage: MirroredStage, phase: str) -> None:
+    """A twin, or an answer that was lost: the next look finds it written, or writes it. Nobody is told."""
+    fail(stage, phase=phase)
+    stage.rotate()
+    assert stage.followed.in_step()
+    assert "MirrorBehind" not in stage.notes.measured
+    assert stage.known.calls.count("mirror write") == len(stage.known.owners) + (phase == "before")
+
+
 def test_aws_current_moves_all_the_time(stage: MirroredStage) -> None:
     """There is an end to it; the mirror is told to be behind."""
     numbers = itertools.count()

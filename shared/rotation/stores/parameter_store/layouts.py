@@ -104,7 +104,7 @@ class ConnectionString:
 
     def _besides(self) -> dict[str, Any]:
         text = self.description()
-        if not text.lstrip().startswith("{"):
+        if not is_object(text):
             return {}
         try:
             found = json.loads(text)
@@ -162,6 +162,11 @@ def two_users(where: str) -> InvalidSettings:
     )
 
 
+def is_object(text: str) -> bool:
+    """Return whether a text begins as a JSON object does."""
+    return text.lstrip().startswith("{")
+
+
 def is_leaf(name: str) -> bool:
     """Return whether a parameter of that name is the password of a tree."""
     return name.startswith("/") and name.rpartition("/")[2] == _LEAF and name.count("/") > 1
@@ -198,7 +203,7 @@ def mirrored(name: str, held: str, document: str, credential: Credential) -> str
     if _DSN.match(held):
         user = {"username": credential.username, "password": credential.password.reveal()}
         return dsn.written({**dsn.read(held, name), **user})
-    if held != _UNFILLED and not held.lstrip().startswith("{"):
+    if held != _UNFILLED and not is_object(held):
         raise InvalidSecret(
             "A mirror holds neither a JSON object nor a connection string, so what its readers expect is not known",
             where=name,

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from rotation.errors import StoreError, StoreUnavailable, VersionNotFound
+from rotation.errors import InvalidSettings, StoreError, StoreUnavailable, VersionNotFound
 from rotation.stores.parameter_store import layouts, refusals
 from rotation.stores.parameter_store.parameters import Busy, Unanswered, settings_of
 
@@ -152,9 +152,24 @@ class LiveParameter:
         return self._history[key]
 
     def _described(self, live: Live, number: int) -> str:
-        """Return a version's description; empty where it has none, or is not kept any more."""
+        """
+        Return a version's description; empty where it has none, or is not kept any more.
+
+        Raises InvalidSettings where an older one says as JSON how to rotate, and this one says nothing: who overwrites
+        a value and leaves the description out may lose it.
+        """
         settings_of(self._versions(live), live, self._name)  # what does not show the newest one yet is no history
-        return next((it.settings.get("Description", "") for it in self._versions(live) if it.number == number), "")
+        said = {it.number: it.settings.get("Description", "") for it in self._versions(live) if it.number <= number}
+        own = said.pop(number, "")
+        lost = [older for older, text in said.items() if layouts.is_object(text)]
+        if lost and not layouts.is_object(own):
+            raise InvalidSettings(
+                "The parameter's description says nothing as JSON any more, and that of an older version did",
+                where=f"{self._name}, versions {lost[-1]} and {number}",
+                remedy="Look at both with aws ssm get-parameter-history. Put the value again with that description, or "
+                "with {} if it is meant to say nothing.",
+            )
+        return own
 
     def _shown(self, value: str) -> int:
         shown = self.read()
