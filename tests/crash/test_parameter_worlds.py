@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
-from tests.crash.test_parameter_store import CALLS, NAME, STRATEGIES, ParameterStage, completes, cut_at, meanwhile, twin
+from tests.crash.test_parameter_store import CALLS, NAME, STRATEGIES, ParameterStage, completes, meanwhile, twin
 from tests.support.emulators.ssm.model import ADVANCED, DEFAULT_KEY
 from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.emulators.ssm.worlds import STRICT, WORLDS
@@ -19,6 +19,8 @@ from tests.support.emulators.wire.clock import Ticking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.support.emulators.wire.faults import Phase
 
 STALE: Final = "reads are stale"
 """The next reads after a write show nothing of it (see the emulator's ``State.horizon``)."""
@@ -65,7 +67,7 @@ def stage(request: pytest.FixtureRequest) -> Iterator[ParameterStage]:
 
 
 CALL: Final = ["the put", pytest.param("each call", marks=pytest.mark.exhaustive)]
-PHASES: Final = ("before", "after")
+PHASES: Final[tuple[Phase, ...]] = ("before", "after")
 
 
 def calls(stage: ParameterStage, which: str) -> range:
@@ -77,10 +79,13 @@ def calls(stage: ParameterStage, which: str) -> range:
 
 @pytest.mark.parametrize("which", CALL)
 def test_cut_where_the_service_is_otherwise(unknown: ParameterStage, which: str) -> None:
-    """The next run completes it, with the same password where one was stored."""
+    """Nothing is lost, and the next run completes it."""
     for index in calls(unknown, which):
         for phase in PHASES:
-            cut_at(unknown, index, phase)
+            unknown.emulator.faults.kill_at(index, phase, caller="test")
+            unknown.run()
+            unknown.emulator.faults.revive()
+            completes(unknown, f"cut {phase} call {index}")
 
 
 @pytest.mark.parametrize("which", CALL)

@@ -36,6 +36,8 @@ def test_the_demo_of_a_parameter_keeps_what_it_claims(engine: str, strategy: str
     assert "dry run: " in done.stdout
     for claim in CLAIMS:
         assert f"✓ {claim}" in done.stdout
+    layout = "/rotated/shop/password" if strategy == "retained-password" else "/rotated/shop"
+    assert f"its parameter {layout}\n" in re.sub(r"\n +", " ", done.stdout)
     rows = re.findall(r"^ *(reads it each time|caches it for 300 s) +(\d+) +(\d+)", done.stdout, re.MULTILINE)
     assert len(rows) == 2
     assert all(int(logins) > 1 for _, logins, _ in rows)

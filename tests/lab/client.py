@@ -86,6 +86,22 @@ class Client:
             self._closed_at = None
 
 
+def is_leaf(parameter: str) -> bool:
+    """Return whether a parameter is the password of a tree, one parameter for each key."""
+    return parameter.endswith("/password")
+
+
+def tree(leaves: Mapping[str, str]) -> dict[str, Any]:
+    """Return a secret's keys, as an application makes them of a tree of parameters."""
+    return {**leaves, "port": int(leaves["port"])}
+
+
+def read_tree(service: Any, folder: str) -> dict[str, Any]:  # noqa: ANN401 botocore makes its clients' classes at run time
+    """Read all that stands beside a password, as chamber and Spring do."""
+    pages = service.get_paginator("get_parameters_by_path").paginate(Path=folder, WithDecryption=True)
+    return tree({it["Name"].rpartition("/")[2]: it["Value"] for page in pages for it in page["Parameters"]})
+
+
 def _await_the_end(over: threading.Event, seen: Seen) -> None:
     for _ in sys.stdin:
         _tell(seen)
@@ -110,6 +126,8 @@ def main() -> None:
     )
 
     def read() -> dict[str, Any]:
+        if parameter and is_leaf(parameter):
+            return read_tree(service, parameter.rpartition("/")[0])
         if parameter:
             text = service.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
         else:
