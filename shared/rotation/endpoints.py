@@ -28,7 +28,10 @@ SUFFIXES: Final = (
 )
 """What the names of each partition end with (botocore, ``endpoints.json``, ``dnsSuffix``)."""
 
-_REGION: Final = r"[a-z]{2,5}(?:-[a-z]+)+-[0-9]{1,2}|global"
+EVERY_REGION: Final = "global"
+"""What stands for the Region in the endpoint of a global database."""
+
+_REGION: Final = rf"[a-z]{{2,5}}(?:-[a-z]+)+-[0-9]{{1,2}}|{EVERY_REGION}"
 _SERVICE: Final = r"rds|docdb|redshift|redshift-serverless"
 _SUFFIX: Final = "|".join(map(re.escape, SUFFIXES))
 _ORDERS: Final = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -208,6 +209,50 @@ def test_no_other_authority_vouches_for_a_name_that_aws_gave(
     monkeypatch.setenv("SSL_CERT_FILE", str(system.bundle))
     with server(speaking_tls(system.issue(host, [host]))) as peer:
         assert diagnose(peer, host, authorities(None, host), Deadline(5), ask) is fault
+
+
+PUBLIC = {f"Amazon Root CA {number}" for number in range(1, 5)}
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        (AMAZONS, "eu-west-1"),
+        ("shop.cluster-abc.ap-south-1.docdb.amazonaws.com", "ap-south-1"),
+        ("db.abc.eu-south-2.rds.amazonaws.com", "eu-south-2"),  # not eu-south-1's, whose name is nearly the same
+        ("db.abc.il-central-1.rds.amazonaws.com", None),  # whose authorities are not shipped
+    ],
+)
+def test_a_database_of_one_region_is_vouched_for_by_that_regions_authorities(host: str, region: str | None) -> None:
+    """A login reads the file anew, so it holds no more than what may count."""
+    context = ssl.create_default_context(cafile=str(authorities(None, host)))
+    names = {value for entry in context.get_ca_certs() for ((kind, value),) in entry["subject"] if kind == "commonName"}
+    own = {f"Amazon RDS {region} Root CA {kind} G1" for kind in ("RSA2048", "RSA4096", "ECC384")} if region else set()
+    assert names == own | PUBLIC
+    assert authorities(None, host) == authorities(None, host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "shop.global-abc.global.rds.amazonaws.com",
+        "orders.abc.eu-west-1.redshift.amazonaws.com",
+        "something.amazonaws.com",
+    ],
+)
+def test_other_names_of_amazons_are_vouched_for_by_any_of_its_authorities(host: str) -> None:
+    """The endpoint of a global database leads to whichever Region has its writer."""
+    assert authorities(None, host) == tls.SHIPPED
+
+
+def test_authorities_are_read_again_only_when_their_file_has_changed(authority: Authority, tmp_path: Path) -> None:
+    """What a login reads costs it more than all the rest."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(authority.bundle.read_bytes())
+    first = tls.verifying(bundle, ssl.SSLContext)
+    assert tls.verifying(bundle, ssl.SSLContext) is first
+    os.utime(bundle, (1, 1))
+    assert tls.verifying(bundle, ssl.SSLContext) is not first
 
 
 def test_a_system_that_keeps_no_authorities_adds_none(monkeypatch: pytest.MonkeyPatch) -> None:

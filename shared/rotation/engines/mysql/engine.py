@@ -15,7 +15,7 @@ from rotation.engines.mysql.connection import Connection
 from rotation.engines.mysql.faults import TLS, UNREACHABLE, UNRESOLVED, number_of, refusal
 from rotation.engines.mysql.opening import Driver, opened
 from rotation.engines.mysql.session import MySQLSession
-from rotation.engines.mysql.wire import dial, verifying
+from rotation.engines.mysql.wire import TlsContext, dial
 from rotation.engines.session import login_at
 from rotation.errors import RotationError, TlsFailed, Unreachable
 from rotation.model import Limits, Traits
@@ -121,7 +121,7 @@ class MySQL:
             autocommit=None,
             defer_connect=True,
             auth_plugin_map=_METHODS,
-            **({"ssl": verifying(trusted)} if address.tls else {"ssl_disabled": True}),
+            **({"ssl": tls.verifying(trusted, TlsContext)} if address.tls else {"ssl_disabled": True}),
         )
         try:
             raw.connect(plain)

@@ -13,8 +13,6 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rotation.model import Deadline
 
 
@@ -65,13 +63,6 @@ class TlsContext(ssl.SSLContext):
         wrapped = super().wrap_socket(sock, *args, **options)
         wrapped.deadline = getattr(sock, "deadline", None)  # type: ignore[attr-defined]
         return wrapped
-
-
-def verifying(trusted: Path) -> TlsContext:
-    """Trust these authorities for the host's own name. X.509's strict mode stays off, as in the driver."""
-    context = TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(trusted)
-    return context
 
 
 def dial(numeric: str, port: int, deadline: Deadline) -> PlainSocket:

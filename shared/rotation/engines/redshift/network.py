@@ -148,8 +148,7 @@ def _encrypted(plain: socket.socket, address: Address, trusted: Path, deadline: 
     if not _ask_for_tls(plain):
         raise _tls_failed(tls.TlsFault.NOT_OFFERED, address)
     plain.settimeout(_left(deadline))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(trusted)
+    context = tls.verifying(trusted, ssl.SSLContext)
     try:
         return context.wrap_socket(plain, server_hostname=address.host)
     except ssl.SSLEOFError:
