@@ -52,6 +52,18 @@ LOG: Final = 0.50 / 1e9
 PARAMETER: Final = 0.05
 """US dollars in us-east-1 (pricing pages): Secrets Manager, Lambda on arm64, a byte of logs, an advanced parameter."""
 
+ALARM: Final = 0.10
+ALL_ALARMS: Final = 0.50
+KEY: Final = 1.00
+METRIC: Final = 0.30
+"""US dollars in us-east-1 (prices of CloudWatch, KMS): an alarm's metric, the alarm of alarms, a key, a metric."""
+ALARMS_OF_A_FUNCTION: Final = 11
+ALARMS_OF_AN_ENGINE: Final = 5
+METRICS_OF_AN_ENGINE: Final = 10
+"""What a watched stack with one function and one engine has (docs/monitoring.md and docs/operate.md)."""
+WATCH: Final = (ALARMS_OF_A_FUNCTION + ALARMS_OF_AN_ENGINE) * ALARM + ALL_ALARMS + KEY + METRICS_OF_AN_ENGINE * METRIC
+"""Watching costs the same for one secret and for all: no metric is a secret's. Messages are of failures, and few."""
+
 
 @dataclass(frozen=True)
 class Rotation:
@@ -120,6 +132,7 @@ class Fleet:
             "calls": rotations * sum(one.calls.values()) * CALL,
             "Lambda": rotations * (4 * REQUEST + one.seconds * one.memory / 1024 * GB_SECOND),
             "logs": rotations * one.logged * LOG,
+            "watch": self.accounts * WATCH,
         }
 
     def advice(self) -> str:
@@ -144,7 +157,7 @@ def lines(rotation: Rotation, sizes: tuple[int, ...] = SIZES, *, accounts: int =
     """Draw the table."""
     yield (
         f"{'secrets':>10} {'accounts':>8} {'all at once':>12} {'a month, USD':>14} {'as parameters':>14} "
-        f"{'rotations':>10}  first limit, and what to set"
+        f"{'rotations':>10} {'watch':>7}  first limit, and what to set"
     )
     for secrets in sizes:
         fleet = Fleet(secrets, rotation, max(accounts, -(-secrets // SECRETS)))
@@ -152,7 +165,8 @@ def lines(rotation: Rotation, sizes: tuple[int, ...] = SIZES, *, accounts: int =
         moving = sum(cost.values()) - cost["secrets"]
         yield (
             f"{secrets:>10,} {fleet.accounts:>8} {told(fleet.seconds):>12} {sum(cost.values()):>14,.2f} "
-            f"{secrets * PARAMETER + moving:>14,.2f} {moving:>10,.2f}  {fleet.first}; {fleet.advice()}"
+            f"{secrets * PARAMETER + moving:>14,.2f} {moving - cost['watch']:>10,.2f} {cost['watch']:>7,.2f}  "
+            f"{fleet.first}; {fleet.advice()}"
         )
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.bench import fleet
 from tests.bench.fleet import Fleet, Rotation, Throttle
 from tests.support.emulators.wire.errors import ServiceError
 
+ROOT = Path(__file__).resolve().parents[3]
 CALLS = {"DescribeSecret": 1, "GetSecretValue": 6, "PutSecretValue": 1, "UpdateSecretVersionStage": 1}
 ROTATION = Rotation(CALLS, seconds=4.0, logins=3)
 
@@ -40,7 +43,25 @@ def test_more_secrets_than_a_region_holds_need_more_accounts() -> None:
 def test_the_secrets_themselves_are_nearly_all_of_a_month() -> None:
     cost = Fleet(40, ROTATION).cost(every=7)
     assert cost["secrets"] == 16
-    assert sum(cost.values()) - cost["secrets"] < 0.04
+    assert sum(cost.values()) - cost["secrets"] - cost["watch"] < 0.04
+
+
+def test_watching_costs_each_account_the_same_however_many_secrets_it_has() -> None:
+    """16 metrics of alarms, one alarm for all, a key, and ten metrics of the functions'."""
+    assert Fleet(40, ROTATION).cost(every=7)["watch"] == pytest.approx(1.60 + 0.50 + 1.00 + 3.00)
+    assert Fleet(1_000_000, ROTATION, accounts=4).cost(every=30)["watch"] == pytest.approx(4 * 6.10)
+    first, *_, last = list(fleet.lines(ROTATION))[1:]
+    assert " 6.10 " in first
+    assert " 12.20 " in last
+
+
+def test_the_guide_names_what_the_watch_is_reckoned_with() -> None:
+    guide = (ROOT / "docs/monitoring.md").read_text("utf-8").partition("## What it costs")[2]
+    row = f"| a metric of an alarm | {fleet.ALARM:.2f} | {fleet.ALARMS_OF_A_FUNCTION} with one function"
+    assert row in guide
+    assert f"{fleet.ALARMS_OF_AN_ENGINE} more for each engine" in guide
+    assert f"| the alarm that tells for all | {fleet.ALL_ALARMS:.2f} |" in guide
+    assert f"| the key of the topic | {fleet.KEY:.2f} |" in guide
 
 
 def test_a_throttle_lets_a_seconds_worth_through_and_then_its_rate() -> None:
