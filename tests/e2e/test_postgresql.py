@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bench import growth
 from tests.lab.nightly import BESIDE_CLIENTS
 from tests.lab.report import cutover_windows
 from tests.support.emulators.rds import describing
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 STRATEGIES = ("alternating-users", "single-user", "single-user-by-admin")
 COSTS = {"alternating-users": (9, 3), "single-user": (9, 3), "single-user-by-admin": (11, 4)}
+STATEMENTS = {"alternating-users": 19, "single-user": 8, "single-user-by-admin": 13}
+"""The most messages to the server in a rotation in which nothing has to be levelled."""
 GOOD = {"engine": "postgres", "host": "h", "username": "u", "password": "hunter2-hunter2"}
 numbers = itertools.count()
 
@@ -47,13 +50,14 @@ class TestEveryStrategy:
         assert len(passwords) == 5
 
     def test_costs_what_the_design_says(self, theatre: Theatre, strategy: str) -> None:
-        """A rotation makes so many calls and logins, and no login fails."""
+        """A rotation makes so many calls, logins and round trips, and no login fails."""
         shop = application(theatre, strategy)
-        for _ in range(3):
+        for turn in range(3):
             mark = theatre.scene.mark()
             result = shop.rotate()
             accepted, refused = theatre.scene.logins(mark)
             assert (len(result.calls), accepted, refused) == (*COSTS[strategy], 0)
+            assert not turn or growth.said(theatre.scene.log_text(mark)) <= STATEMENTS[strategy]
 
     def test_leaves_no_password_in_a_log(self, theatre: Theatre, strategy: str) -> None:
         """With log_statement=all neither the server's log nor the function's holds a password ever stored."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import threading
@@ -225,8 +226,7 @@ PUBLIC = {f"Amazon Root CA {number}" for number in range(1, 5)}
 )
 def test_a_database_of_one_region_is_vouched_for_by_that_regions_authorities(host: str, region: str | None) -> None:
     """A login reads the file anew, so it holds no more than what may count."""
-    context = ssl.create_default_context(cafile=str(authorities(None, host)))
-    names = {value for entry in context.get_ca_certs() for ((kind, value),) in entry["subject"] if kind == "commonName"}
+    names = set(re.findall("^# (.*), until", authorities(None, host).read_text("ascii"), re.MULTILINE))
     own = {f"Amazon RDS {region} Root CA {kind} G1" for kind in ("RSA2048", "RSA4096", "ECC384")} if region else set()
     assert names == own | PUBLIC
     assert authorities(None, host) == authorities(None, host)

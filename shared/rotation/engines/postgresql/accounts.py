@@ -15,7 +15,7 @@ from rotation.errors import AccessMismatch, GuardViolation
 from rotation.model import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rotation.engines.postgresql.connection import Connection
     from rotation.model import Pair
@@ -75,6 +75,10 @@ class Role:
     comment: str
     memberships: tuple[Membership, ...]
     settings: Settings
+    everyones: Settings
+    """What is set for all users."""
+    takes: frozenset[str]
+    """Which of the roles that these settings name it may take at its login."""
     owned: Mapping[str, int]
     """How many things the user owns in which database; "" for things of all databases."""
     granted: Mapping[str, int]
@@ -86,50 +90,63 @@ class Role:
         return parse_mark(self.comment)
 
 
-_ROLE: Final = """
-SELECT oid, rolcanlogin, rolinherit, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls,
-       rolconnlimit, coalesce(nullif(rolvaliduntil, 'infinity')::text, 'infinity')
-  FROM pg_catalog.pg_roles WHERE rolname = %s
+_COMMENTS: Final = """
+SELECT r.rolname::text, coalesce(d.description, '')
+  FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_shdescription d
+    ON d.objoid = r.oid AND d.classoid = 'pg_catalog.pg_authid'::regclass
+ WHERE r.rolname = ANY(%s::name[])
 """
 
-_COMMENT: Final = """
-SELECT d.description FROM pg_catalog.pg_shdescription d JOIN pg_catalog.pg_roles r ON r.oid = d.objoid
- WHERE d.classoid = 'pg_catalog.pg_authid'::regclass AND r.rolname = %s
+_ROLES: Final = """
+SELECT r.rolname::text, r.oid, r.rolcanlogin, r.rolinherit,
+       ARRAY[r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls],
+       r.rolconnlimit, coalesce(nullif(r.rolvaliduntil, 'infinity')::text, 'infinity'),
+       coalesce((SELECT d.description FROM pg_catalog.pg_shdescription d
+                  WHERE d.objoid = r.oid AND d.classoid = 'pg_catalog.pg_authid'::regclass), ''),
+       ({memberships}), ({own}), ({everyones}), ({takes}), ({belongings})
+  FROM pg_catalog.pg_roles r WHERE r.rolname = ANY(%s::name[])
+"""
+"""
+All that concerns the equality of users, in one statement: each is seen as it is at the same moment as the others.
+
+What comes in rows of its own comes as JSON.
 """
 
 _MEMBERSHIPS: Final = """
-SELECT r.rolname, coalesce(g.rolname, ''), m.admin_option, {options},
-       coalesce(g.rolsuper OR g.rolcreaterole OR g.rolname = session_user, true), m.grantor = 10
-  FROM pg_catalog.pg_auth_members m
-  JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
-  LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
- WHERE m.member = %s ORDER BY 1, 2
+SELECT json_agg(json_build_array(pg_get_userbyid(m.roleid), coalesce(g.rolname, ''), m.admin_option, {options},
+       coalesce(g.rolsuper OR g.rolcreaterole OR g.rolname = session_user, true), m.grantor = 10)
+       ORDER BY pg_get_userbyid(m.roleid), coalesce(g.rolname, ''))
+  FROM pg_catalog.pg_auth_members m LEFT JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
+ WHERE m.member = r.oid
 """
 
 _SETTINGS: Final = """
-SELECT coalesce(d.datname, ''), unnest(s.setconfig)
-  FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
- WHERE s.setrole = %s ORDER BY 1, 2
+SELECT json_agg(json_build_array(coalesce(d.datname, ''), entry) ORDER BY d.datname, entry)
+  FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase,
+       unnest(s.setconfig) entry
+ WHERE s.setrole = {role}
 """
 
 _TAKES: Final = """
-SELECT r.rolname::text FROM pg_catalog.pg_roles r
- WHERE r.rolname = ANY(%(named)s) AND pg_catalog.pg_has_role(%(user)s::pg_catalog.oid, r.oid, {may_become})
+SELECT json_agg(substr(entry, 6)) FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) entry
+ WHERE s.setrole IN (0, r.oid) AND entry LIKE 'role=%%'
+   AND pg_has_role(r.oid, to_regrole(quote_ident(substr(entry, 6))), {may_become})
 """
 """Which of the roles that settings name the user may take at its login; the server passes over the others."""
 
 _BELONGINGS: Final = """
-SELECT s.deptype = 'o' AND s.classid NOT IN (
-           'pg_catalog.pg_user_mapping'::regclass, 'pg_catalog.pg_default_acl'::regclass),
-       coalesce(d.datname, ''), count(*)
-  FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
- WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid = %s
-   AND s.classid <> 'pg_catalog.pg_auth_members'::regclass
-   AND NOT (s.classid = 'pg_catalog.pg_database'::regclass AND s.deptype = 'a' AND NOT EXISTS (
-         SELECT FROM pg_catalog.pg_database granted, pg_catalog.aclexplode(granted.datacl) acl
-          WHERE granted.oid = s.objid AND acl.grantee = s.refobjid
-            AND (acl.privilege_type <> 'CONNECT' OR acl.is_grantable)))
- GROUP BY 1, 2 ORDER BY 1, 2
+SELECT json_agg(json_build_array(mine, name, number) ORDER BY name) FROM (
+    SELECT s.deptype = 'o' AND s.classid NOT IN (
+               'pg_catalog.pg_user_mapping'::regclass, 'pg_catalog.pg_default_acl'::regclass) AS mine,
+           coalesce(d.datname, '') AS name, count(*) AS number
+      FROM pg_catalog.pg_shdepend s LEFT JOIN pg_catalog.pg_database d ON d.oid = s.dbid
+     WHERE s.refclassid = 'pg_catalog.pg_authid'::regclass AND s.refobjid = r.oid
+       AND s.classid <> 'pg_catalog.pg_auth_members'::regclass
+       AND NOT (s.classid = 'pg_catalog.pg_database'::regclass AND s.deptype = 'a' AND NOT EXISTS (
+             SELECT FROM pg_catalog.pg_database granted, pg_catalog.aclexplode(granted.datacl) acl
+              WHERE granted.oid = s.objid AND acl.grantee = s.refobjid
+                AND (acl.privilege_type <> 'CONNECT' OR acl.is_grantable)))
+     GROUP BY 1, 2) belongings
 """
 """
 All that depends on the user in every database, and whether the user owns it; not its CONNECT grants and memberships.
@@ -138,11 +155,23 @@ A user mapping is made by whoever owns the foreign server, and default privilege
 """
 
 
-def read_role(connection: Connection, name: str) -> Role | None:
-    """Read all that concerns the equality of two users; None where there is no such user."""
-    if not (rows := connection.run(_ROLE, (fitting(name),))):
-        return None
-    oid, login, inherit, *flags, limit, valid_until = rows[0]
+def read_roles(connection: Connection, *names: str) -> dict[str, Role]:
+    """Read all that concerns the equality of users, of those that there are, at one moment."""
+    options = connection.version >= MEMBERSHIP_OPTIONS
+    query = _ROLES.format(
+        memberships=_MEMBERSHIPS.format(options="m.inherit_option, m.set_option" if options else "true, true"),
+        own=_SETTINGS.format(role="r.oid"),
+        everyones=_SETTINGS.format(role="0"),
+        takes=_TAKES.format(may_become="'SET'" if options else "'MEMBER'"),
+        belongings=_BELONGINGS,
+    )
+    rows = connection.run(query, (list(map(fitting, names)),))
+    return {row[0]: _role(row) for row in rows}
+
+
+def _role(row: Sequence[Any]) -> Role:
+    name, oid, login, inherit, flags, limit, valid_until, comment, *lists = row
+    memberships, own, everyones, takes, belongings = (one or [] for one in lists)
     kinds = ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
     return Role(
         name=name,
@@ -152,64 +181,47 @@ def read_role(connection: Connection, name: str) -> Role | None:
         attributes=dict(zip(kinds, flags, strict=True)),
         limit=limit,
         valid_until=valid_until,
-        comment=read_comment(connection, name),
-        memberships=_memberships(connection, oid),
-        settings=read_settings(connection, oid),
-        **_belongings(connection, oid),
+        comment=comment,
+        memberships=tuple(Membership(*row) for row in memberships),
+        settings=_settings(own),
+        everyones=_settings(everyones),
+        takes=frozenset({"none", *takes}),
+        owned={database: count for mine, database, count in belongings if mine},
+        granted={database: count for mine, database, count in belongings if not mine},
     )
 
 
-def existing(connection: Connection, pair: Pair, name: str) -> Role:
-    """Read a user of the pair. Raises AccessMismatch where there is none."""
-    if (role := read_role(connection, name)) is None:
+def existing(connection: Connection, pair: Pair, found: Mapping[str, Role], name: str) -> Role:
+    """Return a user of the pair. Raises AccessMismatch where there is none."""
+    if name not in found:
         what = f"The pair of {pair.base} lacks the user {name}"
         raise AccessMismatch(what, where=connection.where, remedy="Create it, or correct the secret.")
-    return role
+    return found[name]
 
 
-def _belongings(connection: Connection, oid: int) -> dict[str, dict[str, int]]:
-    rows = connection.run(_BELONGINGS, (oid,))
-    owned = {database: count for mine, database, count in rows if mine}
-    return {"owned": owned, "granted": {database: count for mine, database, count in rows if not mine}}
+def read_comments(connection: Connection, *names: str) -> dict[str, str]:
+    """Read users' comments, at one moment; empty where there is none, and nothing of a user that is not there."""
+    return dict(connection.run(_COMMENTS, (list(map(fitting, names)),)))
 
 
-def read_comment(connection: Connection, name: str) -> str:
-    """Read a user's comment; empty where there is none, or no such user."""
-    return str(rows[0][0]) if (rows := connection.run(_COMMENT, (fitting(name),))) else ""
-
-
-def _memberships(connection: Connection, oid: int) -> tuple[Membership, ...]:
-    options = "m.inherit_option, m.set_option" if connection.version >= MEMBERSHIP_OPTIONS else "true, true"
-    rows: list[tuple[Any, ...]] = connection.run(_MEMBERSHIPS.format(options=options), (oid,))
-    return tuple(Membership(*row) for row in rows)
-
-
-def read_settings(connection: Connection, oid: int) -> Settings:
-    """Read what is set for a user at login; oid 0 gives what is set for all users."""
+def _settings(entries: Iterable[tuple[str, str]]) -> Settings:
     found: Settings = {}
-    for database, entry in connection.run(_SETTINGS, (oid,)):
+    for database, entry in entries:
         name, _, value = entry.partition("=")
         found[database, name] = value
     return found
 
 
-def as_it_logs_in(connection: Connection, user: Role) -> tuple[Role, Settings]:
+def as_it_logs_in(user: Role) -> tuple[Role, Settings]:
     """
     Return the user and the settings of everyone, as far as they count at the user's login.
 
     A role that is gone, or that the user may not take, is passed over with a warning (postinit.c; manual, "SET ROLE").
     """
-    everyone = read_settings(connection, 0)
-    named = [value for held in (user.settings, everyone) for (_, name), value in held.items() if name == "role"]
-    if not named:
-        return user, everyone
-    may_become = "'SET'" if connection.version >= MEMBERSHIP_OPTIONS else "'MEMBER'"
-    rows = connection.run(_TAKES.format(may_become=may_become), {"named": named, "user": user.oid})
-    taken = {"none", *(role for (role,) in rows)}
-    return replace(user, settings=_counting(user.settings, taken)), _counting(everyone, taken)
+    return replace(user, settings=_counting(user.settings, user.takes)), _counting(user.everyones, user.takes)
 
 
-def _counting(settings: Settings, taken: set[str]) -> Settings:
+def _counting(settings: Settings, taken: frozenset[str]) -> Settings:
     return {key: value for key, value in settings.items() if key[1] != "role" or value in taken}
 
 

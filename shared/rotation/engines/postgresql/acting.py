@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import releases
-from rotation.engines.postgresql.accounts import as_it_logs_in, existing
+from rotation.engines.postgresql.accounts import as_it_logs_in, existing, read_roles
 from rotation.engines.postgresql.changes import login_settings, quoted
 from rotation.errors import AccessMismatch
 from rotation.ports import Caution
@@ -13,20 +13,18 @@ from rotation.ports import Caution
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rotation.engines.postgresql.accounts import Role
     from rotation.engines.postgresql.connection import Connection
     from rotation.model import Pair
 
 _ACTS_AS: Final = "SELECT current_user::text"
 
-_LOGIN_ROLE: Final = """
-SELECT current_user::text, current_database()::text, EXISTS (
-    SELECT FROM pg_catalog.pg_auth_members m
-      JOIN pg_catalog.pg_roles granted ON granted.oid = m.roleid AND granted.rolname = %(base)s
-      JOIN pg_catalog.pg_roles member ON member.oid = m.member AND member.rolname = session_user)
+_RESETS: Final = (f"RESET ALL; {_ACTS_AS}", f"RESET SESSION AUTHORIZATION; {_ACTS_AS}", "DISCARD ALL", _ACTS_AS)
 """
+What pools send before another client gets a connection (manual, DISCARD; Npgsql, PgBouncer, Odyssey, pgcat).
 
-RESETS: Final = ("RESET ALL", "RESET SESSION AUTHORIZATION", "DISCARD ALL")
-"""What pools send before another client gets a connection (manual, DISCARD; Npgsql, PgBouncer, Odyssey, pgcat)."""
+DISCARD ALL has a message of its own, since it cannot be within a transaction.
+"""
 
 
 def check(connection: Connection, pair: Pair) -> Sequence[str]:
@@ -35,23 +33,28 @@ def check(connection: Connection, pair: Pair) -> Sequence[str]:
 
     Gives what a person should know: a server that takes the role off a session again.
     """
-    base, everyone = as_it_logs_in(connection, existing(connection, pair, pair.base))
-    acts_as, database, member = connection.bare(_LOGIN_ROLE, {"base": pair.base})[0]
+    found = read_roles(connection, pair.base, pair.clone)
+    base, everyone = as_it_logs_in(existing(connection, pair, found, pair.base))
+    acts_as = connection.opening.acts_as
     wanted = login_settings(base, everyone, pair.clone)
-    expected = wanted.get((database, "role"), wanted["", "role"])
+    expected = wanted.get((connection.opening.database, "role"), wanted["", "role"])
     if acts_as != expected:
         raise AccessMismatch(
             f"The user {pair.idle} acts as {acts_as} after its login, and not as {expected}",
             where=connection.where,
             remedy=_remedy(connection, pair, expected),
         )
-    if pair.promotes_clone and not member:
+    if pair.promotes_clone and not _is_member(existing(connection, pair, found, pair.clone), pair.base):
         what = f"The user {pair.clone} is not a member of {pair.base}"
         remedy = f"GRANT {quoted(pair.base)} TO {quoted(pair.clone)}."
         raise AccessMismatch(what, where=connection.where, remedy=remedy)
     if pair.promotes_clone and not _keeps(connection, acts_as):
         return [loses_role(connection, pair)]
     return []
+
+
+def _is_member(user: Role, base: str) -> bool:
+    return any(held.role == base for held in user.memberships)
 
 
 def _remedy(connection: Connection, pair: Pair, expected: str) -> str:
@@ -62,11 +65,7 @@ def _remedy(connection: Connection, pair: Pair, expected: str) -> str:
 
 def _keeps(connection: Connection, acts_as: str) -> bool:
     """Send what pools send; the session's own settings come from its login, and stay."""
-    for statement in RESETS:
-        connection.bare(statement)
-        if connection.bare(_ACTS_AS) != [(acts_as,)]:
-            return False
-    return True
+    return all(connection.bare(message) in ([], [(acts_as,)]) for message in _RESETS)
 
 
 def loses_role(connection: Connection, pair: Pair) -> Caution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import acting, releases
-from rotation.engines.postgresql.accounts import as_it_logs_in, existing
+from rotation.engines.postgresql.accounts import as_it_logs_in, existing, read_roles
 from rotation.engines.postgresql.changes import quoted
 from rotation.engines.postgresql.passwords import form_of
 from rotation.ports import Caution
@@ -48,8 +48,8 @@ def _of_the_pair(connection: Connection, pair: Pair) -> Iterator[Caution]:
         )
     elif not connection.keeps_role:
         yield acting.loses_role(connection, pair)
-    base = existing(connection, pair, pair.base)
-    for database, name in base.settings.keys() - as_it_logs_in(connection, base)[0].settings.keys():
+    base = existing(connection, pair, read_roles(connection, pair.base), pair.base)
+    for database, name in base.settings.keys() - as_it_logs_in(base)[0].settings.keys():
         where = f" IN DATABASE {quoted(database)}" if database else ""
         yield Caution(
             f"{pair.base} has a setting of {name} that its login cannot take, and neither user acts as that role. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg2
@@ -15,11 +16,19 @@ from rotation.engines.postgresql.faults import LATE, LATE_COMMIT, NO_ROW, UNREAD
 from rotation.errors import RotationError, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from psycopg2 import extensions
 
     from rotation.model import Deadline
+
+
+class _State(Enum):
+    """Whether a transaction was begun, as far as this side knows."""
+
+    OUTSIDE = "none"
+    UNSENT = "begins with its next statement"
+    BEGUN = "begun"
 
 
 class Again(Protocol):
@@ -36,13 +45,14 @@ class Connection:
         """Take over the driver's connection, and have the first statement answered. Raises NotTheServer."""
         self._raw = raw
         self._log_in_again = log_in_again
-        self._in_transaction = False
+        self._state = _State.OUTSIDE
+        self._ending = ""
         self.deadline = deadline
         self.where = where
         self.version = raw.server_version
         with self._speaking():
             raw.autocommit = True
-        self.opening = opening.read(self.bare(opening.FIRST), raw.info.backend_pid, where)
+        self.opening = opening.read(self.bare(opening.FIRST)[0], raw.info.backend_pid, where)
 
     @property
     def user(self) -> str:
@@ -106,10 +116,17 @@ class Connection:
 
     def run(self, statement: str | sql.Composable, values: object = None) -> list[tuple[Any, ...]]:
         """Run a statement as the user that logged in, and give its rows."""
-        if self._in_transaction:
+        before = {_State.OUTSIDE: self._as_login, _State.UNSENT: self._begin}.get(self._state)
+        if self._state is _State.UNSENT:
+            self._state = _State.BEGUN  # perhaps, even where no answer comes
+        if before is None:
             return self.bare(statement, values)
         text = sql.SQL(statement) if isinstance(statement, str) else statement
-        return self.bare(sql.SQL(f"{self._as_login()}; ") + text, values)
+        return self.bare(sql.SQL(f"{before()}; ") + text, values)
+
+    def end_with(self, statement: sql.Composable) -> None:
+        """Run the last statement of a transaction, and end that with the same message: all of it, or nothing."""
+        self._to_end(lambda: self.run(statement + sql.SQL(f"; {self._ending}")))
 
     def _as_login(self) -> str:
         """
@@ -137,27 +154,36 @@ class Connection:
 
     @contextlib.contextmanager
     def transaction(self, *, keep: bool) -> Iterator[None]:
-        """Do all of it, or nothing; without ``keep``, nothing in any case."""
-        self.bare(f"{self.opening.begin}; {self._as_login()}")
-        self._in_transaction = True
+        """
+        Do all of it, or nothing; without ``keep``, nothing in any case.
+
+        It begins with its first statement, in the same message, and ends where ``end_with`` has not ended it.
+        """
+        self._state, self._ending = _State.UNSENT, "COMMIT" if keep else "ROLLBACK"
         try:
             yield
         except BaseException:
-            self._roll_back("ROLLBACK")
+            if self._state is _State.BEGUN:
+                self._roll_back("ROLLBACK")
             raise
         else:
-            self._end(keep=keep)
+            if self._state is _State.BEGUN:
+                self._to_end(lambda: self.bare(self._ending))
         finally:
-            self._in_transaction = False
+            self._state = _State.OUTSIDE
 
-    def _end(self, *, keep: bool) -> None:
+    def _begin(self) -> str:
+        return f"{self.opening.begin}; {self._as_login()}"
+
+    def _to_end(self, end: Callable[[], object]) -> None:
         """End the transaction; no limit of the server's bounds the wait for a standby (manual, synchronous_commit)."""
         try:
-            self.bare("COMMIT" if keep else "ROLLBACK")
+            end()
         except Unreachable:
             if self.deadline.remaining():
                 raise
             raise LATE_COMMIT.at(self.where) from None
+        self._state = _State.OUTSIDE
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ Since PostgreSQL 16 a membership belongs to who granted it, and goes with the gr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rotation.engines.postgresql.accounts import MEMBERSHIP_OPTIONS
 from rotation.engines.postgresql.changes import quoted
@@ -17,42 +17,49 @@ if TYPE_CHECKING:
     from rotation.engines.postgresql.connection import Connection
     from rotation.model import Pair
 
-_GRANTOR: Final = """
-SELECT CASE WHEN me.rolsuper THEN first.rolname::text ELSE me.rolname::text END
-  FROM pg_catalog.pg_roles me, pg_catalog.pg_roles first
- WHERE me.rolname = session_user AND first.oid = 10 AND (me.rolsuper OR EXISTS (
-       SELECT FROM pg_catalog.pg_auth_members m
-        WHERE m.roleid = %s::pg_catalog.regrole AND m.member = me.oid AND m.admin_option))
+_GRANTS: Final = """
+SELECT (SELECT CASE WHEN me.rolsuper THEN first.rolname::text ELSE me.rolname::text END
+          FROM pg_catalog.pg_roles me, pg_catalog.pg_roles first
+         WHERE me.rolname = session_user AND first.oid = 10 AND (me.rolsuper OR EXISTS (
+               SELECT FROM pg_catalog.pg_auth_members m
+                WHERE m.roleid = %(role)s::pg_catalog.regrole AND m.member = me.oid AND m.admin_option))),
+       ARRAY(SELECT DISTINCT g.rolname::text
+          FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
+         WHERE m.roleid = %(role)s::pg_catalog.regrole AND m.member = session_user::pg_catalog.regrole
+           AND m.admin_option AND NOT EXISTS (
+               SELECT FROM pg_catalog.pg_auth_members other
+                WHERE other.roleid = m.roleid AND other.member = m.member AND other.admin_option
+                  AND other.grantor = 10))
 """
-"""Under whose name a grant of the login's stands: a superuser's under the first one's (manual, GRANT; oid 10)."""
+"""
+Under whose name a grant of the login's stands: a superuser's under the first one's (manual, GRANT; oid 10).
 
-_HANGS_ON: Final = """
-SELECT DISTINCT g.rolname::text
-  FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles g ON g.oid = m.grantor
- WHERE m.roleid = %(role)s::pg_catalog.regrole AND m.member = session_user::pg_catalog.regrole AND m.admin_option
-   AND NOT EXISTS (SELECT FROM pg_catalog.pg_auth_members other
-                    WHERE other.roleid = m.roleid AND other.member = m.member AND other.admin_option
-                      AND other.grantor = 10)
+And who gave the login its right to grant, where the first superuser has not.
 """
 
 
-def grantor_of(connection: Connection, role: str) -> str | None:
-    """Say as whose a grant of the role by this login stands; None where that makes no difference, or is another's."""
-    if connection.version < MEMBERSHIP_OPTIONS:
-        return None
-    rows = connection.run(_GRANTOR, (quoted(role),))
-    return str(rows[0][0]) if rows else None
+class Grants(NamedTuple):
+    """What is known of the grants of a role by this login."""
+
+    grantor: str | None = None
+    """As whose they stand; None where that makes no difference, or is another's."""
+    hanging: tuple[str, ...] = ()
+    """Names who gave the login its right: with that one the pair's membership would go."""
 
 
-def hanging(connection: Connection, pair: Pair) -> list[str]:
-    """Name who gave the admin its right on the base: with that one the pair's membership would go."""
+def grants_of_login(connection: Connection, pair: Pair) -> Grants:
+    """Read as whose a grant of the base by this login stands, and on whom its right to grant hangs."""
     if connection.version < MEMBERSHIP_OPTIONS:
-        return []
+        return Grants()
     admin, base = quoted(connection.user), quoted(pair.base)
-    return [
-        Caution(
-            f"not changed: the admin has its right to grant {pair.base} from {grantor} alone. Before that one is "
-            f"dropped, run as a superuser: GRANT {base} TO {admin} WITH ADMIN OPTION"
-        )
-        for (grantor,) in connection.run(_HANGS_ON, {"role": quoted(pair.base)})
-    ]
+    ((grantor, givers),) = connection.run(_GRANTS, {"role": base})
+    return Grants(
+        grantor,
+        tuple(
+            Caution(
+                f"not changed: the admin has its right to grant {pair.base} from {giver} alone. Before that one is "
+                f"dropped, run as a superuser: GRANT {base} TO {admin} WITH ADMIN OPTION"
+            )
+            for giver in givers
+        ),
+    )

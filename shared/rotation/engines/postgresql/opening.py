@@ -13,17 +13,25 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rotation.errors import NotTheServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rotation.model import Deadline
 
 FIRST: Final = """
-SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), name, setting, source
-  FROM pg_catalog.pg_settings
- WHERE name OPERATOR(pg_catalog.=) ANY (ARRAY['default_transaction_read_only', 'synchronous_commit',
-       'idle_session_timeout', 'transaction_timeout'])
+SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), current_user::text,
+       pg_catalog.current_database()::text,
+       CASE pg_catalog.current_setting('default_transaction_read_only') WHEN 'on' THEN (
+           SELECT source FROM pg_catalog.pg_settings
+            WHERE name OPERATOR(pg_catalog.=) 'default_transaction_read_only') END,
+       pg_catalog.current_setting('synchronous_commit'),
+       ARRAY[extract(epoch FROM pg_catalog.current_setting('idle_session_timeout', true)::pg_catalog.interval),
+             extract(epoch FROM pg_catalog.current_setting('transaction_timeout', true)::pg_catalog.interval)
+             ]::pg_catalog.float8[]
 """
-"""What every session asks first. It sets nothing, and calls nothing that a user could have made."""
+"""
+What every session asks first. It sets nothing, and calls nothing that a user could have made.
+
+The view of all settings, which takes longer than the rest, is read only where it tells something that counts. A limit
+is written with its unit, as intervals are (manual, "Parameter Names and Values").
+"""
 
 ENDS_SESSIONS: Final = {"idle_session_timeout": 140000, "transaction_timeout": 170000}
 """Limits that end a session by themselves, and the versions that brought them (release notes of 14 and 17)."""
@@ -41,6 +49,9 @@ class Opening(NamedTuple):
     """Whether COMMIT would return before the change is durable."""
     shortest: float
     """Seconds after which the server might end the session by itself; infinite where it would not."""
+    acts_as: str
+    """The role that the login gave."""
+    database: str
 
     @property
     def begin(self) -> str:
@@ -64,21 +75,20 @@ def options(deadline: Deadline, version: int) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-def read(rows: Iterable[tuple[Any, ...]], told: int, where: str) -> Opening:
+def read(row: tuple[Any, ...], told: int, where: str) -> Opening:
     """
     Read the answer to FIRST. Raises NotTheServer where another process answers than the one that logged us in.
 
     Poolers tell a number of their own at the login (PgBouncer; Odyssey, frontend.c; pgcat, client.rs), or none (RDS
     Proxy, which cannot cancel: RDS user guide, "Quotas and limitations for RDS Proxy").
     """
-    known = {name: (setting, source) for _, _, name, setting, source in rows}
-    pid, standby = next((pid, standby) for pid, standby, *_ in rows)
+    pid, standby, acts_as, database, read_only, synchronous, ends = row
     if pid != told:
         raise NotTheServer(where)
-    read_only, source = known["default_transaction_read_only"]
-    ends = [int(known[name][0]) / 1000 for name in ENDS_SESSIONS if name in known]
     return Opening(
-        lifts_read_only=read_only == "on" and source in OWNERS and not standby,
-        commits_late=known["synchronous_commit"][0] == "off",
-        shortest=min((seconds for seconds in ends if seconds), default=float("inf")),
+        lifts_read_only=read_only in OWNERS and not standby,
+        commits_late=synchronous == "off",
+        shortest=min(filter(None, ends), default=float("inf")),
+        acts_as=acts_as,
+        database=database,
     )

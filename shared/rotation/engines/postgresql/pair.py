@@ -9,8 +9,8 @@ from rotation.engines.postgresql.accounts import (
     as_it_logs_in,
     existing,
     parse_mark,
-    read_comment,
-    read_role,
+    read_comments,
+    read_roles,
 )
 from rotation.engines.postgresql.belongings import give_to_base, told_of_grants
 from rotation.engines.postgresql.changes import (
@@ -23,7 +23,7 @@ from rotation.engines.postgresql.changes import (
     quoted,
 )
 from rotation.engines.postgresql.faults import ENGINE
-from rotation.engines.postgresql.grantors import grantor_of, hanging
+from rotation.engines.postgresql.grantors import grants_of_login
 from rotation.engines.postgresql.passwords import Form, judged, missing_grant, offered, set_password
 from rotation.errors import AccessMismatch, NotOurs, PermissionDenied, StatementFailed
 from rotation.model import Ownership
@@ -43,9 +43,10 @@ IMPOSSIBLE: Final = "not possible: "
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
     """Return whose the idle user is; the mark is on the clone, and only an admin can write it."""
-    if read_role(connection, pair.idle) is None:
+    comments = read_comments(connection, pair.idle, pair.clone)
+    if pair.idle not in comments:
         return Ownership.ABSENT
-    known = parse_mark(read_comment(connection, pair.clone))
+    known = parse_mark(comments.get(pair.clone, ""))
     if known is None:
         return Ownership.UNMARKED
     return Ownership.OURS if _names(known, pair) else Ownership.FOREIGN
@@ -53,15 +54,15 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
 
 def prepared_version(connection: Connection, pair: Pair) -> str | None:
     """Read for which version the pair was prepared last; a mark that names another base says nothing of it."""
-    known = parse_mark(read_comment(connection, pair.clone))
+    known = parse_mark(read_comments(connection, pair.clone).get(pair.clone, ""))
     return known.version if known and _names(known, pair) else None
 
 
 def take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool) -> Sequence[str]:
     """Write this secret's mark where the former one's stands, in one transaction; the version in it stays."""
     before = replace(pair, secret_arn=former)
-    found = (read_role(connection, name) for name in (pair.base, pair.clone))
-    theirs = [role for role in found if role and role.mark and _names(role.mark, before)]
+    found = read_roles(connection, pair.base, pair.clone)
+    theirs = [role for role in found.values() if role.mark and _names(role.mark, before)]
     if theirs and not rehearse:
         try:
             with connection.transaction(keep=True):
@@ -94,24 +95,28 @@ def level(connection: Connection, pair: Pair, password: Password, *, rehearse: b
 
 
 def _level_clone(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:
-    base = existing(connection, pair, pair.base)
+    found = read_roles(connection, pair.base, pair.clone)
+    base = existing(connection, pair, found, pair.base)
     lines = []
-    if (clone := read_role(connection, pair.clone)) is None:
+    if pair.clone not in found:
         _apply(connection, create(pair))
         lines.append(str(create(pair)))
-        clone = existing(connection, pair, pair.clone)
+        found = read_roles(connection, pair.clone)
+    clone = existing(connection, pair, found, pair.clone)
     _refuse_foreign(connection, pair, base, clone)
     lines += give_to_base(connection, pair, clone, keep=keep)
     lines += _mark(connection, pair, clone)
-    base, everyone = as_it_logs_in(connection, base)
-    grantor = grantor_of(connection, pair.base)
-    lines += _applied(connection, levelling(base, clone, everyone, connection.version, grantor))
+    base, everyone = as_it_logs_in(base)
+    grants = grants_of_login(connection, pair)
+    changes = levelling(base, clone, everyone, connection.version, grants.grantor)
+    lines += _applied(connection, changes)
     if not clone.login:
         lines.append(f"ALTER ROLE {quoted(clone.name)} LOGIN")
-    clone = existing(connection, pair, pair.clone)
-    remaining = levelling(base, clone, everyone, connection.version, grantor)
-    _refuse(connection, pair, [change for change in remaining if change.need not in {Need.WISH, Need.TIDY}])
-    return lines + told_of_grants(pair, clone) + hanging(connection, pair)
+    if changes or clone.owned:
+        clone = existing(connection, pair, read_roles(connection, pair.clone), pair.clone)
+        remaining = levelling(base, clone, everyone, connection.version, grants.grantor)
+        _refuse(connection, pair, [change for change in remaining if change.need not in {Need.WISH, Need.TIDY}])
+    return lines + told_of_grants(pair, clone) + list(grants.hanging)
 
 
 def _mark(connection: Connection, pair: Pair, clone: Role) -> list[str]:
@@ -154,7 +159,8 @@ def _try(connection: Connection, change: Change) -> str:
 
 def _check_base(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:
     """Refuse to promote the base where the application would lose something; nothing is changed."""
-    base, clone = (existing(connection, pair, name) for name in (pair.base, pair.clone))
+    found = read_roles(connection, pair.base, pair.clone)
+    base, clone = (existing(connection, pair, found, name) for name in (pair.base, pair.clone))
     if not base.login:
         what = f"The user {pair.base} may not log in (NOLOGIN)"
         remedy = f"ALTER ROLE {quoted(pair.base)} LOGIN, if it should."
@@ -163,8 +169,9 @@ def _check_base(connection: Connection, pair: Pair, *, keep: bool) -> list[str]:
     _refuse_another_base(connection, pair, clone)
     lines = give_to_base(connection, pair, clone, keep=keep)
     _refuse(connection, pair, lost_on_base(base, clone))
-    lines += _applied(connection, own_membership(base, clone, connection.version, grantor_of(connection, pair.base)))
-    return lines + _mark(connection, pair, clone) + told_of_grants(pair, clone) + hanging(connection, pair)
+    grants = grants_of_login(connection, pair)
+    lines += _applied(connection, own_membership(base, clone, connection.version, grants.grantor))
+    return lines + _mark(connection, pair, clone) + told_of_grants(pair, clone) + list(grants.hanging)
 
 
 def _refuse(connection: Connection, pair: Pair, changes: Sequence[Change]) -> None:

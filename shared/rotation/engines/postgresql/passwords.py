@@ -106,11 +106,15 @@ def offered(connection: Connection, username: str, password: Password, attempt: 
 
 
 def set_password(connection: Connection, username: str, form: Form, *, login: bool = False) -> None:
-    """Run the statement that sets the password; with ``login`` it opens the user as well."""
+    """Run the statement that sets the password, the transaction's last; with ``login`` it opens the user as well."""
     if form.clear:
         require_unkept(connection)
     template = "ALTER ROLE {} LOGIN PASSWORD {}" if login else "ALTER ROLE {} PASSWORD {}"
-    connection.run(sql.SQL(template).format(sql.Identifier(username), sql.Literal(form.text)))
+    statement = sql.SQL(template).format(sql.Identifier(username), sql.Literal(form.text))
+    if form.clear:  # what keeps the text out of the log counts as long as the transaction
+        connection.run(statement)
+    else:
+        connection.end_with(statement)
 
 
 @contextlib.contextmanager
@@ -157,7 +161,7 @@ def disable(connection: Connection, username: str) -> None:
     """End the password."""
     statement = sql.SQL("ALTER ROLE {} PASSWORD NULL").format(sql.Identifier(fitting(username)))
     with _told_which_right(connection, username), connection.transaction(keep=True):
-        connection.run(statement)
+        connection.end_with(statement)
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from rotation.engines.postgresql import acting, cautions, locks
 from rotation.engines.postgresql import pair as pairs
-from rotation.engines.postgresql.accounts import parse_mark, read_comment
+from rotation.engines.postgresql.accounts import parse_mark, read_comments
 from rotation.engines.postgresql.changes import quoted
 from rotation.engines.postgresql.connection import Connection
 from rotation.engines.postgresql.faults import ENGINE
@@ -58,7 +58,7 @@ class PostgreSQLSession(PairedSession[Connection]):
 
     def mark_of(self, username: str) -> Mark | None:
         """Read the mark in the user's comment, which only an admin can write."""
-        return parse_mark(read_comment(self._connection, username))
+        return parse_mark(read_comments(self._connection, username).get(username, ""))
 
     def mark_is_proof(self, username: str) -> bool:  # noqa: ARG002 the port's
         """Trust the mark: a comment on a role is an admin's (PostgreSQL, COMMENT)."""

@@ -26,6 +26,8 @@ BASE = Role(
     comment="",
     memberships=(),
     settings={},
+    everyones={},
+    takes=frozenset(),
     owned={},
     granted={},
 )

@@ -25,8 +25,7 @@ class Old:
 def test_before_16_a_membership_hangs_on_nobody() -> None:
     """A grant has no owner there that matters."""
     connection = cast("Connection", Old())
-    assert grantors.grantor_of(connection, "shop") is None
-    assert grantors.hanging(connection, PAIR) == []
+    assert grantors.grants_of_login(connection, PAIR) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -48,9 +47,8 @@ def test_the_release_to_go_to_is_named(version: int, remedy: str, *, ignores: bo
 @pytest.mark.parametrize("told", [0, 679986110, -1646570547])
 def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
     """RDS Proxy tells none at the login, PgBouncer and others one of their own."""
-    rows = [(17510, False, "default_transaction_read_only", "off", "default")]
     with pytest.raises(NotTheServer):
-        opening.read(rows, told, "db.example:6432/shop")
+        opening.read((17510, False, "shop", "shop", None, "on", []), told, "db.example:6432/shop")
 
 
 @pytest.mark.parametrize(
@@ -64,11 +62,7 @@ def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
 )
 def test_a_read_only_default_of_the_owner_is_lifted(source: str, *, standby: bool, lifted: bool) -> None:
     """The server's own is its operator's word, and a standby takes no changes whatever is set."""
-    rows = [
-        (1, standby, "default_transaction_read_only", "on", source),
-        (1, standby, "synchronous_commit", "off", "default"),
-    ]
-    found = opening.read(rows, 1, "here")
+    found = opening.read((1, standby, "shop", "shop", source, "off", [0.0, None]), 1, "here")
     assert ("READ WRITE" in found.begin) is lifted
     assert "SET LOCAL synchronous_commit = on" in found.begin
     assert found.shortest == float("inf")
