@@ -175,27 +175,38 @@ CUTS: Final = (KILLED, (False,), (True, True), (False, True), (True, False), (Fa
 
 
 def cuts(*, twice: Container[str] = EVERYWHERE) -> Iterator[object]:
-    """Return each strategy in each world with each cut; `make test` plays a kill in the usual world."""
-    for strategy, world, kills in itertools.product(STRATEGIES, EVERYWHERE, CUTS):
+    """Return each strategy in each world with each cut, once and then twice; `make test` kills in one world."""
+    for kills, strategy, world in itertools.product(CUTS, STRATEGIES, EVERYWHERE):
         if len(kills) > 1 and world not in twice:
             continue
         marks = () if (world, kills) == (USUAL, KILLED) else long
         yield pytest.param(strategy, world, kills, id=f"{strategy}-{world}-{kills}", marks=marks)
 
 
-def played(kills: tuple[bool, ...], uncut: Sequence[Scissors], *, every: int = 1) -> Iterator[tuple[int, ...]]:
+def played(
+    kills: tuple[bool, ...], uncut: Sequence[Scissors], first: Callable[[Scissors], object], *, every: int = 1
+) -> Iterator[tuple[int, ...]]:
     """
     Return after which effects to cut, given those of somebody whom nobody cuts.
 
-    Of two cuts, each kill comes after a change or at the end: after a read all is as it was before it.
+    Of two cuts, each kill comes after a change or at the end: after a read all is as it was before it. Whoever gets no
+    answer and gives up leaves what a kill leaves; so before another cut only those get none who then go on.
     """
     for_each = []
-    for kill, whole in zip(kills, uncut, strict=True):
+    for number, (kill, whole) in enumerate(zip(kills, uncut, strict=True)):
         if kill and len(kills) > 1:
             for_each.append([*(run[0] for run in whole.alike), whole.count + 1])
+        elif number + 1 < len(kills):
+            for_each.append([at for at in range(1, whole.count + 1) if _goes_on(first, at)])
         else:
             for_each.append([*range(1, whole.count + 2, every)])
     return itertools.product(*for_each)
+
+
+def _goes_on(work: Callable[[Scissors], object], at: int) -> bool:
+    scissors = Scissors(at, kills=False)
+    work(scissors)
+    return scissors.count > at
 
 
 def in_world(strategy: str, world: str) -> TwoRegions:
@@ -230,7 +241,13 @@ def test_a_promotion_that_is_cut_anywhere_is_completed_by_another_one(
     scene = lost_in_world(strategy, world)
     scissors = uncut(lambda: scene.promote(Endpoint="there.example"))
     assert LEAST < scissors.count < MOST
-    for ats in played(kills, [scissors] * len(kills)):
+
+    def first(one: Scissors) -> None:
+        scene = lost_in_world(strategy, world)
+        with cut(one), contextlib.suppress(RotationError):
+            scene.promote(Endpoint="there.example")
+
+    for ats in played(kills, [scissors] * len(kills), first):
         with tally.schedule(f"{strategy}, promotion", ENGINE) as row:
             scene = lost_in_world(strategy, world)
             for at, kill in zip(ats, kills, strict=True):
@@ -306,7 +323,16 @@ def test_a_fail_back_that_is_cut_anywhere_is_completed_by_another_one(
     measured = {number: Scissors(MOST * 9) for number in range(len(LEGS))}
     go_back(failing_back(strategy, world), {number: [one] for number, one in measured.items()})
     for where in itertools.combinations_with_replacement(measured, len(kills)):
-        for ats in played(kills, [measured[number] for number in where], every=EVERY):
+
+        def first(one: Scissors, leg: int = where[0]) -> None:
+            scene = failing_back(strategy, world)
+            for number in range(leg):
+                LEGS[number](scene)
+                scene.run_due(HOME)
+            with cut(one), contextlib.suppress(RotationError):
+                LEGS[leg](scene)
+
+        for ats in played(kills, [measured[number] for number in where], first, every=EVERY):
             with tally.schedule(f"{strategy}, fail back", ENGINE) as row:
                 scene = failing_back(strategy, world)
                 scissors = [Scissors(at, kills=kill) for at, kill in zip(ats, kills, strict=True)]

@@ -13,11 +13,16 @@ import yaml
 from samtranslator.translator.transform import transform
 
 from rotation.entrypoints.promotion import PROMOTED, Standing
+from tests.support.emulators.secretsmanager.replication import AfterStop, Replication
 from tests.support.guides.pages import ROOT
+from tests.support.memory.regions import AWAY, HOME, TwoRegions
 from tests.support.template.cloudformation import ACCOUNT, REGION, Stack, of_type, parse
 from tests.support.template.iam import Request, allows, listed, statements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.emulators.secretsmanager.journal import Call
     from tests.support.template.cloudformation import Node
 
 SOURCE: Final = parse((ROOT / "functions/replica_promotion/template.yaml").read_text("utf-8"))
@@ -43,6 +48,8 @@ HERE: Final = (
     "UpdateSecretVersionStage",
 )
 THERE: Final = ("CancelRotateSecret", "DescribeSecret")
+STOP: Final = "StopReplicationToReplica"
+EVERYTHING_COPIED: Final = Replication(unlabelled_copied=True, after_stop=AfterStop.GONE)
 
 
 def policy(parameters: dict[str, str] | None = None) -> list[dict[str, Any]]:
@@ -90,6 +97,56 @@ def test_nothing_is_granted_that_is_not_listed_here() -> None:
     for statement in policy():
         assert statement["Effect"] == "Allow"
         assert "*" not in listed(statement["Resource"])
+
+
+def restore_an_older_database(scene: TwoRegions) -> None:
+    """Let the database accept what a version without a label holds, and nothing else."""
+    secret = scene.regions.find("app", HOME)
+    assert secret is not None
+    held = [it for version, it in secret.versions.items() if it.value and version not in secret.labels.values()]
+    newest = max(held, key=lambda it: it.created).value
+    assert newest is not None
+    document = scene.document(newest.content())
+    for name in ("app", "app_clone"):
+        scene.server.accounts[name].password = "unknown"
+    scene.server.accounts[document["username"]].password = document["password"]
+
+
+def calls_of_promotions() -> Iterator[tuple[TwoRegions, str, Call]]:
+    """Give each call of a promotion in this Region and a return from it: one well, one with an older database."""
+    for accepted in ("AWSCURRENT", "a version without a label"):
+        scene = TwoRegions("alternating-users", replication=EVERYTHING_COPIED)
+        for _ in range(3):
+            scene.rotate()
+        scene.regions.cut(HOME)
+        scene.promote()
+        assert scene.run_due() == [None]
+        scene.rotate(AWAY)
+        scene.regions.restore(HOME)
+        scene.give_back(AWAY, HOME, OverwriteStale=scene.regions[HOME].labels("app")["AWSCURRENT"])
+        scene.arrive()
+        if accepted != "AWSCURRENT":
+            restore_an_older_database(scene)
+        scene.engine.names.add("here.example")
+        before = {region: len(scene.regions[region].calls(caller="function")) for region in (HOME, AWAY)}
+        scene.promote(HOME, Force=True, Endpoint="here.example")
+        scene.give_back(HOME, AWAY, OverwriteStale=scene.regions[AWAY].labels("app")["AWSCURRENT"])
+        for region, earlier in before.items():
+            for call in scene.regions[region].calls(caller="function")[earlier:]:
+                yield scene, region, call
+
+
+def test_what_it_calls_of_secrets_manager_is_what_its_role_grants() -> None:
+    """Each call, with the keys that conditions ask for, is allowed; and nothing is that was never called."""
+    called = set()
+    for scene, region, call in calls_of_promotions():
+        role = policy({**NEEDED, "SecretNames": "app", "AdminSecretArns": scene.admin})
+        primary = AWAY if call.operation == STOP else region
+        asked = on(call.operation, str(call.secret), **{"secretsmanager:SecretPrimaryRegion": primary})
+        assert allows(role, asked), asked
+        called.add(asked.action)
+    granted = {action for it in policy() for action in listed(it["Action"]) if action.startswith("secretsmanager:")}
+    assert called == granted
 
 
 def test_nobody_but_the_rule_of_rds_invokes_it() -> None:
