@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rotation.errors import GuardViolation, RotationRefused, StoreError, StoreUnavailable
+from rotation.errors import GuardViolation, RotationRefused, StoreError, StoreUnavailable, VersionNotFound
 from rotation.model import Stage, VersionState
 
 if TYPE_CHECKING:
@@ -33,16 +33,25 @@ def meet(case: Case, here: Versions) -> Versions | None:
     """
     Look at the old primary; None where it gives no answer, as after a disaster, or where it is a replica itself.
 
-    Raises GuardViolation where it answers, is one with the replica still, and nobody said that this is meant.
+    Raises GuardViolation where it answers, is one with the replica still, and nobody said that this is meant. A refusal
+    is an answer.
     """
     former, report = case.request.former, case.report
+    unmeant = is_linked(here) and not case.request.force
     try:
         there = _seen(case)
     except StoreError as error:
+        if unmeant and not isinstance(error, StoreUnavailable | VersionNotFound):
+            raise GuardViolation(
+                f"Secrets Manager in {former} answers, and does not show the primary secret: {error.what}",
+                where=case.there(here.arn),
+                remedy="Nothing was changed. Allow secretsmanager:DescribeSecret there, and run this again. Where the "
+                'promotion is meant all the same, set "Force" to true.',
+            ) from None
         report.tell(f"The secret in {former} was not seen: {error.what}")
         report.to_do.append(f"As soon as {former} answers: {_cancel(case)}")
         return None
-    if is_linked(here) and not case.request.force:
+    if unmeant:
         raise GuardViolation(
             f"The primary secret in {former} answers",
             where=there.arn,

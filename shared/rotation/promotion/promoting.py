@@ -113,10 +113,10 @@ def _label(case: Case, here: Versions, chosen: Chosen) -> None:
 
 
 def _end_pending(case: Case, here: Versions, chosen: Chosen) -> None:
-    """Let nothing be pending, wherever the label came to be: RotateSecret would refuse."""
+    """Let nothing be pending, wherever the label came to be: RotateSecret would refuse. A twin's rotation goes on."""
     versions = here if case.report.dry_run else case.store.describe()
     pending = versions.holding(Stage.PENDING)
-    left = pending not in {None, chosen.secret.version}
+    left = pending not in {None, chosen.secret.version} and not versions.rotates
     case.report.step("Take AWSPENDING off", (lambda: case.store.unstage(str(pending))) if left else None)
 
 
@@ -140,7 +140,7 @@ def _relocate(case: Case, chosen: Chosen) -> Chosen:
         return chosen
     said = json.dumps([came.arn, came.id, place], sort_keys=True)
     token = str(uuid.uuid5(_TOKENS, said))
-    case.report.step("Write this Region's place into the secret", lambda: _put(case, token, value))
+    case.report.step("Write this Region's place into the secret", lambda: _put(case, token, value, came.id))
     if case.report.dry_run:
         return chosen
     current = replace(chosen.secret, version=token)
@@ -148,12 +148,15 @@ def _relocate(case: Case, chosen: Chosen) -> Chosen:
     return chosen._replace(secret=current)
 
 
-def _put(case: Case, token: str, value: str) -> None:
-    """Store it; a repetition of a put does nothing, so where AWSCURRENT was moved since, it is moved back."""
+def _put(case: Case, token: str, value: str, came: str) -> None:
+    """
+    Store it; a repetition of a put does nothing, so where AWSCURRENT went back to what came here, it is moved again.
+
+    Where it went on, a twin has promoted the secret, and it was rotated since.
+    """
     case.store.put_current(token, value)
-    current = case.store.describe().holding(Stage.CURRENT)
-    if current != token:
-        _move(case, token, current)
+    if case.store.describe().holding(Stage.CURRENT) == came:
+        _move(case, token, came)
 
 
 def _tag(case: Case, here: Versions) -> None:
@@ -178,6 +181,16 @@ def _look_at_policy(case: Case, here: Versions) -> None:
         report.tell(f"The secret's resource policy names {former}: correct what has to name {here.region} now")
 
 
+def _attach(case: Case, function: str, rules: Mapping[str, Any], *, immediately: bool) -> None:
+    """Attach the function; after a refusal, or without an answer, the description tells whether it is attached."""
+    try:
+        case.store.attach(str(uuid.uuid4()), function, rules, immediately=immediately)
+    except StoreError:
+        now = case.store.describe()
+        if not (now.rotates and now.function == function):
+            raise
+
+
 def _rotate(case: Case, function: str, rules: Mapping[str, Any], *, fenced: bool) -> None:
     """
     Let the function of this Region rotate the secret from now on.
@@ -187,7 +200,7 @@ def _rotate(case: Case, function: str, rules: Mapping[str, Any], *, fenced: bool
     report, former = case.report, case.request.former
     report.about |= {"function": function, "rules": {**rules}, "fence": "marks" if fenced else "rotation"}
     what = "Attach the function, with a dry run" if fenced else "Attach the function, and rotate now"
-    report.step(what, lambda: case.store.attach(str(uuid.uuid4()), function, rules, immediately=not fenced))
+    report.step(what, lambda: _attach(case, function, rules, immediately=not fenced))
     report.to_do.append(
         f"Overwrite nothing here from {former}: no replicate-secret-to-regions with Force, no Terraform apply with "
         "force_overwrite_replica_secret."

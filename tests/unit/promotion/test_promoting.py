@@ -134,6 +134,21 @@ def test_a_primary_that_answers_is_not_left_by_accident(scene: TwoRegions) -> No
     assert not scene.regions[HOME].execute("DescribeSecret", {"SecretId": "app"})["RotationEnabled"]
 
 
+def test_a_primary_that_may_not_be_looked_at_answers(scene: TwoRegions) -> None:
+    """A refusal comes of a Region that is there; with Force the promotion goes on, and the command is told."""
+    scene.regions[HOME].faults.deny("DescribeSecret")
+    assert "does not show the primary secret" in refused(scene, GuardViolation).what
+    answer = scene.promote(Force=True)
+    assert f"aws secretsmanager cancel-rotate-secret --region {HOME} --secret-id {scene.arn}" in answer["toDo"][0]
+    assert not linked(scene)
+
+
+def test_a_primary_that_is_deleted_is_lost(scene: TwoRegions) -> None:
+    del scene.regions[HOME].state.secrets[scene.arn]
+    scene.promote()
+    assert not linked(scene)
+
+
 def test_one_answer_that_is_lost_is_no_disaster(scene: TwoRegions) -> None:
     """The old primary is asked again, and found to be there."""
     with cutting(Scissors(2, kills=False)) as scissors, pytest.raises(GuardViolation, match="answers"):
@@ -333,6 +348,16 @@ def test_a_policy_that_names_the_old_region_is_told(scene: TwoRegions) -> None:
     assert f"policy names {HOME}" in " ".join(scene.promote(dry_run=True, Force=True)["attention"])
     scene.regions[AWAY].faults.deny("GetResourcePolicy")
     assert "policy was not seen" in " ".join(scene.promote(Force=True)["attention"])
+
+
+def test_a_function_that_may_not_be_attached_is_told(scene: TwoRegions) -> None:
+    """By the refusal; once it may, the next promotion attaches it."""
+    scene.regions[AWAY].faults.deny("RotateSecret")
+    with pytest.raises(StoreError, match="RotateSecret was denied"):
+        scene.promote(Force=True)
+    scene.regions[AWAY].faults.clear()
+    scene.promote(Force=True)
+    assert scene.run_due() == [None]
 
 
 def test_a_tag_that_may_not_be_written_is_left_to_a_person(scene: TwoRegions) -> None:
