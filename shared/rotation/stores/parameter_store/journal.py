@@ -125,9 +125,10 @@ class Journal:
         known = {*self.entries, *([expected] if expected else [])} - self.over
         return min((token for token in known if token[:3] == live.token(1)[:3]), default=None)
 
-    def outdated(self, live: Live) -> list[str]:
-        """Return the names of what no reader of the journal needs any more."""
-        old = [token for token in {*self.entries, *self.over} if token.number < live.number - KEPT]
+    def outdated(self, live: Live, current: str) -> list[str]:
+        """Return the names of what no reader of the journal needs any more; a person may have put an old value back."""
+        known = {*self.entries, *self.over}
+        old = [token for token in known if token.number < live.number - KEPT and str(token) != current]
         names = [str(token).partition("-")[2] for token in old]
         ours = [name for token, name in zip(old, names, strict=True) if token in self.entries]
         flags = [f"{name}{OVER}" for token, name in zip(old, names, strict=True) if token in self.over]

@@ -278,7 +278,7 @@ class ParameterStore:
         return self._live.judged(seen.live, seen.form(value, self._name), value, self._probe(seen.live))
 
     def _tidy(self, seen: Snapshot) -> None:
-        old = seen.journal.outdated(seen.live)[:10]
+        old = seen.journal.outdated(seen.live, seen.current)[:10]
         if old:
             self._parameters.delete([self._place(seen.live.home, name) for name in old])
 

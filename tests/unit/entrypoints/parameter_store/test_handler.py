@@ -143,6 +143,21 @@ def test_what_a_person_wrote_counts_as_a_rotation(scene: Scene) -> None:
     assert scene.send()["Outcome"] == "not due"
 
 
+@pytest.mark.parametrize("rotations", [2, 3])
+def test_a_person_puts_the_version_before_back(scene: Scene, rotations: int) -> None:
+    """A roll-back by hand: the value has an entry still, which stands for it until the next one is newest."""
+    for _ in range(rotations):
+        rotated(scene)
+    scene.emulator.put(NAME, scene.emulator.state.own(NAME).versions[-2].value)
+    user = scene.current()["username"]
+    for version in scene.emulator.state.own(NAME).versions:
+        object.__setattr__(version, "at", version.at - timedelta(days=40))
+    rotated(scene)
+    assert scene.current()["username"] != user
+    rotated(scene)
+    assert scene.server.refused == []
+
+
 def test_a_value_that_is_just_new_is_left_alone(scene: Scene) -> None:
     """A frozen run may still write: for as long as an invocation lasts and a minute; then the retry rotates."""
     scene.clock.advance(seconds=-80)
