@@ -11,17 +11,32 @@ import pytest
 
 from rotation.model import Credential, Password
 from rotation.stores.parameter_store import dsn
-from tests.crash.test_parameter_store import CALLS, NAME, SAMPLE, ParameterStage
+from tests.crash.test_parameter_store import CALLS, NAME, SAMPLE, ParameterStage, completes, meanwhile, twin
+from tests.crash.test_parameter_worlds import CALL, PHASES, calls, completed, frozen
 from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.emulators.wire.clock import Ticking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LEAF: Final = "/app/tree/password"
 
 
-class StringStage(ParameterStage):
+class LayoutStage(ParameterStage):
+    """A credential that is no JSON."""
+
+    def lost(self) -> set[str]:
+        """Return the passwords that the server holds and nothing that is stored does, in whatever form."""
+        return self.memory.held_passwords() - known(self)
+
+    def person(self) -> None:
+        """Put the same value with all that is beside it."""
+        newest = self.emulator.state.own(self.name).newest
+        request = {"Name": self.name, "Value": newest.value, "Overwrite": True, "Description": newest.description or ""}
+        self.emulator.execute("PutParameter", request, "ann")
+
+
+class StringStage(LayoutStage):
     """Two users, whose credential is a connection string."""
 
     def __init__(self, emulator: EmulatedParameterStore) -> None:
@@ -39,7 +54,7 @@ class StringStage(ParameterStage):
         return dsn.read(self.emulator.value(NAME), NAME)
 
 
-class TreeStage(ParameterStage):
+class TreeStage(LayoutStage):
     """One user with two passwords, a parameter for each key."""
 
     name = LEAF
@@ -145,3 +160,22 @@ def known(stage: ParameterStage) -> set[str]:
             elif "://" in value:
                 kept.add(dsn.read(value, name)["password"])
     return kept
+
+
+@pytest.mark.parametrize("which", CALL)
+@pytest.mark.parametrize("act", [twin, LayoutStage.person], ids=["a twin", "a person"])
+def test_others_in_the_middle(stage: LayoutStage, act: Callable[[LayoutStage], None], which: str) -> None:
+    """Nothing is lost, and the next runs complete."""
+    for index in calls(stage, which):
+        for phase in PHASES:
+            meanwhile(stage, index, phase, lambda: act(stage))
+            completes(stage, f"{act.__name__} {phase} call {index}")
+
+
+@pytest.mark.parametrize("which", CALL)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_frozen_run_wakes_up_late(stage: LayoutStage, times: int, which: str) -> None:
+    """Whatever it writes, readers have at the end what logs in."""
+    for index in calls(stage, which):
+        frozen(stage, index, lambda: completed(stage, times))
+        completes(stage, f"woken up before call {index}, after {times}")
