@@ -514,9 +514,9 @@ NODE_CLIENTS := .tools/clients-node
 COMPILER ?= $(shell $(HOST) -m tests.support.interpreter $(LAMBDA_PYTHON))
 MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,$(ARCH))
 
-# $(call wheels,REQUIREMENTS,FOLDER): the wheels for Lambda, whatever machine this is, by the quick pip where it stands.
-wheels = PYTHONPATH=$(CURDIR)/$(PIP) $(HOST) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
-	--no-compile --implementation cp --python-version $(LAMBDA_PYTHON) --only-binary :all: \
+# $(call wheels,REQUIREMENTS,FOLDER): the wheels for Lambda, whatever machine this is.
+wheels = $(HOST) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --no-compile \
+	--implementation cp --python-version $(LAMBDA_PYTHON) --only-binary :all: \
 	--platform manylinux2014_$(MACHINE) --platform manylinux_2_28_$(MACHINE) -r $(1) --target "$(2)"
 
 # $(call compiled,FOLDER,PLACE,OPTIONS): bytecode for FOLDER, which Lambda mounts read-only as PLACE: without it every

@@ -7,6 +7,7 @@ import functools
 import json
 import re
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
@@ -52,7 +53,7 @@ class EmulatedService:
     def __enter__(self) -> Self:
         """Listen."""
         self._server = _Server(self._address, self._backend)
-        threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(
@@ -114,8 +115,20 @@ class _Server(ThreadingHTTPServer):
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Take connections, in a thread of its own."""
+        self._door = threading.Thread(target=self._accept, daemon=True)
+        self._door.start()
+
+    def _accept(self) -> None:
+        """Take connections until the socket is shut down. Nothing is polled: dozens of services may stand idle."""
+        with contextlib.suppress(OSError):
+            while self.open:
+                self.process_request(*self.get_request())
+
     def process_request_thread(self, request: _Socket, client_address: _Address) -> None:
-        """Remember the connection while it lasts."""
+        """Remember the connection while it lasts. Nothing of the library runs here that coverage had to see."""
+        sys.settrace(None)
         connection = cast("socket.socket", request)
         with self._lock:
             self._sockets.add(connection)
@@ -131,7 +144,8 @@ class _Server(ThreadingHTTPServer):
     def stop(self) -> None:
         """Stop listening and hang up on everybody."""
         self.open = False
-        self.shutdown()
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self._door.join()
         self.server_close()
         with self._lock:
             for connection in self._sockets:
