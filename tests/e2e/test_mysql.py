@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from rotation.engines.mysql.session import MySQLSession
+from tests.lab.mirrored import beside_readers
 from tests.lab.mysql import connected
 from tests.lab.nightly import BESIDE_CLIENTS
 from tests.support.crashes.cuts import Cut, Scissors, cutting
@@ -177,6 +178,22 @@ def test_a_secret_that_was_read_once_logs_in_until_the_next_rotation(mysql_theat
         assert shop.rotate().succeeded
         assert shop.is_accepted(kept)
         shop.work()
+
+
+MIRRORED = [
+    "retained-password",
+    pytest.param("alternating-users", marks=pytest.mark.exhaustive),
+    pytest.param("retained-password-by-admin", marks=pytest.mark.exhaustive),
+]
+
+
+@pytest.mark.parametrize("strategy", MIRRORED)
+def test_clients_that_read_mirrors_are_never_rejected(mysql_theatre: Theatre, strategy: str) -> None:
+    """As JSON, as a connection string, or as the password of a tree: read before each login, or cached."""
+    seen = beside_readers(mysql_theatre.application(f"e2e_{next(numbers)}", strategy), 2)
+    assert len(seen) >= (2 if strategy == "alternating-users" else 3)
+    assert {name: it.rejected for name, it in seen.items() if it.rejected} == {}
+    assert mysql_theatre.leaked() == []
 
 
 def test_without_the_right_to_two_passwords_the_change_is_late(mysql_theatre: Theatre) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bench import growth
+from tests.lab.mirrored import beside_readers
 from tests.lab.nightly import BESIDE_CLIENTS
 from tests.lab.report import cutover_windows
 from tests.support.emulators.rds import describing
@@ -177,6 +178,19 @@ class TestBadInput:
             result = postgresql_theatre.player.deliver(shop.arn, step, "0" * 36)
             assert type(result.error).__name__ == "RotationRefused"
         assert (shop.secret(), postgresql_theatre.emulator.labels(shop.arn)) == before
+
+
+@pytest.mark.parametrize("strategy", ["alternating-users", pytest.param("single-user", marks=pytest.mark.exhaustive)])
+def test_clients_that_read_mirrors(postgresql_theatre: Theatre, strategy: str) -> None:
+    """With two users none is rejected, whatever the layout; with one, those that cache until they read again."""
+    seen = beside_readers(application(postgresql_theatre, strategy), 2)
+    rejected = {name: it.rejected for name, it in seen.items() if it.rejected}
+    if strategy == "single-user":
+        assert {name for name in seen if name.endswith("cached")} <= rejected.keys()
+        assert max(it.longest for it in seen.values()) < 5000
+    else:
+        assert rejected == {}
+    assert postgresql_theatre.leaked() == []
 
 
 def test_a_failed_rotation_counts_its_error(postgresql_theatre: Theatre) -> None:

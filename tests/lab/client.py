@@ -15,6 +15,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -112,6 +113,17 @@ def _tell(seen: Seen) -> None:
     print(json.dumps(asdict(seen)), flush=True)  # noqa: T201 its way of speaking
 
 
+def _credential(text: str, beside: dict[str, Any]) -> dict[str, Any]:
+    """Read JSON, a connection string as drivers do, or a password for what is known without it."""
+    if text.startswith("{"):
+        return dict(json.loads(text))
+    parts = urlsplit(text)
+    if not parts.scheme or not parts.hostname:
+        return {**beside, "password": text}
+    user = {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}
+    return {**beside, "host": parts.hostname, "port": parts.port, "dbname": parts.path[1:], **user}
+
+
 def main() -> None:
     """Do what the first line of the input says until the input ends."""
     order = json.loads(sys.stdin.readline())
@@ -120,7 +132,7 @@ def main() -> None:
         "ssm" if parameter else "secretsmanager",
         region_name=order["region"],
         endpoint_url=order["endpoint"],
-        aws_access_key_id="client",
+        aws_access_key_id=order.get("caller", "client"),
         aws_secret_access_key="client",
         config=Config(proxies={}),
     )
@@ -132,8 +144,7 @@ def main() -> None:
             text = service.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
         else:
             text = service.get_secret_value(SecretId=order["secret"], VersionStage="AWSCURRENT")["SecretString"]
-        value: dict[str, Any] = json.loads(text)
-        return value
+        return _credential(text, order.get("beside", {}))
 
     over = threading.Event()
     bundle = order["bundle"]
