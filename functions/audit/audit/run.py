@@ -12,6 +12,7 @@ from audit.calls import Budget, Clients, Sight
 from audit.classes import name_of
 from audit.collecting.around import Functions, Keys
 from audit.collecting.history import STARTED, History
+from audit.collecting.mirrors import Mirrors
 from audit.collecting.parameters import Parameters
 from audit.collecting.reads import Reads
 from audit.collecting.secrets import Secrets
@@ -20,7 +21,7 @@ from audit.model import LIVE, ROTATED, Finding, Kind, Secret
 from audit.repair import Repair
 from audit.row import row_of
 from audit.rules import account as own
-from audit.rules import around
+from audit.rules import around, mirrors
 from audit.rules.rule import RETRY, Ground, Rule, on_secret, on_thing
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ class _Region:
         self._reads = Reads(clients("cloudtrail", region), sight, audit.memory, audit.settings, now)
         self._own = clients.caller
         self._parameters = Parameters(clients("ssm", region), sight)
+        self._mirrors = Mirrors(clients("secretsmanager", region), sight)
         self._values = Values(clients("secretsmanager", region), sight, audit.memory, audit.settings, now)
         self._repair = Repair(clients("secretsmanager", region), sight, now)
         self._policies = audit.budget(audit.settings.policies_per_second, audit.ends)
@@ -176,7 +178,9 @@ class _Region:
         for found in self._parameters.pages():
             for parameter in found:
                 self._audit.totals.parameters += 1
-                self._thing(around.PARAMETERS, parameter, name=parameter.name, kind="parameter")
+                mirror = self._mirrors.of(parameter)
+                table = mirrors.RULES if mirror else around.PARAMETERS
+                self._thing(table, mirror or parameter, name=parameter.name, kind="parameter")
 
     def _complete(self, secret: Secret) -> Secret:
         """Add what stands around a secret, as far as its class needs it."""

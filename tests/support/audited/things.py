@@ -22,6 +22,7 @@ from audit.model import (
     Secret,
     Version,
 )
+from audit.rules.mirrors import Mirror
 from audit.rules.rule import Ground
 from audit.schedule import Schedule
 from audit.settings import Settings
@@ -68,6 +69,7 @@ PARAMETER: Final = Parameter(
     f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/shop/db/password", "/shop/db/password", REGION, ACCOUNT, secure=True,
     modified=NOW - dt.timedelta(days=10),
 )  # fmt: skip
+MIRROR: Final = Mirror(replace(PARAMETER, description=ARN, key=KEY), ARN, rotated=NOW - dt.timedelta(days=10), key=KEY)
 
 
 def ago(**units: float) -> dt.datetime:

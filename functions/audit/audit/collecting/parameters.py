@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from audit.calls import FAILURES, Sight
+from audit.collecting.mirrors import secret_in
 from audit.model import Parameter
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Parameters:
         self._client, self._sight = client, sight
 
     def pages(self) -> Iterator[list[Parameter]]:
-        """Yield those that look like credentials, page by page; a page may be empty and not the last one."""
+        """Yield those that look like credentials, or name a secret, page by page; a page may be empty in between."""
         request: dict[str, Any] = {"MaxResults": 50}
         while True:
             try:
@@ -144,4 +145,5 @@ class Parameters:
 
 
 def _is_meant(entry: dict[str, Any]) -> bool:
-    return looks_like_a_credential(str(entry["Name"]), str(entry.get("Description") or ""))
+    description = str(entry.get("Description") or "")
+    return looks_like_a_credential(str(entry["Name"]), description) or secret_in(description) is not None

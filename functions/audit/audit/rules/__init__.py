@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from audit.model import Secret, Severity
-from audit.rules import access, account, around, rotating, stuck, using, values
+from audit.rules import access, account, around, mirrors, rotating, stuck, using, values
 
 if TYPE_CHECKING:
     from audit.rules.rule import Rule
@@ -29,6 +29,7 @@ EVERY: Final[tuple[Rule[Any], ...]] = (
     *around.CROWDS,
     *account.ORPHANS,
     *around.PARAMETERS,
+    *mirrors.RULES,
     *account.TRAILS,
     *account.LISTED,
     *account.SPOTS,
