@@ -151,6 +151,14 @@ def test_a_name_is_text_whatever_it_is(opened: Tab) -> None:
     assert opened.run(f"{VISIBLE}.length") == 1
 
 
+def test_every_name_is_shown_as_what_it_is(opened: Tab) -> None:
+    """Of any length and in any script, and nothing in it is invisible or turns the line around."""
+    names = opened.run("[...document.querySelectorAll('article h3')].map(it => it.textContent)")
+    assert set(asked.NAMES.values()) <= set(names)
+    text = opened.run("document.documentElement.textContent")
+    assert not {"\u202e", "\x1b", "\x00", "\ufffd"} & set(text)
+
+
 def test_all_other_secrets_come_when_asked_for(opened: Tab) -> None:
     opened.run("document.getElementById('show-rest').click()")
     rows = opened.run("[...document.querySelectorAll('#rest-rows tbody tr')].map(it => it.cells[0].textContent)")
@@ -191,7 +199,27 @@ class _Quiet:
         self._browser.messages.clear()
 
 
-def test_it_prints(opened: Tab) -> None:
+INK: Final = """[...document.querySelectorAll('body *')]
+    .filter(it => it.textContent.trim() && it.getClientRects().length).map(it => getComputedStyle(it))
+    .map(it => it.fill === 'rgb(0, 0, 0)' ? it.color : it.fill)
+    .map(it => (it.match(/\\d+/g) || [0, 0, 0]).slice(0, 3).reduce((sum, one) => sum + Number(one), 0))"""
+"""How light each text is: the sum of its colours."""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_prints(opened: Tab, *, dark: bool) -> None:
+    """In dark ink on white, whatever the screen is like; every table fits, every finding and picture is there."""
+    opened.look(1280, dark=dark)
+    shown = opened.run(f"{VISIBLE}.length")
+    opened.paper(dark=dark)
+    try:
+        assert max(opened.run(INK)) < 3 * 150
+        assert opened.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert opened.run(f"{VISIBLE}.length") == shown
+        widest = "Math.max(...[...document.querySelectorAll('body *')].map(it => it.getBoundingClientRect().right))"
+        assert opened.run(widest) <= 640
+    finally:
+        opened.look(1280)
     printed = opened.printed()
     assert printed.startswith(b"%PDF")
     assert len(printed) > 20_000

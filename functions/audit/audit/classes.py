@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from audit.acceptance import declared
 from audit.model import Kind, Secret
 from audit.schedule import Schedule
+from audit.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ def listed(entry: Mapping[str, Any], settings: Settings, now: datetime) -> Secre
     told |= {name: entry.get(key) or "" for name, key in _TEXTS.items()}
     return Secret(
         arn=arn,
-        name=str(entry["Name"]),
+        name=visible(str(entry["Name"])),
         region=region,
         account=account,
         kind=kind_of(entry, tags, settings, now),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from audit.model import Read
+from audit.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ class Memory:
         state = "new" if old is None else "worse" if old["severity"] < finding.severity else "open"
         state = "accepted" if accepted else state
         first = old["first"] if old else self.run
-        kept = [getattr(finding, name) for name in FIELDS]
+        kept = [visible(getattr(finding, name)) for name in FIELDS]
         told = json.dumps([accepted.rule, accepted.until, accepted.by, accepted.why]) if accepted else ""
         row = dict(zip(FIELDS, kept, strict=True)) | {"severity": int(finding.severity), "accepted": told}
         row |= {"first": first, "last": self.run, "state": state, "was": old["severity"] if old else -1}
@@ -156,7 +157,7 @@ class Memory:
             "first = min(first, excluded.first), latest = max(latest, excluded.latest)"
         )
         when = at.astimezone(UTC).isoformat()
-        self._base.execute(change, (account, region, secret, reader, when, when))
+        self._base.execute(change, (account, region, visible(secret), visible(reader), when, when))
 
     def reads(self, account: str, region: str, named: tuple[str, ...]) -> tuple[Read, ...]:
         """Return who read a secret, however he named it."""
@@ -207,9 +208,21 @@ class Memory:
         due = secret.due.isoformat() if secret.due else ""
         rotated = secret.rotated.isoformat() if secret.rotated else ""
         schedule = secret.schedule.text if secret.schedule and secret.enabled else ""
-        known = (secret.arn, secret.name, secret.region, secret.account, str(secret.kind), worst, secret.function)
+        known = (
+            secret.arn,
+            secret.name,
+            secret.region,
+            secret.account,
+            str(secret.kind),
+            worst,
+            secret.function,
+        )
         values = (*known, schedule, due, rotated, json.dumps(row))
         self._base.execute("insert or replace into secret values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+    def has(self, arn: str) -> bool:
+        """Return whether a secret was entered in this run."""
+        return self._base.execute("select 1 from secret where arn = ?", (arn,)).fetchone() is not None
 
     def copy_secrets(self, file: Path) -> None:
         """Take over the rows of secrets from the memory of a part, and which Region each replica names."""

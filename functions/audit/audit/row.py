@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from audit.collecting.history import NAMES
 from audit.model import CURRENT, Kind
+from audit.text import visible
 
 if TYPE_CHECKING:
     from audit.model import Secret
@@ -26,7 +27,7 @@ def row_of(secret: Secret) -> dict[str, object]:
     if secret.service:
         row["service"] = secret.service
     if owner := next((secret.tags[it] for it in ("owner", "Owner", "team", "Team") if secret.tags.get(it)), ""):
-        row["owner"] = owner
+        row["owner"] = visible(owner)
     if secret.copies:
         row["replicas"] = [
             [it.region, it.status, f"{it.accessed:%Y-%m-%d}" if it.accessed else ""] for it in secret.copies

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.support.audited.account import ACCOUNT, HERE, OURS, STRONG
+from tests.support.audited.faulty import put_named
 from tests.support.emulators.secretsmanager.model import RotationSettings
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ ADA: Final = f"arn:aws:sts::{ACCOUNT}:assumed-role/operators/ada"
 SETTINGS: Final[Mapping[str, Any]] = {"read_values": True, "readers": (APP,)}
 """What makes the audit look."""
 _GONE: Final = f"arn:aws:secretsmanager:{HERE}:{ACCOUNT}:secret:shop/old-admin-a1B2c3"
+
+NAMES: Final[Mapping[str, str]] = {
+    "x" * 512: "x" * 512,
+    "\u0643\u0644\u0645\u0629-\u0627\u0644\u0633\u0631": "\u0643\u0644\u0645\u0629-\u0627\u0644\u0633\u0631",
+    "\U0001f511\U0001f469\u200d\U0001f467": "\U0001f511\U0001f469\u200d\U0001f467",
+    "safe\u202elive": "safe<U+202E>live",
+    "half\ud800": "half<U+D800>",
+    "a\x1b[31m\x00": "a<U+001B>[31m<U+0000>",
+}
+"""Names, and how a page shows them: very long, from right to left, a picture, turned around, half, with controls."""
 
 EXPECTED: Final[Mapping[str, frozenset[str]]] = {
     name: frozenset(rules.split())
@@ -36,7 +47,7 @@ EXPECTED: Final[Mapping[str, frozenset[str]]] = {
         "shop/read-by-shop": "",
         "shop/read-by-rotation": "",
     }.items()
-}
+} | dict.fromkeys(NAMES.values(), frozenset({"rotation-never", "never-read"}))
 """What is found then, by the name of the secret; where the settings do not ask, there is nothing wrong with any."""
 
 
@@ -53,7 +64,8 @@ def fill(account: Account) -> None:
     for name, who in (("ada", ADA), ("shop", APP), ("rotation", _role(account))):
         _put(account, f"shop/read-by-{name}", _value(name))
         account.read_by(f"shop/read-by-{name}", {"arn": who})
-    account.at()
+    for place, name in enumerate(NAMES):
+        put_named(account, name, f"named-{place}")
 
 
 def _role(account: Account) -> str:

@@ -267,12 +267,12 @@ def _looking_wrong(account: Account, ours: str) -> None:
     account.at(days=20)
     account.client.put_secret_value(SecretId="by-hand-in-time", SecretString="two")
     account.read("by-hand-in-time", 1)
-    _hostile(account)
+    put_named(account, HOSTILE, "hostile")
 
 
-def _hostile(account: Account) -> None:
-    """Put in a secret whose name no service would take."""
+def put_named(account: Account, name: str, place: str) -> None:
+    """Put in a secret whose name no service would take, and whose owner has the same."""
     at = account.at(days=40)
-    arn = f"arn:aws:secretsmanager:{HERE}:{ACCOUNT}:secret:hostile-a1B2c3"
-    account.here.state.secrets[arn] = Secret(arn, HOSTILE, at, at, tags={"owner": HOSTILE})
+    arn = f"arn:aws:secretsmanager:{HERE}:{ACCOUNT}:secret:{place}-a1B2c3"
+    account.here.state.secrets[arn] = Secret(arn, name, at, at, tags={"owner": name})
     account.at()

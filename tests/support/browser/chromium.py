@@ -105,9 +105,13 @@ class Tab:
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
         )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        self.call("Emulation.setEmulatedMedia", media="", features=[_scheme(dark=dark)])
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
+
+    def paper(self, *, dark: bool = False) -> None:
+        """Be a sheet of letter paper, at a desk that is light or dark; ``look`` is a screen again."""
+        self.call("Emulation.setDeviceMetricsOverride", width=640, height=900, deviceScaleFactor=1, mobile=False)
+        self.call("Emulation.setEmulatedMedia", media="print", features=[_scheme(dark=dark)])
 
     def run(self, script: str) -> Any:  # noqa: ANN401 whatever it gives
         """Run a script in the page, and give its value. Raises BrowserError."""
@@ -123,16 +127,21 @@ class Tab:
                 "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=9 if key == "Tab" else 13
             )
 
-    def picture(self, file: Path, height: int = 1600) -> None:
-        """Take a picture of the page's upper part."""
+    def picture(self, file: Path, height: int = 1600, begins: str = "body") -> None:
+        """Take a picture of the page, from the element that a selector names."""
         width = self.run("innerWidth")
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        top = self.run(f"Math.max(0, document.querySelector({begins!r}).getBoundingClientRect().top + scrollY - 12)")
+        clip = {"x": 0, "y": top, "width": width, "height": height, "scale": 1}
         shot = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(shot["data"]))
 
     def printed(self) -> bytes:
         """Print to PDF."""
         return base64.b64decode(self.call("Page.printToPDF", printBackground=False)["data"])
+
+
+def _scheme(*, dark: bool) -> dict[str, str]:
+    return {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
 
 
 class _Pipe:

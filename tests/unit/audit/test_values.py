@@ -15,6 +15,7 @@ from audit.job import OUTPUTS, Job, carry_out
 from audit.memory import MEMORY
 from audit.model import Held, Severity
 from audit.settings import Settings
+from tests.support.audited import asked
 from tests.support.audited.account import ACCOUNT, HERE, OTHER, OURS, STRONG
 from tests.support.audited.running import audited, by_name
 
@@ -82,6 +83,19 @@ def test_each_fault_of_a_value_is_found_and_nothing_else(account: Account, tmp_p
         put(account, name, value)
     put(account, "api-key", "just a text", rotates=False)  # nobody says that it is to be JSON
     assert found(account, tmp_path) == {name: rules for name, (_, rules) in WRONG.items()}
+
+
+def test_what_is_off_by_default_finds_what_it_is_for_and_nothing_else(account: Account, tmp_path: Path) -> None:
+    """And a name is shown as what it is, whatever it is."""
+    asked.fill(account)
+    loud = audited(account, tmp_path, **asked.SETTINGS)
+    found = by_name(loud)
+    loud.memory.close()
+    silent = by_name(audited(account, tmp_path))
+    expected = {name: set(rules) for name, rules in asked.EXPECTED.items()}
+    assert {name: found.get(name, set()) for name in expected} == expected
+    quiet = {name: silent.get(name, set()) for name in expected}
+    assert quiet == {name: rules & {"rotation-never", "never-read"} for name, rules in expected.items()}
 
 
 def test_no_value_is_read_unless_a_setting_asks_for_it(account: Account, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def read_by_others(secret: Secret, ground: Ground) -> str | None:
     latest = sorted(others, key=lambda it: it.latest, reverse=True)
     told = ", ".join(f"{it.reader} (last on {minute(it.latest)})" for it in latest[:_READERS])
     more = f" and {len(latest) - _READERS} more" if len(latest) > _READERS else ""
-    return f"Not in `readers`, and read it: {told}{more}."
+    return f"Not on the list of readers: {told}{more}."
 
 
 def deleted_in_use(secret: Secret, ground: Ground) -> str | None:

@@ -134,5 +134,6 @@ class Pictures:
         return {
             "date": f"{date:%d %b}",
             "today": date == self.today,
+            "over": date < self.today,
             **{it: counts[it] for it in ("done", "failed", "due")},
         }
