@@ -72,9 +72,12 @@ class Exceptions:
         """Read the file; an entry that cannot be read is remembered as broken."""
         exceptions = cls()
         try:
-            entries = tomllib.loads(text).get("accept", [])
+            entries = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n")).get("accept", [])
         except tomllib.TOMLDecodeError as error:
             exceptions.broken.append(f"the file is no TOML: {error}")
+            return exceptions
+        if not isinstance(entries, list) or not all(isinstance(it, dict) for it in entries):
+            exceptions.broken.append("accept is no list of tables: begin each entry with [[accept]]")
             return exceptions
         for place, entry in enumerate(entries, 1):
             rule, subject = str(entry.get("rule") or ""), str(entry.get("secret") or "")

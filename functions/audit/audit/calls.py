@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from audit.model import Blind
 
@@ -21,6 +21,8 @@ CONFIG: Final = Config(
     retries={"mode": "adaptive", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30, max_pool_connections=4
 )
 FAILURES: Final = (ClientError, BotoCoreError)
+OFF: Final = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"})
+"""How a Region that an account has not enabled answers credentials that hold elsewhere (Account Management guide)."""
 MISSING: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
 
 PERMISSIONS: Final = {
@@ -111,9 +113,14 @@ class Sight:
     def failed(self, area: str, error: Exception, what: str = "") -> None:
         """Note that a call failed; which one, the error knows."""
         code = reason(error)
+        if code in OFF:  # once, whatever is asked there
+            self.lost("secrets", code, advice="enable the Region for the account, or leave it out")
+            return
         denied = "AccessDenied" in code or code in {"UnauthorizedOperation", "AuthorizationError"}
         if denied:
             self.lost(area, code, advice=allow(*(PERMISSIONS | OPTIONAL)[area]))
+        elif isinstance(error, EndpointConnectionError):
+            self.lost(area, code, what, "see that the Region has this name, and that it can be reached from here")
         else:
             self.lost(area, code, what)
 

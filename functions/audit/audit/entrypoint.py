@@ -136,7 +136,7 @@ class _Bucket:
     def text(self, key: str) -> str:
         """Return a file's text; empty where there is none."""
         try:
-            return str(self._client.get_object(Bucket=self.name, Key=key)["Body"].read().decode())
+            return str(self._client.get_object(Bucket=self.name, Key=key)["Body"].read().decode("utf-8", "replace"))
         except ClientError as error:
             if error.response["Error"]["Code"] not in _ABSENT:
                 raise

@@ -228,6 +228,76 @@ def test_a_second_look_comes_before_anything_grave_that_time_may_have_settled(tm
         assert audit.totals.looked_twice == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("UnrecognizedClientException", "enable the Region for the account, or leave it out"),
+        ("AccessDeniedException", "allow secretsmanager:ListSecrets to whoever runs the audit"),
+    ],
+)
+def test_a_region_in_which_nothing_is_answered_is_told_without_noise(
+    faulty: Account, tmp_path: Path, code: str, advice: str
+) -> None:
+    """A Region that is not enabled is one blind spot, however much is asked there; it is no healthy one."""
+    clients = faulty.clients()
+
+    def refused(**_: object) -> Any:  # noqa: ANN401 botocore's own
+        response = mock.Mock(status_code=400, headers={})
+        return response, {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+
+    asked = [clients(service, "eu-central-1") for service in ("secretsmanager", "cloudtrail", "ssm", "lambda")]
+    for client in asked:
+        client.meta.events.register("before-call", refused, unique_id="refused")
+    try:
+        audit = audited(faulty, tmp_path, clients=clients)
+    finally:
+        for client in asked:
+            client.meta.events.unregister("before-call", unique_id="refused")
+    spots = [row for row in audit.memory.findings() if (row["rule"], row["region"]) == ("blind-spot", "eu-central-1")]
+    assert {row["remedy"] for row in spots} >= {advice}
+    assert (len(spots) == 1) is (code != "AccessDeniedException")
+    assert {row["region"] for row in audit.memory.findings()} == {"eu-west-1", "eu-central-1"}
+
+
+def test_a_list_whose_token_ended_begins_anew_and_judges_nothing_twice(tmp_path: Path) -> None:
+    with Account("eu-west-1") as account:
+        account.here.state.regions = None
+        account.secret("first", days=40)
+        (first,) = account.here.state.secrets.values()
+        for place in range(1, 150):
+            arn = first.arn.replace("first", f"s{place:05}")
+            account.here.state.secrets[arn] = replace(first, arn=arn, name=f"s{place:05}")
+        clients = account.clients()
+        client = clients("secretsmanager", "eu-west-1")
+        ask, ended = client.list_secrets, list[bool]()
+
+        def asked(**request: Any) -> Any:  # noqa: ANN401 as botocore's
+            if "NextToken" in request and not ended:
+                ended.append(True)
+                return ask(**{**request, "NextToken": "over"})
+            return ask(**request)
+
+        with mock.patch.object(client, "list_secrets", asked):
+            audit = audited(account, tmp_path, clients=clients)
+        assert ended
+        assert audit.totals.secrets == 150
+        assert audit.totals.calls["secretsmanager:GetResourcePolicy"] == 150
+        assert "blind-spot" not in set[str]().union(*by_name(audit).values())
+
+
+def test_more_successes_than_the_calendar_shows_are_no_blind_spot(tmp_path: Path) -> None:
+    """Thousands of secrets that rotate monthly make more events than one reads; failures are another matter."""
+    with Account("eu-west-1") as account, mock.patch("audit.collecting.history._PAGES", 1):
+        account.secret("one", days=2)
+        for name, told in (("RotationSucceeded", False), ("RotationFailed", True)):
+            for _ in range(51):
+                account.here.journal.event(name, account.known("one"), "token", account.now)
+            audit = audited(account, tmp_path)
+            assert ("events RotationFailed" in by_name(audit)) is told
+            assert "events RotationSucceeded" not in by_name(audit)
+            audit.memory.close()
+
+
 def test_a_region_that_is_no_longer_looked_at_is_not_called_healthy(tmp_path: Path) -> None:
     with Account("eu-west-1", "eu-central-1") as account:
         account.add_trail("eu-west-1")

@@ -76,6 +76,25 @@ def test_the_list_of_exceptions_is_read_and_what_it_needs_is_remembered() -> Non
     assert "no TOML" in Exceptions.read("accept = [").broken[0]
 
 
+@pytest.mark.parametrize("text", ['accept = "all"', "accept = [1]", "accept = {rule = 1}"])
+def test_a_list_of_another_shape_says_how_an_entry_begins(text: str) -> None:
+    assert Exceptions.read(text).broken == ["accept is no list of tables: begin each entry with [[accept]]"]
+
+
+def test_a_long_list_that_an_editor_of_windows_wrote_holds_to_the_day() -> None:
+    """The last entry of 512, which end yesterday, today and tomorrow; the marks before and within it are no content."""
+    every = (
+        f'[[accept]]\r\nrule = "unused"\r\nsecret = "orders/{place}"\r\n'
+        f'until = 2026-11-{28 + place % 3}\r\nby = "a"\r\nwhy = "b"\r\n'
+        for place in range(512)
+    )
+    exceptions = Exceptions.read("\ufeff" + "".join(every))
+    assert (len(exceptions.listed), exceptions.broken) == (512, [])
+    held = [exceptions.of(replace(FINDING, name=f"orders/{place}"), {}, NOW) is not None for place in range(512)]
+    assert held == [place % 3 > 0 for place in range(512)]
+    assert exceptions.unused() == []
+
+
 def test_settings_are_read_and_printed() -> None:
     given = {"AUDIT_MAX_AGE_DAYS": "30", "AUDIT_CUSTOMER_KEY": "true", "AUDIT_REQUIRED_TAGS": "owner, team"}
     settings = Settings.of(given)

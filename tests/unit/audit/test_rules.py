@@ -70,15 +70,17 @@ VIOLATING: Final[dict[str, list[Any]]] = {
     "interval-long": [
         secret(schedule=Schedule.of({"AutomaticallyAfterDays": 91})),
         secret(schedule=cron("cron(0 8 1 1 ? *)")),
+        secret(schedule=cron("cron(0 8 29 2 ? *)"), due=NOW + dt.timedelta(days=457)),  # in leap years alone
     ],
     "schedule-unclear": [
-        secret(schedule=cron("cron(0 8 30 2 ? *)")),
+        secret(schedule=cron("cron(0 8 30 2 ? *)"), due=None),
         secret(schedule=cron("cron(0 * * * ? *)")),
         secret(schedule=None, due=None),
     ],
     "rotation-in-freeze": [
-        secret(due=NOW + dt.timedelta(days=25)),  # into its middle
-        secret(due=NOW.replace(month=12, day=23, hour=20)),  # its window ends on the first day
+        secret(due=NOW + dt.timedelta(days=27)),  # in its middle
+        secret(due=NOW.replace(month=12, day=24, hour=1)),  # its window goes over midnight into the first day
+        secret(due=NOW.replace(year=2027, month=1, day=3, hour=0)),  # its window begins on the last day
     ],
     "rotation-late": [
         secret(due=ago(days=3)),
@@ -206,13 +208,14 @@ CLEAN: Final[dict[str, list[Any]]] = {
     "schedule-unclear": [
         HEALTHY,
         secret(schedule=cron("cron(0 8 ? * MON#1 *)")),
+        secret(schedule=cron("cron(0 8 L-2 * ? *)")),  # the service reads it, and plans a date
         secret(schedule=cron("rate(4 hours)")),
         secret(enabled=False, schedule=None, due=None),
     ],
     "rotation-in-freeze": [
         HEALTHY,
-        secret(due=NOW.replace(month=12, day=22)),  # its window ends the day before
-        secret(due=NOW.replace(year=2027, month=1, day=3, hour=0)),  # the day after
+        secret(due=NOW.replace(month=12, day=23, hour=23, minute=59, second=59)),  # its window ends the day before
+        secret(due=NOW.replace(year=2027, month=1, day=3, hour=23, minute=59, second=59)),  # and begins the day after
         secret(due=NOW.replace(month=12, day=25), enabled=False),
         replace(SERVICE, due=None),
     ],

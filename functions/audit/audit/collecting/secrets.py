@@ -39,17 +39,22 @@ class Secrets:
         """
         Yield the secrets page by page, those scheduled for deletion too.
 
-        A page may be empty and not the last one. A token may expire: the listing then begins anew, and what was seen is
-        passed over by ARN where it is kept (API reference, ListSecrets).
+        A page may be empty and not the last one. A token may expire: the listing then begins anew, once, and what was
+        seen is passed over (API reference, ListSecrets).
         """
+        anew = False
         request: dict[str, Any] = {"MaxResults": PAGE, "IncludePlannedDeletion": True, "SortOrder": "asc"}
         while True:
             try:
                 answer = self._client.list_secrets(**request)
             except FAILURES as error:
+                if reason(error) == "InvalidNextTokenException" and request.pop("NextToken", None) and not anew:
+                    anew = True
+                    continue
                 self._sight.failed("secrets", error, "after a part of the list" if "NextToken" in request else "")
                 return
-            yield [listed(entry, self._settings, self._now) for entry in answer["SecretList"]]
+            page = [listed(entry, self._settings, self._now) for entry in answer["SecretList"]]
+            yield [it for it in page if not (anew and self._memory.has(it.arn))]
             if not answer.get("NextToken"):
                 return
             request["NextToken"] = answer["NextToken"]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from audit.rules.rule import Ground
 
 _DAY: Final = timedelta(days=1)
+_SECOND: Final = timedelta(seconds=1)
 SERVED: Final = ROTATED | {Kind.SERVICE}
 """Kinds whose schedule stands in Secrets Manager itself."""
 _MONTHLY: Final = (
@@ -54,7 +55,11 @@ def managed_off(secret: Secret, _: Ground) -> str | None:
 def too_long(secret: Secret, ground: Ground) -> str | None:
     """The schedule lets a password grow older than the limit."""
     schedule, most = secret.schedule, ground.settings.max_interval_days
-    if not secret.enabled or schedule is None or schedule.longest is None or schedule.longest <= timedelta(days=most):
+    if not secret.enabled or schedule is None:
+        return None
+    if schedule.longest is None and secret.due and (secret.due - ground.now).days > most:
+        return f"{schedule.text} fires next on {day(secret.due)}; the limit is {most} days."
+    if schedule.longest is None or schedule.longest <= timedelta(days=most):
         return None
     return f"{schedule.text} leaves up to {schedule.longest.days} days between two rotations; the limit is {most}."
 
@@ -66,8 +71,9 @@ def unclear(secret: Secret, ground: Ground) -> str | None:
     schedule, caches = secret.schedule, timedelta(minutes=2 * ground.settings.cache_minutes)
     if schedule is None:
         return None if secret.due else "Rotation is on, and no schedule is set: it rotates when somebody asks."
-    if schedule.longest is None:
-        return f"{schedule.text} does not fire twice in two years."
+    if schedule.longest is None:  # where the service plans a date it reads what this audit cannot
+        planned = secret.due is not None and secret.due > ground.now
+        return None if planned else f"{schedule.text} does not fire twice in two years."
     if schedule.shortest is not None and schedule.shortest < caches:
         hours = schedule.shortest.total_seconds() / 3600
         return f"{schedule.text} rotates after {hours:g} hours. Clients that cache may then be two passwords behind."
@@ -78,9 +84,10 @@ def frozen(secret: Secret, ground: Ground) -> str | None:
     """Its next rotation comes while nothing may change."""
     if not secret.enabled or secret.due is None or secret.schedule is None:
         return None
-    begins, ends = secret.due.date(), (secret.due + secret.schedule.window).date()
+    # NextRotationDate is the end of the window ("on or before this date", API reference, DescribeSecret).
+    begins, ends = (secret.due - secret.schedule.window + _SECOND).date(), secret.due.date()
     inside = [f"{first} to {last}" for first, last in ground.settings.frozen() if begins <= last and ends >= first]
-    return f"It rotates next on {minute(secret.due)}, and nothing may from {inside[0]}." if inside else None
+    return f"It rotates next by {minute(secret.due)}, and nothing may from {inside[0]}." if inside else None
 
 
 def overdue(secret: Secret, ground: Ground) -> datetime | None:
