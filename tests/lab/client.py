@@ -113,15 +113,13 @@ def _tell(seen: Seen) -> None:
     print(json.dumps(asdict(seen)), flush=True)  # noqa: T201 its way of speaking
 
 
-def _credential(text: str, beside: dict[str, Any]) -> dict[str, Any]:
-    """Read JSON, a connection string as drivers do, or a password for what is known without it."""
+def _credential(text: str) -> dict[str, Any]:
+    """Read JSON, or a connection string as drivers do."""
     if text.startswith("{"):
         return dict(json.loads(text))
     parts = urlsplit(text)
-    if not parts.scheme or not parts.hostname:
-        return {**beside, "password": text}
     user = {"username": unquote(parts.username or ""), "password": unquote(parts.password or "")}
-    return {**beside, "host": parts.hostname, "port": parts.port, "dbname": parts.path[1:], **user}
+    return {"host": parts.hostname, "port": parts.port, "dbname": parts.path[1:], **user}
 
 
 def main() -> None:
@@ -144,7 +142,7 @@ def main() -> None:
             text = service.get_parameter(Name=parameter, WithDecryption=True)["Parameter"]["Value"]
         else:
             text = service.get_secret_value(SecretId=order["secret"], VersionStage="AWSCURRENT")["SecretString"]
-        return _credential(text, order.get("beside", {}))
+        return _credential(text)
 
     over = threading.Event()
     bundle = order["bundle"]

@@ -50,7 +50,9 @@ class Mirrors:
         scheme = {"postgres": "postgresql"}.get(secret["engine"], secret["engine"])
         self.made = {f"{path}/database": "-", f"{path}/url": f"{scheme}://{quote(secret['username'])}:-@{place}"}
         if application.strategy != "alternating-users":
-            self.made[f"{path}/password"] = "-"
+            self.made[f"{path}/tree/password"] = "-"
+            for key in ("engine", "host", "port", "dbname", "username"):
+                parameters.put(f"{path}/tree/{key}", str(secret[key]))
         for name, value in self.made.items():
             request = {"Name": name, "Value": value, "Type": "SecureString", "Description": application.arn}
             parameters.execute("PutParameter", request)
@@ -58,7 +60,6 @@ class Mirrors:
         whole, *others = self.made
         few = [(whole, 0.0), *((name, CACHED) for name in others)]
         self._readers = [*itertools.product(self.made, (0.0, CACHED))] if NIGHTLY else few
-        self._beside = {key: secret[key] for key in ("engine", "host", "port", "dbname", "username")}
         application.theatre.invoke({"Step": "syncMirrors", "SecretId": application.arn})
 
     def seen(self, rotations: int) -> dict[str, Seen]:
@@ -85,7 +86,7 @@ class Mirrors:
 
     def _client(self, name: str, cache: float) -> ClientProcess:
         theatre = self._application.theatre
-        order: dict[str, Any] = {"module": theatre.module.__name__, "parameter": name, "beside": self._beside}
+        order: dict[str, Any] = {"module": theatre.module.__name__, "parameter": name}
         order |= {"endpoint": self._parameters.url, "region": REGION, "bundle": str(theatre.scene.bundle)}
         return ClientProcess({**order, "cache": cache, "pause": 0.01, "traced": False, "caller": _caller(cache)})
 
