@@ -55,7 +55,7 @@ def test_it_says_which_secret_why_and_what_to_type(watched: Watched) -> None:
 
 
 def test_what_is_tried_again_by_itself_needs_no_command_but_a_look(watched: Watched) -> None:
-    (message,) = watched.told(failed(watched, 0, error="Unreachable", message="No connection.", retryable=True))
+    (message,) = watched.told(failed(watched, 0, **PERMISSION | {"retryable": True}))
     assert "Secrets Manager tries again by itself." in message
     assert [line.split()[2] for line in message.splitlines() if line.startswith("  aws ")] == ["describe-secret"]
 
