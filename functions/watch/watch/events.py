@@ -71,6 +71,7 @@ def _of_call(raw: Mapping[str, Any], detail: Mapping[str, Any]) -> Event:
         str(raw["region"]),
         secret=_text(secret),
         by=_text(who.get("arn") or who.get("principalId") or who.get("invokedBy")),
+        role=_text(((who.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn")),
         version=_text(answer.get("versionId") or request.get("moveToVersionId")),
         request=request,
     )

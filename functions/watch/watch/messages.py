@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from watch.rotations import State
 
 ABANDONED: Final = "RotationAbandoned"
+ROTATES: Final = "RotateSecret"
 _AGAIN: Final = "Secrets Manager tries again by itself."
 _UNTIL: Final = "It fails again until somebody acts. After that, what is below makes another attempt at once."
 
@@ -129,6 +130,7 @@ _CALLS: Final = {
     "DeleteResourcePolicy": ("Policy was removed", ("get-resource-policy",)),
     "StopReplicationToReplica": ("Replica was made a secret of its own", ("describe-secret",)),
     "RemoveRegionsFromReplication": ("Replicas were removed", ("describe-secret",)),
+    ROTATES: ("Secret was given to another function", ("describe-secret",)),
     "UpdateSecret": ("Value or key was changed by hand", ("list-secret-version-ids",)),
     "PutSecretValue": ("Value was changed by hand", ("list-secret-version-ids",)),
     "UpdateSecretVersionStage": ("AWSCURRENT was moved by hand", ("list-secret-version-ids",)),
@@ -143,6 +145,10 @@ def of_call(event: Event, secret: Secret, unread: str = "") -> Message:
     """Return the message of a call that ends rotation, opens a secret, or changes its value by hand."""
     title, words = _CALLS[event.name]
     facts = [*_head(event, secret), f"By: {event.by or 'unknown, since no trail records it'}"]
+    if event.name == ROTATES:
+        facts.append(
+            f"Its function is now {secret.function}, which can read its value; none of this stack's rotates it."
+        )
     if event.name in _HAND:
         facts.append(
             "If it is another password than the database's, clients are rejected: see whether the secret logs in."

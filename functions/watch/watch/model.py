@@ -23,6 +23,8 @@ class Event:
     """A secret by ARN or name, or a key."""
     by: str = ""
     """The ARN of who did it; empty where AWS does not say."""
+    role: str = ""
+    """The ARN of the role that they took; empty where they took none."""
     version: str = ""
     error: str = ""
     """What Secrets Manager says of a rotation that failed."""

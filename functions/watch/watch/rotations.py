@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from watch.memory import Memory
 
 SUCCEEDED: Final = "RotationSucceeded"
-_FAILING: Final = timedelta(days=400)
-_WELL: Final = timedelta(days=30)
-"""Longer than it is known what was told, so that no later failure has the mark of an earlier one."""
+_KEPT: Final = timedelta(days=400)
+"""Longer than it is known what was told, so that no later failure has the mark of an earlier one, and than most pauses
+between two rotations: a secret that is known was ours."""
 _MOST: Final = 50
 
 
@@ -66,8 +66,7 @@ def write(memory: Memory, arn: str, before: State, state: State) -> None:
     """
     item: dict[str, Any] = {"turn": state.number, "causes": list(state.causes)}
     item |= {name: when.isoformat() for name in ("at", "since") if (when := getattr(state, name))}
-    life = _FAILING if state.since else _WELL
-    memory.write(arn, "rotation", item, life, "attribute_not_exists(about) OR turn = :n", {":n": before.number})
+    memory.write(arn, "rotation", item, _KEPT, "attribute_not_exists(about) OR turn = :n", {":n": before.number})
 
 
 def _time(item: dict[str, Any], name: str) -> datetime | None:

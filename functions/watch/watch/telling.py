@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from watch.model import Event, Message, Secret
     from watch.sources import Sources
 
+TOLD: Final = "told"
 _LINES: Final = 200
 """Readers in a summary; more are counted."""
+_SESSIONS: Final = 5
+"""Sessions of a role of which each is told that it reads a secret: programs take a new one each time they start."""
 
 
 class Teller:
@@ -42,14 +45,20 @@ class Teller:
             return self._once(event.id, messages.of_key(event))
         secret = self._sources.secret(event.secret)
         if secret.found and not secret.function.startswith(self._functions):
-            return "not ours"
+            return self._given_away(event, secret) if event.name == messages.ROTATES else "not ours"
         return KINDS[event.name](self, event, secret)
+
+    def _given_away(self, event: Event, secret: Secret) -> str:
+        """Tell of another function that a secret was given to, where one of ours rotated it before."""
+        if not rotations.read(self._memory, secret.arn).number:
+            return "not ours"
+        return self._once(event.id, messages.of_call(event, secret))
 
     def _once(self, what: str, message: Message) -> str:
         with self._memory.once(what) as first:
             if first:
                 self._sns.publish(TopicArn=self._topic, **published(message, chat=self._chat))
-        return "told" if first else "told before"
+        return TOLD if first else "told before"
 
     def rotation(self, event: Event, secret: Secret) -> str:
         """Tell of changes alone: Secrets Manager tries again, and each attempt is an event."""
@@ -78,6 +87,10 @@ class Teller:
         """Tell of a call that ends rotation, or opens a secret."""
         return self._once(event.id, messages.of_call(event, secret))
 
+    def rotates(self, event: Event, secret: Secret) -> str:  # noqa: ARG002 as the others
+        """Tell nobody that somebody rotates by hand, or attaches a function of ours."""
+        return "by one of ours"
+
     def write(self, event: Event, secret: Secret) -> str:
         """Tell of a value or a label by hand."""
         return self.call(event, secret) if _changes_current(event) else "not the current value"
@@ -93,12 +106,18 @@ class Teller:
         return self._once(event.id, messages.of_call(event, secret, unread))
 
     def read(self, event: Event, secret: Secret) -> str:
-        """Count each read, and tell of the first one of a reader and a day."""
+        """Count each read, and tell of the first one of a reader and a day, for some sessions of a role."""
         day, reader = f"{event.at:%Y-%m-%d}", f"{secret.arn} {event.by}"
         with self._memory.once(f"read {event.id}") as first:
             if first:
                 self._memory.count(f"reads {day}", reader, f"{event.at:%H:%M:%S}", f"{event.at:%H:%M:%S}")
-        return self._once(f"{reader} {day}", messages.of_read(event, secret))
+        role, sessions = f"sessions {day}", f"{secret.arn} {event.role}"
+        if event.role and self._memory.read(role, sessions).get("many", 0) >= _SESSIONS:
+            return "in the summary"
+        done = self._once(f"{reader} {day}", messages.of_read(event, secret))
+        if event.role and done == TOLD:
+            self._memory.count(role, sessions, "", "")
+        return done
 
     def _summarize(self, event: Event) -> str:
         day = f"{event.at - timedelta(days=1):%Y-%m-%d}"
@@ -136,6 +155,7 @@ KINDS: Final[dict[str, Callable[[Teller, Event, Secret], str]]] = {
     "DeleteSecret": Teller.call,
     "PutResourcePolicy": Teller.call,
     "RemoveRegionsFromReplication": Teller.call,
+    messages.ROTATES: Teller.rotates,
     "StopReplicationToReplica": Teller.call,
     "PutSecretValue": Teller.write,
     "UpdateSecret": Teller.write,

@@ -18,7 +18,11 @@ def cases(ours: str, reader: str) -> Iterator[tuple[dict[str, Any], set[str]]]:
     """Yield them, where ``ours`` is a rotation function's role, and ``reader`` a role that may read."""
     strangers = (assumed(ADA), user("eve"), events.ROOT_USER)
     yield from ((of_service(name), {"RotationsRule"}) for name in events.ENDS)
-    yield from ((of_call(name, who), {"TamperingRule"}) for name in TAMPERING for who in (*strangers, assumed(ours)))
+    yield from (
+        (of_call(name, who), {"TamperingRule"})
+        for name in (*TAMPERING, "RotateSecret")
+        for who in (*strangers, assumed(ours))
+    )
     yield from ((of_call(name, who), {"WritesRule"}) for name in BY_HAND for who in (*strangers, assumed(reader)))
     yield from ((of_key(name), {"KeysRule"}) for name in ("DisableKey", "ScheduleKeyDeletion"))
     yield of_label("v"), {"LabelsRule"}
@@ -33,7 +37,7 @@ def _of_nobodys_concern(ours: str, reader: str) -> Iterator[dict[str, Any]]:
     yield from (of_call(name, function) for name in (*BY_HAND, "GetSecretValue"))
     yield from (of_call(name, errorCode="AccessDenied") for name in (*TAMPERING, *BY_HAND, "GetSecretValue"))
     yield of_call("GetSecretValue", assumed(reader))
-    yield from (of_call(name) for name in ("DescribeSecret", "RotateSecret", "TagResource"))
+    yield from (of_call(name) for name in ("DescribeSecret", "CreateSecret", "TagResource"))
     yield from (of_service(name) for name in ("RotationStarted", "TestRotationStarted", "EndSecretVersionDelete"))
     yield from (of_key(name) for name in ("EnableKey", "CancelKeyDeletion"))
     yield of_key("DisableKey", KEY.replace("0f1e", "ffff"))

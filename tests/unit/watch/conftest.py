@@ -47,11 +47,14 @@ class Watched:
         """Make a secret that a function rotates, and return its ARN."""
         arn = str(self.secrets.create_secret(Name=name, SecretString="{}")["ARN"])
         if function:
-            # Told to the backend: RotateSecret of moto would invoke the function.
-            secret: Any = secretsmanager_backends[ACCOUNT][REGION].secrets[arn]
-            secret.rotation_requested = secret.rotation_enabled = True
-            secret.rotation_lambda_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
+            self.attach(arn, function)
         return arn
+
+    def attach(self, arn: str, function: str) -> None:
+        """Give a secret to a function, by the backend: RotateSecret of moto would invoke it."""
+        secret: Any = secretsmanager_backends[ACCOUNT][REGION].secrets[arn]
+        secret.rotation_requested = secret.rotation_enabled = True
+        secret.rotation_lambda_arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"
 
     def writes(self, at: datetime, **line: Any) -> None:  # noqa: ANN401 what a line holds
         """Let the function write a line about the secret."""

@@ -44,6 +44,19 @@ def test_tampering_is_told_once_with_who_did_it(watched: Watched, name: str) -> 
     assert len(watched.told(call(watched, name))) == 1
 
 
+def test_a_secret_that_is_given_to_another_function_is_told(watched: Watched) -> None:
+    """Where one of ours rotated it before; the same call with ours, and what was never ours, is not."""
+    assert watched.told(call(watched, "RotateSecret"), of_service("RotationSucceeded", watched.secret)) == []
+    stranger = watched.made("strange", "collects-secrets")
+    watched.attach(watched.secret, "collects-secrets")
+    event = call(watched, "RotateSecret", who=user("eve"))
+    (message,) = watched.told(event, event, of_call("RotateSecret", response={"arn": stranger}))
+    assert message.startswith("Secret was given to another function: shop/db")
+    assert "By: arn:aws:iam::123456789012:user/eve" in message
+    assert "Its function is now collects-secrets, which can read its value" in message
+    assert watched.failed == []
+
+
 def test_a_secret_that_is_gone_is_told_of_by_what_the_event_says(watched: Watched) -> None:
     watched.secrets.delete_secret(SecretId=watched.secret, ForceDeleteWithoutRecovery=True)
     (message,) = watched.told(call(watched, "DeleteSecret"))

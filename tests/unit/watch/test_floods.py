@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.emulators.sns import LONGEST
 from tests.support.watched import permissions
-from tests.support.watched.events import KEY, NOW, of_call, of_key, of_label, of_schedule, of_service, user
+from tests.support.watched.events import KEY, NOW, assumed, of_call, of_key, of_label, of_schedule, of_service, user
 from watch import forms
 from watch.model import Message
 
@@ -123,6 +123,20 @@ def test_a_day_of_very_many_readers_is_one_summary(watched: Watched, *, chat: bo
     (summary,) = watched.told(of_schedule(NOW + timedelta(days=1)), chat=chat)
     assert "Readers, each with a secret: 12." in summary
     assert f"by {readers[7]['arn']}, from 03:12:40" in summary
+
+
+def test_a_role_with_ever_new_sessions_floods_nobody(watched: Watched) -> None:
+    """As programs have it; another role, and the next day, are told again, and the summary has all."""
+
+    def reads(role: str, number: int, days: int = 0) -> dict[str, Any]:
+        who = assumed(f"arn:aws:iam::123456789012:role/{role}", f"botocore-session-{number}")
+        request = {"secretId": watched.secret}
+        return of_call("GetSecretValue", who, at=NOW + timedelta(days=days), request=request)
+
+    assert len(watched.told(*(reads("pods", number) for number in range(30)))) == 5
+    assert len(watched.told(reads("pods", 31), reads("other", 1), reads("pods", 31, days=1))) == 2
+    (summary,) = watched.told(of_schedule(NOW + timedelta(days=1)))
+    assert "Readers, each with a secret: 32." in summary
 
 
 def test_no_message_is_longer_than_sns_takes() -> None:
