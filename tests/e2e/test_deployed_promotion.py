@@ -41,7 +41,7 @@ def test_the_stack_is_deployed_by_the_guides_command() -> None:
     """Its questions answered, there are the function, the state machine and the runbook, named as in the guide."""
     answers = ["secret-promotion", "", *(SAID.get(name, "") for name in SOURCE["Parameters"]), *CONFIRMED]
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
-    with account() as here:
+    with account(documents=True) as here:
         done = subprocess.run(  # noqa: S603 the guide's
             ["/bin/sh", "-c", DEPLOY],
             cwd=ROOT,

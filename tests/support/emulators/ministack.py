@@ -41,6 +41,11 @@ _AS_SERVICES: Final = (
     "from ministack.services import eventbridge; put = eventbridge._put_events; "
     "eventbridge._put_events = lambda sent, allow_aws_source=True: put(sent, allow_aws_source); "
 )
+# It knows no documents of Systems Manager: one is made by its name alone (CloudFormation, AWS::SSM::Document: Ref).
+_WITH_DOCUMENTS: Final = (
+    "from ministack.services.cloudformation import provisioners; "
+    "provisioners._RESOURCE_HANDLERS['AWS::SSM::Document'] = {'create': lambda _, its, stack: (its['Name'], {})}; "
+)
 _START_SECONDS: Final = 60
 # The server knows its own key ids as root.
 _ROOT_KEYS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
@@ -152,11 +157,13 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
 
 
 @contextmanager
-def account(authority: Authority | None = None, *, sends: bool = False, **more: str) -> Iterator[Account]:
+def account(
+    authority: Authority | None = None, *, sends: bool = False, documents: bool = False, **more: str
+) -> Iterator[Account]:
     """
     Start the server, give an account, and stop the server; an authority has it speak TLS alone.
 
-    ``sends`` lets PutEvents send what only AWS's own services do.
+    ``sends`` lets PutEvents send what only AWS's own services do; ``documents`` lets a stack have documents.
     """
     port, folder = free_port(), new_folder("ministack")
     settings = {
@@ -171,7 +178,10 @@ def account(authority: Authority | None = None, *, sends: bool = False, **more: 
         "LOG_LEVEL": "WARNING",
     }
     server = ServerProcess(
-        [_PYTHON, "-c", (_AS_SERVICES if sends else "") + _START], settings, folder / "log", run_as={}
+        [_PYTHON, "-c", (_AS_SERVICES if sends else "") + (_WITH_DOCUMENTS if documents else "") + _START],
+        settings,
+        folder / "log",
+        run_as={},
     )
     try:
         bundle = authority.bundle if authority else None
