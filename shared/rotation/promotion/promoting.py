@@ -94,6 +94,8 @@ def _tell_choice(case: Case, here: Versions, chosen: Chosen) -> None:
     if chosen.lost:
         case.report.tell("The database accepts no version: the admin has to set a new password in the first rotation")
         case.report.to_do.append("See that the rotation function here has RepairByAdmin, and that it succeeds")
+    if mirrors := chosen.secret.overrides.mirror:
+        case.report.tell(f"Until these mirrors exist in this Region, a rotation is refused: {', '.join(mirrors)}")
     if label != Stage.CURRENT:
         case.report.tell(f"The database does not accept AWSCURRENT; it accepts version {version} ({label})")
 

@@ -366,6 +366,12 @@ def test_a_tag_that_may_not_be_written_is_left_to_a_person(scene: TwoRegions) ->
     assert f"Tag the secret: rotation:promoted-from={HOME}" in scene.promote(Force=True)["toDo"]
 
 
+def test_mirrors_that_have_to_exist_here_are_told() -> None:
+    """Parameter Store copies nothing to another Region."""
+    scene = TwoRegions("alternating-users", rotation={"mirror": ["/orders/database"]})
+    assert "refused: /orders/database" in " ".join(scene.promote(dry_run=True, Force=True)["attention"])
+
+
 def test_the_answer_holds_no_password(lost: TwoRegions) -> None:
     """Neither does what the log is told."""
     answer = json.dumps(lost.promote())
