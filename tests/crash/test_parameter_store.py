@@ -63,22 +63,23 @@ class ParameterStage:
             self.clients[caller] = Clients(client, client)
         return self.clients[caller]
 
-    def run(self, caller: str = "test") -> RotationError | None:
+    def run(self, caller: str = "test", memory: MemoryStage | None = None) -> RotationError | None:
         """Do what one invocation does: the token, and all steps, with a store of its own."""
+        memory = memory or self.memory
         store: Any = ParameterStore(
             self.client(caller),
             self.name,
-            self.memory.notes,
+            memory.notes,
             Deadline(60, lambda: time.monotonic() + self.memory.late),
             sleep=lambda _seconds: None,
         )
-        self.memory.store = store
+        memory.store = store
         try:
             token = store.open_rotation()
             for step in Step:
                 if step is Step.FINISH:
                     store.look_again()
-                if error := self.memory.play(token, (step,)):
+                if error := memory.play(token, (step,)):
                     return error
         except RotationError as error:
             return error

@@ -6,6 +6,7 @@ Each switch of the emulator stands for what no documentation says. A frozen run 
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -210,6 +211,14 @@ def labelled(stage: ParameterStage) -> None:
     stage.emulator.execute("LabelParameterVersion", {"Name": NAME, "Labels": labels})
 
 
+def password_changed(stage: ParameterStage) -> None:
+    """Change the password on the server and put it, as a person does who knows of no rotation."""
+    document = stage.document()
+    document["password"] = f"by-hand-{len(stage.emulator.journal.calls)}"
+    stage.memory.server.accounts[document["username"]].password = document["password"]
+    stage.emulator.put(NAME, json.dumps(document))
+
+
 def nothing(_: ParameterStage) -> None:
     """Do nothing afterwards."""
 
@@ -219,6 +228,7 @@ DEEDS: Final = {
     "made again": (made_again, nothing),
     "the tier is changed": (tier_changed, nothing),
     "labelled": (labelled, nothing),
+    "the password is changed": (password_changed, nothing),
 }
 
 
