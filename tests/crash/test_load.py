@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tests.support.emulators.secretsmanager.rotation import StepResult
     from tests.support.servers.tls import Authority
 
-SECRETS: Final = 1_000 if NIGHTLY else 24
-PROCESSES: Final = 50 if NIGHTLY else 3
+SECRETS: Final = 1_000 if NIGHTLY else 12
+PROCESSES: Final = 50 if NIGHTLY else 2
 CONNECTIONS: Final = 4 * PROCESSES + 24
 """The server's limit; a rotation holds up to three at a time."""
 

@@ -30,7 +30,7 @@ PLAYS = [
 ]
 
 
-@pytest.mark.parametrize(("engine", "strategy", "earlier", "way"), cases(*PLAYS, sparsely=True))
+@pytest.mark.parametrize(("engine", "strategy", "earlier", "way"), cases(*PLAYS))
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     request: pytest.FixtureRequest, tally: Tally, engine: str, strategy: str, earlier: int, way: str
 ) -> None:

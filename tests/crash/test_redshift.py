@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.crashes.tally import Tally
 
 
-@pytest.mark.parametrize(("strategy", "earlier", "way"), cases(*ROTATIONS, sparsely=True))
+@pytest.mark.parametrize(("strategy", "earlier", "way"), cases(*ROTATIONS))
 def test_a_rotation_that_is_killed_anywhere_completes_by_itself(
     tally: Tally, redshift_theatre: Theatre, strategy: str, earlier: int, way: str
 ) -> None:

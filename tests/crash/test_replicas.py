@@ -11,7 +11,7 @@ import pytest
 from rotation.errors import RotationRefused
 from rotation.model import Credential, Password, Stage
 from rotation.settings import Settings
-from tests.lab.nightly import NIGHTLY
+from tests.lab.nightly import some
 from tests.support.crashes.invariants import Violated
 from tests.support.emulators.secretsmanager.replication import Order
 from tests.support.memory.copying import NEVER, Copying
@@ -30,7 +30,7 @@ MOST = 150
 """Effects that no rotation has, whatever it waits for."""
 WHILE, LONG = 6, 5000
 """Ticks until a copy arrives: within the rotation, or long after it."""
-FEW = 1 if NIGHTLY else 5
+FEW = 5
 """Of so many cuts `make test` plays one."""
 
 DELAYS: Final[dict[str, dict[str, Any]]] = {
@@ -150,7 +150,7 @@ def test_a_rotation_that_is_cut_anywhere_rejects_no_reader_of_a_replica(
 ) -> None:
     """Neither at the cut, nor when the service retries, nor in the next rotation, which waits for the copy."""
     for then in NEXT.values():
-        for at in range(1, MOST, FEW):
+        for at in some(MOST, FEW, name, delay, how, then.__name__):
             with tally.schedule(name, ENGINE) as row:
                 play = Replicated(name, delay, earlier=1, repairs=bool(at % 2))
                 plays.append(play)

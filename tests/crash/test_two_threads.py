@@ -21,7 +21,7 @@ from tests.support.emulators.secretsmanager.rotation import STEPS, RotationPlaye
 if TYPE_CHECKING:
     from tests.lab.theatre import Application, Theatre
 
-ROUNDS: Final = 50 if NIGHTLY else 3
+ROUNDS: Final = 50 if NIGHTLY else 2
 PATIENCE: Final = 60.0
 """Seconds after which a thread that does not come is a failure."""
 

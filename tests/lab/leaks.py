@@ -66,9 +66,11 @@ class Ledger:
 
     def made(self, password: str) -> None:
         """Remember a password, unless it is too plain."""
+        if password in self.passwords:
+            return
         plain = len(password) < SHORTEST or len(set(password)) < DISTINCT or " " in password
         if not (plain or self.excused):
-            self.passwords.setdefault(password, os.environ.get("PYTEST_CURRENT_TEST", "the run's start"))
+            self.passwords[password] = os.environ.get("PYTEST_CURRENT_TEST", "the run's start")
 
     def wrote(self, where: str, text: str) -> None:
         """Keep a text, by the name of where it was written, once: but for versions' ids a run repeats most of them."""

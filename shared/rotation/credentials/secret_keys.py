@@ -34,7 +34,7 @@ def decoded(text: str) -> object:
 
     Raises ValueError, ArithmeticError or RecursionError; their texts may quote the value.
     """
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse, parse_float=_exact)
+    return _DECODER.decode(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -53,6 +53,9 @@ def _exact(text: str) -> float:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse, parse_float=_exact)
 
 
 def present(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,6 @@ import itertools
 import random
 from typing import TYPE_CHECKING, Final
 
-import pytest
-
 from tests.lab.cutting.sights import sight_of_application, watching
 from tests.lab.nightly import NIGHTLY
 from tests.support.crashes.cuts import Cut, Scissors
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
 WAYS: Final = ("same token", "new token", "same token after a lost answer", "new token after a lost answer")
 """What happens next: the service retries, or an operator takes AWSPENDING off and starts anew."""
 
+BY_TURNS: Final = "by turns"
+"""In `make test` each cut of a rotation goes on in another one of these ways."""
+
 ROTATIONS: Final = (("single-user", 0), ("single-user-by-admin", 0), ("alternating-users", 0), ("alternating-users", 1))
 """Strategies, each with how many rotations came before the one that is killed."""
 
@@ -34,19 +35,9 @@ MOST: Final = 150
 _numbers = itertools.count()
 
 
-def cases(*rotations: tuple[object, ...], sparsely: bool = False) -> list[object]:
-    """
-    Return each rotation (its last two words: strategy, and how many came before) with each way.
-
-    Not in `make test` are lost answers and, where ``sparsely`` is said, one of the two ways of each pair's rotation.
-    """
-    found: list[object] = []
-    for rotation, way in itertools.product(rotations, WAYS):
-        strategy, earlier = rotation[-2:]
-        spared = sparsely and strategy == "alternating-users" and WAYS.index(way) != earlier
-        marks = pytest.mark.exhaustive if "lost" in way or spared else ()
-        found.append(pytest.param(*rotation, way, marks=marks))
-    return found
+def cases(*rotations: tuple[object, ...]) -> list[object]:
+    """Return each rotation (its last two words: strategy, and how many came before) with each way; or all by turns."""
+    return [(*rotation, way) for rotation, way in itertools.product(rotations, WAYS if NIGHTLY else [BY_TURNS])]
 
 
 def kill_everywhere(
@@ -64,7 +55,7 @@ def kill_everywhere(
     cuts that leave the same behind.
     """
 
-    def cut(at: int) -> Scissors:
+    def cut(at: int, way: str) -> Scissors:
         application = theatre.application(f"crash_{next(_numbers)}", strategy)
         for _ in range(earlier):
             assert application.rotate().succeeded
@@ -74,12 +65,13 @@ def kill_everywhere(
         row.effects = max(row.effects, scissors.count)
         return scissors
 
-    whole = cut(MOST)
+    whole = cut(MOST, WAYS[0])
     assert LEAST < whole.count < MOST
     chance = random.Random(f"{theatre.scene.title}, {strategy}, {earlier}, {way}")  # noqa: S311 no secret
+    ways = itertools.cycle(WAYS if way == BY_TURNS else [way])
     for places in whole.alike:
         for at in places if NIGHTLY else [chance.choice(places)]:
-            assert cut(at).fired
+            assert cut(at, next(ways)).fired
 
 
 def _cut_and_heal(

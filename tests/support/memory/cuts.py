@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rotation.errors import NoWorkingCredential, RotationError, StoreUnavailable, Unreachable
@@ -34,11 +34,11 @@ def _forgetful() -> MemoryStage:
 
 STAGES: Final[dict[str, Callable[[], MemoryStage]]] = {
     "single-user": MemoryStage,
-    "single-user by admin": partial(MemoryStage, admin=True, rotation={"strategy": "single-user"}),
-    "alternating-users": partial(MemoryStage, admin=True),
+    "single-user by admin": functools.partial(MemoryStage, admin=True, rotation={"strategy": "single-user"}),
+    "alternating-users": functools.partial(MemoryStage, admin=True),
     "alternating-users with plain marks": _forgetful,
-    "retained-password": partial(MemoryStage, engine="memory-of-two"),
-    "retained-password by admin": partial(
+    "retained-password": functools.partial(MemoryStage, engine="memory-of-two"),
+    "retained-password by admin": functools.partial(
         MemoryStage, admin=True, engine="memory-of-two", rotation={"strategy": "retained-password"}
     ),
     "retained-password without the right": _without_the_right,
@@ -91,15 +91,22 @@ class Shears:
     trace: list[str] = field(default_factory=list)
 
 
+@functools.cache
+def _rotated(name: str, earlier: int, world: World) -> MemoryStage:
+    """Build a stage, and let so many rotations pass in peace: thousands of plays begin behind them."""
+    stage = STAGES[name]()
+    stage.store.world = world
+    for _ in range(earlier):
+        stage.rotate()
+    return stage
+
+
 class Play:
     """A stage on which rotations are cut, and the invariants are held against what is seen after each effect."""
 
     def __init__(self, name: str, *, earlier: int = 0, world: World = RECORDED) -> None:
         """Build the stage, let so many rotations pass in peace, and begin to watch."""
-        self.name, self.stage = name, STAGES[name]()
-        self.stage.store.world = world
-        for _ in range(earlier):
-            self.stage.rotate()
+        self.name, self.stage = name, _rotated(name, earlier, world).copy()
         self.chronicle: Chronicle = watched(self.stage)
         self.known: set[str] = set()
         """Passwords that strangers set, and know."""

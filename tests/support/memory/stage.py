@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -92,6 +95,13 @@ class MemoryStage:
         self._read: dict[str, Credential] = {}
         """By the value that it was read from: a client looks after every effect."""
 
+    def copy(self) -> MemoryStage:
+        """Return a stage on which the same has happened; what happens on one of the two stays there."""
+        self.server.locks.clear()  # nobody holds one between two rotations
+        fresh: dict[int, Any] = {id(it.mutex): threading.RLock() for it in (self.server, self.store)}
+        shared = {id(it): it for it in (self.engine.traits, self.settings)}
+        return copy.deepcopy(self, {**fresh, **shared})
+
     def delivery(self, token: str) -> Delivery:
         """Return what a step works with."""
         return Delivery(
@@ -140,10 +150,15 @@ class MemoryStage:
 
     def stored_passwords(self) -> set[str]:
         """Return every password that any version holds."""
-        values = [*self.store.values.values(), *self.store.admins.values()]
-        return {json.loads(value)["password"] for value in values}
+        return {_password_in(value) for value in (*self.store.values.values(), *self.store.admins.values())}
 
     def held_passwords(self) -> set[str]:
         """Return every password that the server holds."""
         accounts = self.server.accounts.values()
         return {it for account in accounts for it in (account.password, account.second) if it is not None}
+
+
+@functools.lru_cache(4096)
+def _password_in(value: str) -> str:
+    """Read a value's password; a client looks at all of them after every effect."""
+    return str(json.loads(value)["password"])
