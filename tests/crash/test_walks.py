@@ -43,8 +43,8 @@ class Killed(BaseException):
 
 
 STEPS_OF_A_WALK: Final = 40
-STEPS: Final = 10_000 if NIGHTLY else 1_000
-"""Of each strategy, at least."""
+STEPS, AT_A_TIME = (10_000, 100) if NIGHTLY else (400, 15)
+"""Of each strategy, at least; and how many walks are drawn together."""
 
 STAGES: Final[dict[str, Callable[[], MemoryStage]]] = {
     "single-user": MemoryStage,
@@ -283,4 +283,6 @@ def test_whatever_happens_nothing_is_lost(kind: str, monkeypatch: pytest.MonkeyP
     walk: type[Walk] = type("Walk", (Walk,), {"kind": kind})
     quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
     while walk.taken < STEPS:
-        run_state_machine_as_test(walk, settings=settings(quiet, max_examples=100, stateful_step_count=STEPS_OF_A_WALK))
+        run_state_machine_as_test(
+            walk, settings=settings(quiet, max_examples=AT_A_TIME, stateful_step_count=STEPS_OF_A_WALK)
+        )

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from rotation.model import Secret
 
 STEPS_OF_A_WALK: Final = 15
-STEPS: Final = 10_000 if NIGHTLY else 1_000
-"""Of each strategy, at least."""
+STEPS, AT_A_TIME = (10_000, 50) if NIGHTLY else (400, 30)
+"""Of each strategy, at least; and how many walks are drawn together."""
 MOST_STEPS: Final = 60_000
 """In which a fault is found."""
 TRIES: Final = 4
@@ -272,7 +272,7 @@ def _as_many_as(steps: int, walk: type[Writing], **more: Any) -> None:  # noqa: 
     quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
     while walk.taken < steps:
         run_state_machine_as_test(
-            walk, settings=settings(quiet, max_examples=50, stateful_step_count=STEPS_OF_A_WALK, **more)
+            walk, settings=settings(quiet, max_examples=AT_A_TIME, stateful_step_count=STEPS_OF_A_WALK, **more)
         )
 
 
