@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from rotation.engines.mysql.session import MySQLSession
+from tests.bench import growth
 from tests.lab.mirrored import beside_readers
 from tests.lab.mysql import connected
 from tests.lab.nightly import BESIDE_CLIENTS
@@ -35,6 +36,18 @@ COSTS = {
     ("mariadb", "single-user-by-admin"): (11, 4),
 }
 """Calls and logins (design, "The calls"); RetainedPassword with its last look."""
+
+STATEMENTS = {
+    ("mysql", "retained-password"): 10,
+    ("mysql", "retained-password-by-admin"): 20,
+    ("mysql", "alternating-users"): 33,
+    ("mysql", "single-user"): 11,
+    ("mysql", "single-user-by-admin"): 27,
+    ("mariadb", "alternating-users"): 47,
+    ("mariadb", "single-user"): 11,
+    ("mariadb", "single-user-by-admin"): 30,
+}
+"""The most statements of a rotation in which nothing has to be levelled."""
 
 REPEATED = BESIDE_CLIENTS // 10
 
@@ -80,6 +93,7 @@ class TestEveryStrategy:
             result = shop.rotate()
             accepted, refused = play.theatre.scene.logins(mark)
             assert (len(result.calls), accepted, refused) == (*COSTS[play.engine, play.strategy], 0), turn
+            assert not turn or growth.said(play.theatre.scene.log_text(mark)) <= STATEMENTS[play.engine, play.strategy]
 
     def test_leaves_no_password_in_a_log(self, play: Play) -> None:
         """With the general log on neither it nor the function's log holds a password ever stored."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import pytest
 
 from rotation.engines.mysql import opening
-from rotation.engines.mysql.connection import Account, Connection
+from rotation.engines.mysql.connection import Account, Connection, Server
 from rotation.errors import AccountUnusable, NotTheServer, StatementFailed
 from rotation.model import Credential, Deadline
 from tests.lab.stages.mysql import pair_of
@@ -154,4 +154,4 @@ def test_an_answer_without_a_row_is_an_error() -> None:
     raw = cast("pymysql.Connection[Any]", Empty())
     who = Credential("app", cast("Any", None))
     with pytest.raises(StatementFailed, match="without a row"):
-        Connection(raw, Deadline(1), "here", who, Account("app", "%")).one("SELECT 1")
+        Connection(raw, Deadline(1), "here", who, Account("app", "%"), Server()).one("SELECT 1")

@@ -10,7 +10,7 @@ import pytest
 from rotation.engines.mysql import passwords
 from rotation.errors import PasswordRejected, PermissionDenied
 from rotation.model import Mark
-from tests.lab.stages.mysql import pair_of
+from tests.lab.stages.mysql import DATABASE, pair_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +52,13 @@ def test_an_attempt_that_broke_off_before_it_ended_the_second_one(mysql: Stage) 
     pair, pending = pair_of(base.username), mysql.password()
     clone, _ = mysql.level(admin, pair)
     retained(mysql, clone, pending)
+    mysql.run(f"GRANT DELETE ON {DATABASE}.* TO {base.username}")  # so that there is something to level, and to record
     with mysql.login(admin) as session, pytest.raises(PasswordRejected) as caught:
         session.level(pair, pending)
     assert caught.value.code == "3638"
     assert [mysql.accepts(one) for one in (clone, replace(clone, password=pending))] == [False, True]
+    with mysql.login(replace(clone, password=pending)) as session:
+        session.check_access(pair)
 
 
 def test_a_password_that_the_policy_refuses_ends_nothing(checked: Stage) -> None:

@@ -100,11 +100,12 @@ class State:
         return frozenset(grant.what for grant in self.grants if grant.kind is Kind.DEFAULT_ROLE)
 
 
-def accounts_of(connection: Connection, username: str) -> list[Account]:
-    """List the accounts of that name, one for each host part. Roles of MariaDB are none."""
+def marked_accounts(connection: Connection, username: str) -> dict[Account, Mapping[str, Any]]:
+    """Read the accounts of that name, one for each host part, each with its ATTRIBUTE. Roles of MariaDB are none."""
     roles = " AND is_role = 'N'" if connection.is_mariadb else ""
-    rows = connection.run(f"SELECT User, Host FROM mysql.user WHERE User = {connection.literal(username)}{roles}")  # noqa: S608
-    return [Account(str(user), str(host)) for user, host in rows if str(user) == username]
+    attribute = "JSON_EXTRACT(User_attributes, '$.metadata')" if connection.keeps_attributes else "NULL"
+    query = f"SELECT User, Host, {attribute} FROM mysql.user WHERE User = {connection.literal(username)}{roles}"  # noqa: S608
+    return {Account(user, host): _document(text) for user, host, text in connection.run(query) if user == username}
 
 
 def account_of(connection: Connection, username: str) -> Account:
@@ -113,10 +114,13 @@ def account_of(connection: Connection, username: str) -> Account:
 
     Raises GuardViolation where there is none, or where several hosts have one, since nobody can tell which it is.
     """
-    if username == connection.user:
-        return connection.account
-    if found := accounts_of(connection, username):
-        return only(connection, found)
+    return connection.account if username == connection.user else _named(connection, username)[0]
+
+
+def _named(connection: Connection, username: str) -> tuple[Account, Mapping[str, Any]]:
+    if found := marked_accounts(connection, username):
+        account = only(connection, list(found))
+        return account, found[account]
     raise GuardViolation(
         f"The user {username} does not exist", where=connection.where, remedy="Create it, or correct the secret."
     )
@@ -134,8 +138,15 @@ def only(connection: Connection, found: Sequence[Account]) -> Account:
     )
 
 
-def read(connection: Connection, account: Account) -> State:
-    """Read all that concerns the equality of two accounts."""
+def read_named(connection: Connection, username: str) -> State:
+    """Read the account of that name. Raises GuardViolation as ``account_of`` does."""
+    if username == connection.user:
+        return read(connection, connection.account)
+    return read(connection, *_named(connection, username))
+
+
+def read(connection: Connection, account: Account, attributes: Mapping[str, Any] | None = None) -> State:
+    """Read all that concerns the equality of two accounts; the ATTRIBUTE where it was not read with the account."""
     words = tokens.split(_readable(connection, str(connection.one(f"SHOW CREATE USER {account}"))))
     held = read_grants(connection, account)
     marks = {grant: found[1] for grant in held if grant.kind is Kind.ROLE and (found := _MARKING.fullmatch(grant.what))}
@@ -150,7 +161,7 @@ def read(connection: Connection, account: Account) -> State:
         options=_options(words),
         grants=(held - marks.keys()) | {Grant(Kind.DEFAULT_ROLE, role) for role in roles},
         marks=frozenset(marks.values()),
-        attributes=attributes_of(connection, account),
+        attributes=attributes_of(connection, account) if attributes is None else attributes,
     )
 
 
@@ -196,7 +207,11 @@ def attributes_of(connection: Connection, account: Account) -> Mapping[str, Any]
     rows = connection.run(
         f"SELECT ATTRIBUTE FROM information_schema.USER_ATTRIBUTES WHERE USER = {user} AND HOST = {host}"  # noqa: S608
     )
-    found = json.loads(rows[0][0]) if rows and rows[0][0] else {}
+    return _document(rows[0][0] if rows else None)
+
+
+def _document(text: str | None) -> Mapping[str, Any]:
+    found = json.loads(text) if text else {}
     return found if isinstance(found, dict) else {}
 
 

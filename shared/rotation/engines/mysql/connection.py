@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rotation.engines.mysql.faults import EMPTY, ENGINE, translate
 from rotation.errors import AccountUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pymysql
 
     from rotation.model import Credential, Deadline, Password
-
-_TELLING: Final = (
-    "strict_password_validation",
-    "password_require_current",
-    "read_only",
-    "super_read_only",
-    "innodb_read_only",
-    "mandatory_roles",
-)
 
 
 class Account(NamedTuple):
@@ -39,6 +28,18 @@ class Account(NamedTuple):
         return quoted(self.user) if self.is_role else f"{quoted(self.user)}@{quoted(self.host)}"
 
 
+class Server(NamedTuple):
+    """What a server is and knows, by the comments for its version that it reads as statements."""
+
+    is_mariadb: bool = False
+    verifies_current: bool = False
+    """REPLACE, since 8.0.13 ("ALTER USER")."""
+    keeps_two_passwords: bool = False
+    """RETAIN, since 8.0.14 ("Password Management")."""
+    keeps_attributes: bool = False
+    """ATTRIBUTE, since 8.0.21 ("The INFORMATION_SCHEMA USER_ATTRIBUTES Table")."""
+
+
 def quoted(name: str) -> str:
     """Quote a name as every SQL mode understands it."""
     return "`{}`".format(name.replace("`", "``"))
@@ -48,10 +49,17 @@ class Connection:
     """One session with the server, in autocommit mode and without SQL modes."""
 
     def __init__(
-        self, raw: pymysql.Connection[Any], deadline: Deadline, where: str, credential: Credential, account: Account
+        self,
+        raw: pymysql.Connection[Any],
+        deadline: Deadline,
+        where: str,
+        credential: Credential,
+        account: Account,
+        server: Server,
     ) -> None:
-        """Take over the driver's connection, and the account that the server took its login for."""
+        """Take over the driver's connection, the account that the server took its login for, and what it is."""
         self._raw = raw
+        self._server = server
         self.account = account
         self.deadline = deadline
         self.where = where
@@ -97,43 +105,26 @@ class Connection:
             )
 
     @cached_property
-    def variables(self) -> Mapping[str, str]:
-        """The system variables that tell servers apart, as far as this one has them."""
-        names = ", ".join(self.literal(name) for name in _TELLING)
-        return dict(self.run(f"SHOW VARIABLES WHERE Variable_name IN ({names})"))
+    def mandatory_roles(self) -> str:
+        """The roles that MySQL gives to everybody, as its variable lists them; MySQL 8 alone reads the comment."""
+        return str(self.run("SELECT '' /*!80011 , @@GLOBAL.mandatory_roles */")[0][-1])
 
     @property
     def is_mariadb(self) -> bool:
-        """Whether this is MariaDB: the only one with that variable (MariaDB manual, "Server System Variables")."""
-        return "strict_password_validation" in self.variables
-
-    @property
-    def takes_clear_passwords_only(self) -> bool:
-        """Whether MariaDB refuses hashes where it has a check of passwords (manual, strict_password_validation)."""
-        return self.variables.get("strict_password_validation") == "ON"
+        """Whether this is MariaDB."""
+        return self._server.is_mariadb
 
     @property
     def verifies_current(self) -> bool:
-        """Whether REPLACE is known: since the release that has this variable (8.0.13, "ALTER USER")."""
-        return "password_require_current" in self.variables
+        """Whether REPLACE is known."""
+        return self._server.verifies_current
 
-    @cached_property
+    @property
     def keeps_two_passwords(self) -> bool:
-        """
-        Whether RETAIN is known: the privilege for it came with it (8.0.14, "Password Management").
+        """Whether RETAIN is known."""
+        return self._server.keeps_two_passwords
 
-        Servers whose accounts have an ATTRIBUTE are of later releases.
-        """
-        if self.keeps_attributes:
-            return True
-        return any(str(row[0]).upper() == "APPLICATION_PASSWORD_ADMIN" for row in self.run("SHOW PRIVILEGES"))
-
-    @cached_property
+    @property
     def keeps_attributes(self) -> bool:
-        """Whether accounts have an ATTRIBUTE: since there is this table (8.0.21, "USER_ATTRIBUTES")."""
-        return bool(
-            self.run(
-                "SELECT 1 FROM information_schema.TABLES"
-                " WHERE TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'USER_ATTRIBUTES'"
-            )
-        )
+        """Whether accounts have an ATTRIBUTE."""
+        return self._server.keeps_attributes

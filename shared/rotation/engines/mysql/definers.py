@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.mysql.accounts import accounts_of
+from rotation.engines.mysql.accounts import marked_accounts
 from rotation.engines.mysql.connection import quoted
 from rotation.ports import Caution
 
@@ -41,7 +41,7 @@ _ON_MARIADB: Final = "From MariaDB 11.3 on, GRANT SHOW CREATE ROUTINE ON their d
 
 def cautions(connection: Connection, pair: Pair) -> Sequence[Caution]:
     """Say what the users of the pair define, as far as the admin sees it, and what the other user may not do."""
-    accounts = [account for name in (pair.base, pair.clone) for account in accounts_of(connection, name)]
+    accounts = [account for name in (pair.base, pair.clone) for account in marked_accounts(connection, name)]
     if not accounts:
         return ()
     definers = ", ".join(connection.literal(f"{account.user}@{account.host}") for account in accounts)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
-    from rotation.engines.mysql.connection import Account
+    from rotation.engines.mysql.connection import Account, Server
     from rotation.errors import EngineError
     from rotation.model import Address, Credential, Deadline
 
@@ -96,7 +96,7 @@ class MySQL:
                 continue
             plain.deadline = share
             try:
-                raw, account = self._log_in(plain, address, credential, deadline)
+                raw, account, server = self._log_in(plain, address, credential, deadline)
             except Unreachable as error:
                 failure = error
             except TlsFailed as error:
@@ -104,12 +104,12 @@ class MySQL:
             else:
                 plain.deadline = deadline
                 _extend(raw, deadline)
-                return Connection(raw, deadline, where, credential, account)
+                return Connection(raw, deadline, where, credential, account, server)
         raise failure
 
     def _log_in(
         self, plain: socket.socket, address: Address, credential: Credential, deadline: Deadline
-    ) -> tuple[Driver, Account]:
+    ) -> tuple[Driver, Account, Server]:
         where = login_at(address, credential.username)
         trusted = tls.authorities(self._bundle, address.host)
         raw = Driver(
@@ -125,7 +125,7 @@ class MySQL:
         )
         try:
             raw.connect(plain)
-            return raw, opened(raw, deadline, where)
+            return raw, *opened(raw, deadline, where)
         except RotationError:
             raw.close()
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rotation.engines.mysql.accounts import account_of, read
+from rotation.engines.mysql.accounts import read_named
 from rotation.engines.mysql.faults import ENGINE
 from rotation.engines.mysql.grants import ALL, EVERYWHERE, Kind, schema_of
 from rotation.engines.mysql.rights import Rights, held_with_roles
@@ -71,8 +71,7 @@ _OWN_SCHEMA: Final = "mysql"
 
 def guard(connection: Connection, username: str, *, allow_privileged: bool) -> None:
     """Raise GuardViolation unless the user is one whose password an application's secret may hold."""
-    account = account_of(connection, username)
-    state = read(connection, account)
+    state = read_named(connection, username)
     method = next((name for name, _ in state.methods if name not in METHODS), state.plugin)
     if method not in METHODS:
         what = f"The user {username} logs in by {method or 'no password'}, not by a password that the server keeps"
@@ -91,7 +90,7 @@ def guard(connection: Connection, username: str, *, allow_privileged: bool) -> N
 
 def require_usable(connection: Connection, username: str) -> None:
     """Raise AccountUnusable where the account is locked, or was told to have its password changed by a person."""
-    state = read(connection, account_of(connection, username))
+    state = read_named(connection, username)
     if state.locked or state.expired:
         raise AccountUnusable(
             f"The account of {username} is locked, or its password has expired",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pymysql
 
-from rotation.engines.mysql.connection import Account
+from rotation.engines.mysql.connection import Account, Server
 from rotation.engines.mysql.faults import EMPTY
 from rotation.errors import NotTheServer
 
@@ -28,12 +28,14 @@ else:
 
 _WHO: Final = (
     "/*M!100101 SET STATEMENT max_statement_time = 60 FOR */ "
-    "SELECT /*+ MAX_EXECUTION_TIME(60000) */ CAST(CURRENT_USER() AS BINARY), CONNECTION_ID()"
+    "SELECT /*+ MAX_EXECUTION_TIME(60000) */ CAST(CURRENT_USER() AS BINARY), CONNECTION_ID(), "
+    "0 /*M!100101 + 1 */, 0 /*!80013 + 1 */, 0 /*!80014 + 1 */, 0 /*!80021 + 1 */"
 )
 """
 Names are UTF-8 in the server (manual, "UTF-8 for Metadata"), whatever it sends its answers in by default.
 
-MariaDB alone reads the first comment, MySQL alone the hint: the server's own limit of time may be a moment.
+MariaDB alone reads the first comment, MySQL alone the hint: the server's own limit of time may be a moment. The other
+comments tell what the server knows, as ``Server`` names it.
 """
 
 _GREETED: Final = 0xFFFFFFFF
@@ -68,17 +70,17 @@ class Driver(_Connection):
         """Leave it to the session's first statements."""
 
 
-def opened(raw: pymysql.Connection[Any], deadline: Deadline, where: str) -> Account:
-    """Return the account that the server took the login for. Raises RotationError, and the driver's errors."""
+def opened(raw: pymysql.Connection[Any], deadline: Deadline, where: str) -> tuple[Account, Server]:
+    """Return the account that the server took the login for, and what it is. Raises RotationError, driver's errors."""
     with raw.cursor() as cursor:
         cursor.execute(_WHO)
         row = cursor.fetchone()
         if row is None:
             raise EMPTY.at(where)
-        name, number = row
+        name, number, *known = row
         if number & _GREETED != raw.thread_id():  # type: ignore[no-untyped-call]
             raise NotTheServer(where)
         seconds = max(1, int(deadline.remaining()))
         cursor.execute(_FIRST.format(seconds=seconds, longest=seconds + 2))
     user, _, host = name.decode().rpartition("@")
-    return Account(user, host)
+    return Account(user, host), Server(*map(bool, known))

@@ -7,7 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.engines.mysql import levelling, links, passwords
-from rotation.engines.mysql.accounts import MARK, account_of, accounts_of, attributes_of, mark_in, only, read
+from rotation.engines.mysql.accounts import (
+    MARK,
+    attributes_of,
+    mark_in,
+    marked_accounts,
+    only,
+    read,
+    read_named,
+)
 from rotation.errors import AccessMismatch, NotOurs
 from rotation.model import Ownership
 
@@ -19,8 +27,10 @@ if TYPE_CHECKING:
 
 def mark_of(connection: Connection, username: str) -> Mark | None:
     """Read the mark beside the account of that name, if there is exactly one; one's own needs no right."""
-    found = [connection.account] if username == connection.user else accounts_of(connection, username)
-    return mark_in(attributes_of(connection, found[0])) if len(found) == 1 else None
+    if username == connection.user:
+        return mark_in(attributes_of(connection, connection.account))
+    found = list(marked_accounts(connection, username).values())
+    return mark_in(found[0]) if len(found) == 1 else None
 
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
@@ -29,15 +39,15 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
 
     MariaDB's marks, which only an admin can write, do not say whose they are: they are the pair's, or another's.
     """
-    found = accounts_of(connection, pair.idle)
+    found = marked_accounts(connection, pair.idle)
     if not found:
         return Ownership.ABSENT
-    account = only(connection, found)
+    account = only(connection, list(found))
     if connection.is_mariadb:
-        state = read(connection, account)
+        state = read(connection, account, found[account])
         ours = Ownership.OURS if links.is_ours(pair, state) else Ownership.UNMARKED
         return Ownership.FOREIGN if links.is_foreign(pair, state) else ours
-    mark = mark_in(attributes_of(connection, account))
+    mark = mark_in(found[account])
     if mark is None:
         return Ownership.UNMARKED
     return Ownership.OURS if names(mark, pair) else Ownership.FOREIGN
@@ -53,8 +63,8 @@ def prepared_version(connection: Connection, pair: Pair) -> str | None:
 
 def _both(connection: Connection, pair: Pair) -> list[State | None]:
     """Read the idle account and the active one; None for a name that has no account, or several."""
-    found = (accounts_of(connection, name) for name in (pair.idle, pair.active))
-    return [read(connection, accounts[0]) if len(accounts) == 1 else None for accounts in found]
+    found = (marked_accounts(connection, name) for name in (pair.idle, pair.active))
+    return [read(connection, *next(iter(one.items()))) if len(one) == 1 else None for one in found]
 
 
 def names(mark: Mark, pair: Pair) -> bool:
@@ -85,7 +95,7 @@ def mismatch(connection: Connection, what: str, remedy: str) -> AccessMismatch:
 def disable_password(connection: Connection, username: str, pair: Pair | None) -> None:
     """End a user's password; a pair's idle user is marked before, as its password proves nothing any more."""
     if connection.is_mariadb and pair and pair.idle == username:
-        state = read(connection, account_of(connection, username))
+        state = read_named(connection, username)
         if not links.is_ours(pair, state):
             claim(connection, state, links.owned(pair, username))
     passwords.disable_password(connection, username)

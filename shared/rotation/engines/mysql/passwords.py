@@ -26,6 +26,15 @@ _POLICIES: Final = ("validate_password.", "validate_password_")
 """How the policy's variables begin: those of the component, and of the plugin that it replaced."""
 
 
+_READ_ONLY: Final = ("read_only", "super_read_only", "innodb_read_only")
+
+_TAKES_NO_HASHES: Final = """
+SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'
+   AND @@GLOBAL.strict_password_validation
+"""
+"""MariaDB refuses hashes where it has a check of passwords (manual, strict_password_validation)."""
+
+
 def native_hash(password: Password) -> str:
     """Make what mysql_native_password keeps: the only form in which MariaDB is told a password."""
     once = hashlib.sha1(password.reveal().encode(), usedforsecurity=False).digest()
@@ -128,14 +137,15 @@ def rehearse_password(connection: Connection, username: str, password: Password)
     account_of(connection, username)
     if username != connection.user:
         require_management(connection, username)
-    if any(connection.variables.get(name) == "ON" for name in ("read_only", "super_read_only", "innodb_read_only")):
+    variables = _variables(connection)
+    if any(variables.get(name) == "ON" for name in _READ_ONLY):
         raise StatementFailed(
             "The server takes no changes: it is read-only",
             engine=ENGINE,
             where=connection.where,
             remedy="Name the writer's endpoint, or end read_only.",
         )
-    require_policy(connection, username, password)
+    _require_policy(connection, username, password, variables)
 
 
 def require_management(connection: Connection, username: str) -> None:
@@ -163,10 +173,7 @@ def denied_change(connection: Connection, username: str, denied: PermissionDenie
 
 def _require_hashes(connection: Connection) -> None:
     """Refuse where a password check of MariaDB takes clear passwords only, which its log would show."""
-    if connection.takes_clear_passwords_only and connection.run(
-        "SELECT 1 FROM information_schema.PLUGINS"
-        " WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'"
-    ):
+    if connection.run(_TAKES_NO_HASHES):
         raise StatementFailed(
             "The server checks passwords and takes them in clear text only",
             engine=ENGINE,
@@ -178,11 +185,23 @@ def _require_hashes(connection: Connection) -> None:
 
 def require_policy(connection: Connection, username: str, password: Password) -> None:
     """Hold the password against the variables of validate_password (manual, "Password Validation Options")."""
+    _require_policy(connection, username, password, {} if connection.is_mariadb else _variables(connection))
+
+
+def _variables(connection: Connection) -> dict[str, str]:
+    """Read, at one moment, what says whether the server takes changes, and its policy for passwords."""
+    names = ", ".join(map(connection.literal, _READ_ONLY))
+    return dict(
+        connection.run(f"SHOW VARIABLES WHERE Variable_name IN ({names}) OR Variable_name LIKE 'validate_password%'")
+    )
+
+
+def _require_policy(connection: Connection, username: str, password: Password, variables: Mapping[str, str]) -> None:
     if connection.is_mariadb:
         _require_hashes(connection)
         return
-    rows = connection.run("SHOW VARIABLES LIKE 'validate_password%'")
-    policy = {name.removeprefix(start): value for start in _POLICIES for name, value in rows if name.startswith(start)}
+    found = variables.items()
+    policy = {name.removeprefix(start): value for start in _POLICIES for name, value in found if name.startswith(start)}
     if policy and not _obeys(policy, username, password.reveal()):
         raise PasswordRejected(
             "The server's policy (validate_password) would refuse the new password",

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rotation.engines.mysql import levelling, links, passwords
-from rotation.engines.mysql.accounts import account_of, accounts_of, read
+from rotation.engines.mysql.accounts import marked_accounts, read, read_named
 from rotation.engines.mysql.applying import carry_out, divided, left_out, run
 from rotation.engines.mysql.connection import Account
 from rotation.engines.mysql.faults import ENGINE, IN_HISTORY
 from rotation.engines.mysql.levelling import differences
-from rotation.engines.mysql.pair import claim, mismatch, refuse_foreign
+from rotation.engines.mysql.pair import claim, mismatch, names, refuse_foreign
 from rotation.errors import GuardViolation, PasswordRejected, PermissionDenied
 from rotation.ports import Caution
 
@@ -42,6 +42,13 @@ Who creates a routine is its own grantor (manual, automatic_sp_privileges), from
 
 An admin without a right on its schema sees the routine here alone.
 """
+
+
+_SECOND: Final = """
+SELECT 1 FROM mysql.user
+ WHERE User = {user} AND Host = {host} AND JSON_CONTAINS_PATH(User_attributes, 'one', '$.additional_password')
+"""
+"""Whether an account keeps a second password; to look takes a tenth of what it takes to end one that is not there."""
 
 
 def level(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> Sequence[str]:
@@ -75,9 +82,9 @@ def unable(connection: Connection, denied: PermissionDenied, to: str) -> Permiss
 
 
 def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
-    base = read(connection, account_of(connection, pair.base))
+    base = read_named(connection, pair.base)
     account = Account(pair.clone, base.account.host)
-    existing = accounts_of(connection, pair.clone)
+    existing = marked_accounts(connection, pair.clone)
     if elsewhere := [one for one in existing if one != account]:
         raise GuardViolation(
             f"The account {elsewhere[0]} has another host part than {base.account}",
@@ -85,18 +92,22 @@ def _level_clone(connection: Connection, pair: Pair, password: Password, *, rehe
             remedy=f"Drop it, or RENAME USER {elsewhere[0]} TO {account}.",
         )
     refuse_foreign(connection, pair, base)
-    clone = read(connection, account) if existing else levelling.newborn(base, account)
+    clone = read(connection, account, existing[account]) if existing else levelling.newborn(base, account)
     refuse_foreign(connection, pair, clone)
     if clone.locked and not clone.closed:
         raise mismatch(connection, f"The account {account} was locked by hand", f"ALTER USER {account} ACCOUNT UNLOCK")
     told = [] if existing else [f"CREATE USER {account}"]
     if rehearse:
         return [*told, *_rehearsed(connection, base, clone)]
-    base = _mark(connection, pair, base, clone, create=not existing)
-    if not existing or differences(connection, base, clone):
+    differing = not existing or differences(connection, base, clone)
+    if differing:
+        _mark_clone(connection, pair, base, clone, create=not existing)
+    base = _mark_active(connection, pair, base)
+    if differing:
         clone = _levelled(connection, pair, base, clone, told)
     opening = " ACCOUNT UNLOCK" if clone.locked else ""
-    _open(connection, pair, clone, base, f"{passwords.opened(connection, base.plugin, password)}{opening}")
+    clauses = f"{passwords.opened(connection, base.plugin, password)}{opening}"
+    _open(connection, pair, clone, base, clauses, like=base)
     return told
 
 
@@ -138,39 +149,41 @@ def _rehearsed(connection: Connection, base: State, clone: State) -> Iterator[st
         yield from map(left_out, absent)
 
 
-def _mark(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> State:
+def _mark_clone(connection: Connection, pair: Pair, base: State, clone: State, *, create: bool) -> None:
     """
-    Say on both accounts whose they are, and return the active one as it is then.
+    Say on the clone whose it is, before it is given anything; one that is made is born with that, unable to log in.
 
-    A clone that is made is born with its mark, and unable to log in. MariaDB's idle account gets its mark later.
+    What stays as it is gets its mark with its password. MariaDB's idle account gets its mark later, too.
     """
-    on_clone = levelling.mark(connection, pair, clone, like=base)
+    mark = levelling.mark(connection, pair, clone, like=base)
     if create:
         closed = passwords.closed(connection, base.plugin, links.born(pair))
-        run(connection, f"CREATE USER {clone.account}", f"{closed} ACCOUNT LOCK{on_clone}")
-    elif on_clone:
-        run(connection, f"ALTER USER {clone.account}", on_clone)
-    if on_base := levelling.mark(connection, pair, base):
-        run(connection, f"ALTER USER {base.account}", on_base)
-    active = base if pair.promotes_clone else clone
-    if connection.is_mariadb and not links.is_ours(pair, active):
-        return claim(connection, active, links.owned(pair, pair.active))
+        run(connection, f"CREATE USER {clone.account}", f"{closed} ACCOUNT LOCK{mark}")
+    elif mark:
+        run(connection, f"ALTER USER {clone.account}", mark)
+
+
+def _mark_active(connection: Connection, pair: Pair, active: State, like: State | None = None) -> State:
+    """
+    Say on the active account whose it is, and return it as it is then.
+
+    The clone's mark names the version for which the pair was prepared last; a base's that is there says enough.
+    """
+    if connection.is_mariadb:
+        marked = links.is_ours(pair, active)
+        return active if marked else claim(connection, active, links.owned(pair, pair.active))
+    mark = levelling.mark(connection, pair, active, like)
+    if mark and not (pair.promotes_clone and active.mark and names(active.mark, pair)):
+        run(connection, f"ALTER USER {active.account}", mark)
     return active
 
 
-def _seal(connection: Connection, pair: Pair, idle: State, active: State) -> list[str]:
-    """
-    Record what the idle account was prepared for, and list the records of earlier versions.
-
-    On MySQL that is what it holds, so that it can see by itself that it still does; on MariaDB a role that also stands
-    for its partner.
-    """
-    if connection.is_mariadb:
-        role = links.prepared(pair, active)
-        return links.others(pair, claim(connection, idle, role), role)
-    if sealed := levelling.mark(connection, pair, idle, sealed=True):
-        run(connection, f"ALTER USER {idle.account}", sealed)
-    return []
+def _prepared(connection: Connection, pair: Pair, idle: State, active: State) -> list[str]:
+    """Mark MariaDB's idle account as prepared by a role that stands for its partner, too; list earlier ones."""
+    if not connection.is_mariadb:
+        return []
+    role = links.prepared(pair, active)
+    return links.others(pair, claim(connection, idle, role), role)
 
 
 def _level_base(connection: Connection, pair: Pair, password: Password, *, rehearse: bool) -> list[str]:
@@ -179,7 +192,7 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
 
     What the clone was granted may be another's to grant, so it stops no rotation: what the admin may not grant is told.
     """
-    base, clone = (read(connection, account_of(connection, name)) for name in (pair.base, pair.clone))
+    base, clone = (read_named(connection, name) for name in (pair.base, pair.clone))
     if base.locked:
         what = f"The account {base.account} is locked"
         raise mismatch(connection, what, f"ALTER USER {base.account} ACCOUNT UNLOCK, if it should log in.")
@@ -201,7 +214,7 @@ def _level_base(connection: Connection, pair: Pair, password: Password, *, rehea
     if granted:
         remaining = _there(connection, levelling.lost_on_base(base, clone, created).granted)
         told += _left_alone(f"The base {base.account} lacks what its clone was granted", remaining)
-    clone = _mark(connection, pair, base, clone, create=False)
+    clone = _mark_active(connection, pair, clone, like=base)
     _open(connection, pair, base, clone, passwords.opened(connection, base.plugin, password))
     return told
 
@@ -218,17 +231,23 @@ def _left_alone(what: str, changes: Sequence[Change]) -> list[Caution]:
     return [Caution(f"{what}, and this admin may not change that: run {'; '.join(map(str, changes))}")]
 
 
-def _open(connection: Connection, pair: Pair, idle: State, active: State, clauses: str) -> None:
+def _open(
+    connection: Connection, pair: Pair, idle: State, active: State, clauses: str, like: State | None = None
+) -> None:
     """
     Record what the idle user is, set its password, and end a second one that it has: nothing else is to log in.
 
-    Where the history refuses the password, an attempt that broke off may have set it: its second one ends as well.
+    MySQL records with the password what the account holds, so that it can see by itself that it still does. Where the
+    history refuses the password, an attempt that broke off may have set it: the rest is done all the same.
     """
-    outdated = _seal(connection, pair, idle, active)
+    outdated = _prepared(connection, pair, idle, active)
+    statement, sealed = f"ALTER USER {idle.account}", levelling.mark(connection, pair, idle, like, sealed=True)
     try:
-        run(connection, f"ALTER USER {idle.account}", clauses)
+        run(connection, statement, clauses + sealed)
     except PasswordRejected as error:
         if error.code == str(IN_HISTORY):
+            if sealed:
+                run(connection, statement, sealed)
             _end_second(connection, idle.account)
         raise
     _end_second(connection, idle.account)
@@ -237,7 +256,10 @@ def _open(connection: Connection, pair: Pair, idle: State, active: State, clause
 
 
 def _end_second(connection: Connection, account: Account) -> None:
-    if not connection.is_mariadb and connection.keeps_two_passwords:
+    if not connection.keeps_two_passwords:
+        return
+    user, host = map(connection.literal, account[:2])
+    if connection.run(_SECOND.format(user=user, host=host)):
         run(connection, f"ALTER USER {account} DISCARD OLD PASSWORD")
 
 

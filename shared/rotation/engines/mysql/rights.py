@@ -80,7 +80,7 @@ def held_with_roles(connection: Connection, state: State) -> Iterator[tuple[str,
 
 def _mandatory(connection: Connection) -> Iterator[Account]:
     """List the roles that MySQL gives to everybody; without a host part % is meant (manual, mandatory_roles)."""
-    for user, host in _MANDATORY.findall(connection.variables.get("mandatory_roles", "")):
+    for user, host in _MANDATORY.findall(connection.mandatory_roles):
         if name := _plain(user):
             yield Account(name, _plain(host) or "%")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rotation.engines.mysql import links
-from rotation.engines.mysql.accounts import MARK, accounts_of, attributes_of, mark_in, only, read
+from rotation.engines.mysql.accounts import MARK, attributes_of, mark_in, marked_accounts, only, read
 from rotation.engines.mysql.applying import run
 from rotation.engines.mysql.pair import claim, names
 from rotation.engines.mysql.preparing import unable
@@ -25,7 +25,7 @@ def take_over(connection: Connection, pair: Pair, former: str, *, rehearse: bool
     before = replace(pair, secret_arn=former)
     take = _take_on_mariadb if connection.is_mariadb else _take
     try:
-        found = [accounts_of(connection, name) for name in (pair.base, pair.clone)]
+        found = [list(marked_accounts(connection, name)) for name in (pair.base, pair.clone)]
         accounts = [only(connection, one) for one in found if one]
         return [account.user for account in accounts if take(connection, account, pair, before, rehearse=rehearse)]
     except PermissionDenied as denied:

@@ -33,7 +33,7 @@ class Accounts:
     is_mariadb = keeps_attributes = keeps_two_passwords = False
 
     def __init__(self, rows: list[str]) -> None:
-        self.variables: dict[str, str] = {}
+        self.mandatory_roles = ""
         self.rows = rows
         self.asked = 0
 
@@ -47,7 +47,7 @@ class Accounts:
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         self.asked += 1
-        return [(row,) for row in self.rows] if statement.startswith("SHOW GRANTS") else [("app", "%")]
+        return [(row,) for row in self.rows] if statement.startswith("SHOW GRANTS") else [("app", "%", None)]
 
 
 def counted(act: Callable[[], object]) -> int:

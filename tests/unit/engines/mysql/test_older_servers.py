@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +15,7 @@ from rotation.engines.mysql.faults import FAILED, NO_SUCH_THREAD, STATEMENT
 from rotation.engines.mysql.grants import Grant, Kind
 from rotation.engines.mysql.session import MySQLSession
 from rotation.errors import PermissionDenied, ReadOnlyServer, StatementFailed
-from rotation.model import Credential, Deadline, Mark, Password
+from rotation.model import Mark, Password
 
 APP = Account("app", "%")
 
@@ -27,9 +27,8 @@ class Played:
     user = "app"
     account = APP
     is_mariadb = False
-    takes_clear_passwords_only = True
     quotes_certificates = False
-    variables: ClassVar[dict[str, str]] = {}
+    mandatory_roles = ""
 
     def __init__(self, *, modern: bool = False, fails: int = 0) -> None:
         self.verifies_current = self.keeps_two_passwords = self.keeps_attributes = modern
@@ -196,26 +195,7 @@ def test_what_is_to_be_taken_may_have_gone_by_itself() -> None:
 
 
 def test_a_server_without_attributes_keeps_no_record_of_a_pair() -> None:
-    """Before 8.0.21 there is no place for it; nothing is said to the server."""
+    """Before 8.0.21 there is no place for it, before 8.0.14 none for a second password: only the password is said."""
     played, connection = play()
-    assert preparing._seal(connection, cast("Any", None), state(), state()) == []  # noqa: SLF001 the one place of it
-    assert played.said == []
-
-
-@pytest.mark.parametrize(
-    ("rows", "keeps"), [([], False), ([("Alter",)], False), ([("Alter",), ("APPLICATION_PASSWORD_ADMIN",)], True)]
-)
-def test_a_server_without_attributes_tells_by_its_privileges_whether_it_keeps_two_passwords(
-    rows: list[tuple[str]],
-    keeps: bool,  # noqa: FBT001 a table's column
-) -> None:
-    """From 8.0.14 on there is the privilege, and RETAIN with it."""
-
-    class Old(Connection):
-        def run(self, statement: str) -> list[tuple[Any, ...]]:
-            return list(rows) if statement == "SHOW PRIVILEGES" else []
-
-    nobody = cast("Any", None)
-    old = Old(nobody, Deadline(1), "here", Credential("app", Password("old-password")), APP)
-    assert not old.keeps_attributes
-    assert old.keeps_two_passwords is keeps
+    preparing._open(connection, cast("Any", None), state(), state(), "IDENTIFIED BY 'x'")  # noqa: SLF001 the one place
+    assert played.said == ["ALTER USER `app`@`%` IDENTIFIED BY 'x'"]
