@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.lab import builds
+from tests.lab import builds, runtime
 from tests.lab.client import Rejected
 from tests.lab.deployed import stages_of
 from tests.lab.deployed_parameters import ADMINS, PATH, SETTINGS, DeployedParameters, until
@@ -107,10 +107,10 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
     """Start a server of each engine, deploy the released template beside them, rotate, and update to the present."""
     with ExitStack() as stack:
         # The build waits for disks and other processes, as the servers do.
-        built = stack.enter_context(ThreadPoolExecutor(1)).submit(builds.own)
+        built = stack.enter_context(ThreadPoolExecutor(1)).submit(builds.ready)
         modules = {name: next(stages_of(name))[1] for name in ENGINES}
         scenes = {name: stack.enter_context(module.provide(authority)) for name, module in modules.items()}
-        place = stack.enter_context(account())
+        place = stack.enter_context(account(python=runtime.python()))
         one = Deployed(place, Path(), scenes, {}, {}, DeployedParameters(place))
         for name, scene in scenes.items():
             password = secrets.token_urlsafe(18)

@@ -14,7 +14,7 @@ import pytest
 
 from audit.calls import PERMISSIONS
 from tests.lab import builds
-from tests.lab.runtime import LambdaRuntime
+from tests.lab.runtime import LambdaRuntime, python
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
 from tests.support.emulators.secretsmanager.model import RotationSettings
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
@@ -86,9 +86,9 @@ class Deployed:
 def deployed(authority: Authority) -> Iterator[Deployed]:
     """Deploy the stack into an account in which something is wrong; the bucket's policy demands TLS."""
     with ExitStack() as stack:
-        here = stack.enter_context(account(authority, MINISTACK_ACCOUNT_ID=ACCOUNT))
+        here = stack.enter_context(account(authority, python=python(), MINISTACK_ACCOUNT_ID=ACCOUNT))
         topic, mail = _subscribed(here)
-        here.deploy(builds.own("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": topic})
+        here.deploy(builds.ready("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": topic})
         _lend(here)
         _fill(here)
         named = stack.enter_context(EmulatedSecretsManager())
@@ -306,7 +306,7 @@ def test_a_state_machine_looks_at_each_region_by_itself(deployed: Deployed) -> N
     here, regions = deployed.account, [REGION, "eu-central-1"]
     given = {"Arch": builds.architecture(), "TopicArn": deployed.topic, "FanOut": "true", "Regions": ",".join(regions)}
     before = here.made()
-    here.deploy(builds.own("audit") / "template.yaml", given)
+    here.deploy(builds.ready("audit") / "template.yaml", given)
     assert before.items() - here.made().items() == {("AuditPermission", before["AuditPermission"])}
     here.client("s3").delete_object(Bucket=deployed.bucket, Key="memory.sqlite")
     deployed.told()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.lab import builds
+from tests.lab import builds, runtime
 from tests.support.emulators.ministack import Account, account
 from tests.support.template.cloudformation import parse
 from tests.support.watched import events
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 FUNCTION: Final = "secret-rotation-postgresql"
 LOG: Final = f"/aws/lambda/{FUNCTION}"
 READER: Final = f"arn:aws:iam::{ACCOUNT}:role/shop"
+LEFT_OUT: Final = ("Mysql", "Documentdb", "Redshift", "Aurora")
 PARAMETERS: Final = {
     "Watch": "all",
     "WatchReaders": f"{READER},arn:aws:iam::{ACCOUNT}:user/backup",
     "WatchWithoutTrail": "true",
     "KmsKeyArns": KEY,
-    **{f"Deploy{one}": "false" for one in ("Mysql", "Documentdb", "Redshift", "Aurora")},
+    **{f"Deploy{one}": "false" for one in LEFT_OUT},
 }
 SECONDS: Final = 60.0
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
@@ -92,7 +93,11 @@ class Deployed:
 
 
 def _for_this_server(built: Path) -> Path:
-    """Leave out what it does not know, alarms of other alarms and of sums of metrics, and give the template's place."""
+    """
+    Leave out what it does not know, alarms of other alarms and of sums of metrics, and give the template's place.
+
+    For a function that is left out a small file is uploaded.
+    """
     nested = parse((built / "WatchStack/template.yaml").read_text("utf-8"))
     unknown = {"AWS::CloudWatch::CompositeAlarm", "AWS::CloudWatch::Dashboard"}
     left = {
@@ -103,6 +108,8 @@ def _for_this_server(built: Path) -> Path:
     (built / "WatchStack/known.yaml").write_text(json.dumps({**nested, "Resources": left}), "utf-8")
     place = built / "known.yaml"
     text = (built / "template.yaml").read_text("utf-8")
+    for one in (*LEFT_OUT, "ParameterStore"):
+        text = text.replace(f"CodeUri: {one}Function\n", "CodeUri: WatchStack/WatchFunction\n")
     place.write_text(
         text.replace("TemplateURL: WatchStack/template.yaml", "TemplateURL: WatchStack/known.yaml"), "utf-8"
     )
@@ -112,8 +119,8 @@ def _for_this_server(built: Path) -> Path:
 @pytest.fixture(scope="module")
 def deployed(authority: Authority) -> Iterator[Deployed]:
     """Deploy, subscribe, and attach a secret; the topic takes TLS alone, and the queue's delay is not waited for."""
-    with account(authority, sends=True, MINISTACK_ACCOUNT_ID=ACCOUNT) as here:
-        here.deploy(_for_this_server(builds.own()), {"Arch": builds.architecture(), **PARAMETERS})
+    with account(authority, python=runtime.python(), sends=True, MINISTACK_ACCOUNT_ID=ACCOUNT) as here:
+        here.deploy(_for_this_server(builds.ready()), {"Arch": builds.architecture(), **PARAMETERS})
         (nested,) = [
             it for it in here.client("cloudformation").describe_stacks()["Stacks"] if "Watch" in it["StackName"]
         ]

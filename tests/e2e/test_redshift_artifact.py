@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import sysconfig
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from tests.lab import builds
+from tests.support import interpreter
 from tests.support.emulators.redshift.server import DATABASE, RedshiftServer
 
 if TYPE_CHECKING:
-    from tests.support.servers.tls import Authority
+    from pathlib import Path
 
-ROOT: Final = Path(__file__).parents[2]
-SITE: Final = Path(sysconfig.get_path("purelib"))
-RUNTIME: Final = ("boto3", "botocore", "s3transfer", "dateutil", "six.py", "jmespath", "urllib3")
-"""What Lambda's Python runtime brings."""
-LAYER: Final = ("aws_lambda_powertools", "typing_extensions.py")
-"""What the layer brings beside the library."""
+    from tests.support.servers.tls import Authority
 
 PROGRAM: Final = """
 import json, sys
@@ -42,8 +35,8 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 
 @pytest.fixture(scope="module")
 def artifact() -> Path:
-    """Build the function for the Python and the processor at hand."""
-    return builds.own() / builds.logical_id("redshift")
+    """Build the function for the Python and the processor that functions run on here."""
+    return builds.ready() / builds.logical_id("redshift")
 
 
 def size(folder: Path, *, compiled: bool) -> float:
@@ -58,18 +51,17 @@ def test_the_function_is_small(artifact: Path) -> None:
     assert size(artifact, compiled=True) < 3.9
 
 
-def test_the_function_logs_in_by_password_over_tls(artifact: Path, authority: Authority, tmp_path: Path) -> None:
+def test_the_function_logs_in_by_password_over_tls(artifact: Path, authority: Authority) -> None:
     """With the runtime and the layer alone beside it the handler loads, and a session is opened and used."""
-    for name in (*RUNTIME, *LAYER):
-        (tmp_path / name).symlink_to(SITE / name)
+    paths = (artifact, builds.ready() / builds.LAYER / "python", builds.managed())
     with RedshiftServer(authority) as server:
         place = {"user": server.user, "password": server.password, "port": server.port, "database": DATABASE}
         result = subprocess.run(  # noqa: S603 ours
-            [sys.executable, "-S", "-c", PROGRAM],
+            [interpreter.of_lambda().program, "-S", "-c", PROGRAM],
             input=json.dumps({**place, "bundle": str(server.bundle)}),
             env={
                 "PATH": os.environ["PATH"],
-                "PYTHONPATH": f"{artifact}:{ROOT / 'shared'}:{tmp_path}",
+                "PYTHONPATH": ":".join(map(str, paths)),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "AWS_DEFAULT_REGION": "eu-west-1",
             },

@@ -8,7 +8,6 @@ import hashlib
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -106,11 +105,6 @@ def ready(stack: str = "") -> Path:
 def of_the_whole(name: str) -> Path:
     """Return what `sam build` made of a resource."""
     return ready() / name
-
-
-def own(stack: str = "") -> Path:
-    """Build for the Python of the tests, which ministack runs functions on."""
-    return built(architecture(), f"{sys.version_info.major}.{sys.version_info.minor}", stack)
 
 
 @functools.cache

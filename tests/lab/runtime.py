@@ -65,6 +65,15 @@ def report() -> str:
     return f"Lambda: {interpreter.of_lambda()}, {architecture()}, read-only {places}"
 
 
+@functools.cache
+def python() -> Path:
+    """Write a program that is Python as Lambda's runtime brings it: the version, and what it holds beside it."""
+    program = process.new_folder("lambda") / "python"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{managed()}" exec "{interpreter.of_lambda().program}" -S "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
 class LambdaRuntime:
     """One function under the emulator, from its first invocation on; a context that ends it."""
 

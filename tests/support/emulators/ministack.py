@@ -15,7 +15,7 @@ import subprocess
 import time
 import urllib.request
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -46,6 +46,11 @@ _WITH_DOCUMENTS: Final = (
     "from ministack.services.cloudformation import provisioners; "
     "provisioners._RESOURCE_HANDLERS['AWS::SSM::Document'] = {'create': lambda _, its, stack: (its['Name'], {})}; "
 )
+# It runs functions on its own Python.
+_ON: Final = (
+    "from ministack.core import lambda_runtime; worker = lambda_runtime._PYTHON_WORKER_SCRIPT; "
+    "lambda_runtime._detect_runtime_binary = lambda _: ({python!r}, worker); "
+)
 _START_SECONDS: Final = 60
 # The server knows its own key ids as root.
 _ROOT_KEYS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
@@ -62,9 +67,20 @@ class Account:
         """Know where the server is, where files may stand, and what its certificate is verified by if it has one."""
         self.url, self.folder, self._bundle = url, folder, bundle
         self.outputs: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:  # noqa: ANN401 boto3 makes its clients' classes at run time
-        """Return a client of root's."""
+        """Return the client of root's."""
+        if service not in self._clients:
+            self._clients[service] = self._made(service)
+        return self._clients[service]
+
+    def close(self) -> None:
+        """Close the clients."""
+        for client in self._clients.values():
+            client.close()
+
+    def _made(self, service: str) -> Any:  # noqa: ANN401 as above
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         settings = Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={})
         make: Any = boto3.client  # the stubs know each service by its literal name
@@ -158,12 +174,18 @@ def _listed(value: Any) -> list[Any]:  # noqa: ANN401 what a policy says
 
 @contextmanager
 def account(
-    authority: Authority | None = None, *, sends: bool = False, documents: bool = False, **more: str
+    authority: Authority | None = None,
+    *,
+    python: Path | None = None,
+    sends: bool = False,
+    documents: bool = False,
+    **more: str,
 ) -> Iterator[Account]:
     """
     Start the server, give an account, and stop the server; an authority has it speak TLS alone.
 
-    ``sends`` lets PutEvents send what only AWS's own services do; ``documents`` lets a stack have documents.
+    ``python`` is what functions run on, in place of the server's own; ``sends`` lets PutEvents send what only AWS's own
+    services do; ``documents`` lets a stack have documents.
     """
     port, folder = free_port(), new_folder("ministack")
     settings = {
@@ -178,7 +200,7 @@ def account(
         "LOG_LEVEL": "WARNING",
     }
     server = ServerProcess(
-        [_PYTHON, "-c", (_AS_SERVICES if sends else "") + (_WITH_DOCUMENTS if documents else "") + _START],
+        [_PYTHON, "-c", _program(python, sends=sends, documents=documents)],
         settings,
         folder / "log",
         run_as={},
@@ -187,9 +209,15 @@ def account(
         bundle = authority.bundle if authority else None
         url = f"{'https' if bundle else 'http'}://localhost:{port}"
         _wait(url, server, bundle)
-        yield Account(url, folder, bundle)
+        with closing(Account(url, folder, bundle)) as here:
+            yield here
     finally:
-        server.stop()
+        server.kill()  # it keeps nothing, and would take ten seconds to end
+
+
+def _program(python: Path | None, *, sends: bool, documents: bool) -> str:
+    changes = [_ON.format(python=str(python))] if python else []
+    return "".join([*changes, _AS_SERVICES * sends, _WITH_DOCUMENTS * documents, _START])
 
 
 def _with_tls(authority: Authority) -> dict[str, str]:
