@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,13 +33,17 @@ def choose(delivery: Delivery, former: str = "") -> Chosen:
     """
     Log in with AWSCURRENT, AWSPENDING, AWSPREVIOUS and what came without a label, in this order, until one is accepted.
 
-    A copy may have come without its value, or a value without its label: what cannot be read is passed over. Raises
-    NoWorkingCredential where none is accepted, and GuardViolation where the database takes no changes. With the ARN
-    that the secret had in the former Region, AWSCURRENT is chosen where a rotation may then repair it by the admin.
+    A copy may have come without its value, or a value without its label: what cannot be read is passed over. With the
+    ARN that the secret had in the former Region, AWSCURRENT is chosen where a rotation may then repair it by the admin.
+
+    Raises NoWorkingCredential where none is accepted, and GuardViolation where the database takes no changes. Raises
+    VersionNotFound where none has come, InvalidSecret or InvalidSettings where none is well-formed.
     """
     candidates = _candidates(delivery)
     first = next(candidates, None)
     if first is None:
+        with suppress(VersionNotFound):
+            delivery.parse(delivery.store.read(Stage.CURRENT))  # one that has come and is malformed is told as that
         raise VersionNotFound(
             "No version of the secret has come here with a value that can be read",
             where=delivery.store.describe().arn,

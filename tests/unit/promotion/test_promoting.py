@@ -235,6 +235,14 @@ def test_no_value_has_come() -> None:
     assert "No version" in refused(scene, VersionNotFound).what
 
 
+@pytest.mark.parametrize("rotation", [{"strategy": "none"}, {"mirror": ["/orders"]}])
+def test_a_value_that_is_malformed_is_told_as_that(rotation: dict[str, Any]) -> None:
+    """It has come, so that waiting for another copy would not help."""
+    scene = TwoRegions("alternating-users", rotation=rotation)
+    scene.regions.cut(HOME)
+    assert f'The key "{next(iter(rotation))}"' in refused(scene, InvalidSettings).what
+
+
 # What comes of the copy that was under way
 
 
@@ -368,7 +376,7 @@ def test_a_tag_that_may_not_be_written_is_left_to_a_person(scene: TwoRegions) ->
 
 def test_mirrors_that_have_to_exist_here_are_told() -> None:
     """Parameter Store copies nothing to another Region."""
-    scene = TwoRegions("alternating-users", rotation={"mirror": ["/orders/database"]})
+    scene = TwoRegions("alternating-users", rotation={"mirror": "/orders/database"})
     assert "refused: /orders/database" in " ".join(scene.promote(dry_run=True, Force=True)["attention"])
 
 
