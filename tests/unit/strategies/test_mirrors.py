@@ -433,3 +433,35 @@ def test_a_dry_run_says_who_is_rejected() -> None:
     steps.dry_run(stage.delivery(stage.store.rotate()))
     told = [line for line in stage.notes.said if "reject clients that read /mirrors/" in line]
     assert len(told) == len(stage.known.owners)
+
+
+def test_a_run_that_took_long_looks_at_aws_current_before_it_writes(stage: MirroredStage) -> None:
+    """Another rotation may have come whole in between: what it wrote is not written over, not for an instant."""
+    token = stage.store.rotate()
+    assert stage.play(token, list(Step)[:3]) is None
+    theirs = json.dumps(json.loads(stage.store.value_at(Stage.CURRENT)) | {"note": "theirs"})
+
+    def effect(called: str, phase: str) -> None:
+        if (called, phase) == ("promote", "after"):
+            stage.late = 10
+            stage.store.begin(theirs)
+
+    stage.store.effect = effect
+    held: list[str] = []
+    stage.known.effect = lambda *_: held.append(json.loads(stage.known.values[WHOLE])["password"])
+    stage.step(Step.FINISH, token)
+    assert stage.followed.in_step()
+    assert json.loads(stage.store.values[token])["password"] not in held
+
+
+def test_an_older_version_that_alone_logs_in_is_enough_with_a_broken_mirror() -> None:
+    """AWSCURRENT is refused, so its readers are rejected already; nothing is asked of their mirrors."""
+    stage = MirroredStage("single-user")
+    stage.rotate()
+    stage.server.accounts["app"].password = str(json.loads(stage.store.value_at(Stage.PREVIOUS))["password"])
+    token = stage.store.rotate()
+    stage.step(Step.CREATE, token)
+    fail(stage, "mirror value", times=99)
+    assert stage.play(token) is None
+    assert stage.current_logs_in()
+    assert "mirror check" not in stage.known.calls[-4:]
