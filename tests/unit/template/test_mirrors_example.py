@@ -45,10 +45,15 @@ def test_its_rule_lets_a_new_current_value_of_its_secrets_through() -> None:
 
 
 def test_what_it_sends_is_the_operators_event() -> None:
-    """The template's text with what stands at its path, as EventBridge puts it in: a text in quotes."""
+    """
+    The template's text with what stands at its path, as EventBridge puts it in: a text in quotes.
+
+    "You must use JSON dot notation, not bracket notation" (API reference, InputTransformer): so it is the name.
+    """
     (target,) = made()["CurrentValueRule"]["Properties"]["Targets"]
     transformer = target["InputTransformer"]
-    assert transformer["InputPathsMap"] == {"secret": "$.resources[0]"}
-    sent = json.loads(transformer["InputTemplate"].replace("<secret>", json.dumps(of_label("version")["resources"][0])))
-    assert Event.parse(sent) == Event(SYNC, SECRET, token="")
+    assert transformer["InputPathsMap"] == {"name": "$.detail.name"}
+    name = of_label("version")["detail"]["name"]
+    sent = json.loads(transformer["InputTemplate"].replace("<name>", json.dumps(name)))
+    assert Event.parse(sent) == Event(SYNC, name, token="")
     assert target["Arn"] == made()["InvokedByTheRule"]["Properties"]["FunctionName"] == FUNCTION
