@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rotation.errors import InvalidSettings, StoreError, StoreUnavailable, VersionNotFound
 from rotation.stores.parameter_store import layouts, refusals
-from rotation.stores.parameter_store.parameters import Busy, Unanswered, settings_of
+from rotation.stores.parameter_store.parameters import VERSIONS, Busy, Unanswered, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rotation.stores.parameter_store.layouts import Layout
     from rotation.stores.parameter_store.parameters import Parameters, Version
     from rotation.stores.parameter_store.tries import Tries
-
-_VERSIONS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class LiveParameter:
     def settings(self, live: Live) -> Version:
         """Read what the next put must send again, and see that there is room for it."""
         history = self._versions(live)
-        if len(history) >= _VERSIONS and history[0].labels:
+        if len(history) >= VERSIONS and history[0].labels:
             raise StoreError(
                 f"The parameter has 100 versions, and the oldest, {history[0].number}, bears a label: it takes no more",
                 where=self._name,

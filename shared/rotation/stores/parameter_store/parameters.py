@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 REFERENCE: Final = "/aws/reference/secretsmanager/"
 """What the names of secrets begin with here (user guide, "Referencing AWS Secrets Manager secrets")."""
 
+VERSIONS: Final = 100
+"""So many versions of a parameter are kept (API reference, ParameterMaxVersionLimitExceeded)."""
+
 _KEPT: Final = ("KeyId", "Tier", "AllowedPattern", "DataType", "Description")
 """What is sent again with each value: nothing promises that an overwrite keeps it (API reference, PutParameter)."""
 

@@ -11,6 +11,7 @@ from rotation.errors import StoreError
 from rotation.model import Stage
 from rotation.stores.parameter_store import layouts
 from rotation.stores.parameter_store.journal import Token
+from rotation.stores.parameter_store.parameters import VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,15 +65,16 @@ class Snapshot:
 
     @cached_property
     def previous(self) -> str | None:
-        """Return the id of AWSPREVIOUS, the version before."""
-        return self.id_of(self.live.number - 1) if self.live.number > 1 else None
+        """Return the id of AWSPREVIOUS, the newest other version before: somebody may have put the same value again."""
+        others = (self.id_of(number) for number in range(self.live.number - 1, max(self.live.number - VERSIONS, 0), -1))
+        return next((it for it in others if it != self.current), None)
 
     def holder(self, stage: Stage) -> str | None:
         """Return the version with that label."""
         if stage is Stage.CURRENT:
             return self.current
         if stage is Stage.PREVIOUS:
-            return self.previous if self.previous != self.current else None
+            return self.previous
         return str(self.pending) if self.pending else None
 
     def labels_of(self, version: str) -> frozenset[str]:

@@ -105,6 +105,16 @@ def test_a_parameter_that_a_read_does_not_show_yet(scene: Scene) -> None:
     assert scene.server.accounts["app_clone"].password == scene.current()["password"]
 
 
+def test_a_person_put_the_very_same_value(scene: Scene) -> None:
+    """As a tool does that writes whatever the value is: the version before is the one that is another."""
+    rotated(scene)
+    for _ in range(2):
+        scene.emulator.put(NAME, scene.emulator.value(NAME))
+    assert revoked(scene)["Said"] == ["The password of AWSPREVIOUS is not accepted any more"]
+    assert scene.server.accounts["app"].password is None
+    assert scene.server.accounts["app_clone"].password == scene.current()["password"]
+
+
 def test_a_person_wrote_the_same_credential(scene: Scene) -> None:
     """The version before is not the one that leaked: a rotation ends that."""
     rotated(scene)
