@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import time
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from audit.calls import PERMISSIONS
+from audit.calls import OPTIONAL, PERMISSIONS
 from tests.lab import builds
 from tests.lab.runtime import LambdaRuntime, python
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
-from tests.support.emulators.secretsmanager.model import RotationSettings
+from tests.support.emulators.secretsmanager.model import RotationSettings, Version
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
 from tests.support.emulators.secretsmanager.state import ACCOUNT
 from tests.support.servers.process import new_folder
@@ -295,6 +296,53 @@ def test_the_artefact_starts_in_lambdas_runtime(deployed: Deployed) -> None:
         assert "AuditFinished" in runtime.text()
     compiled = list((builds.ready("audit") / "AuditFunction/audit").glob("__pycache__/run.*.pyc"))
     assert [file.read_bytes()[4:8] for file in compiled] == [b"\x01\0\0\0"]
+
+
+ASKED: Final = {"ReadValues": "true", "DropEmptyPending": "true", "Readers": f"arn:aws:iam::{ACCOUNT}:role/shop"}
+
+
+def test_what_is_off_by_default_works_once_it_is_asked_for(deployed: Deployed) -> None:
+    """An update grants what each parameter needs; without it the report names that, and by default nothing is asked."""
+    here, weak = deployed.account, ("password-weak", "shop/pending")
+    before = deployed.run(forgotten=True)
+    assert "secretsmanager:GetSecretValue" not in before["calls"]
+    assert weak not in found(before)
+    here.deploy(
+        builds.own("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": deployed.topic} | ASKED
+    )
+    with here.without(deployed.role, "secretsmanager:GetSecretValue", "look"):
+        assert unseen(deployed.run(forgotten=True)) == {
+            f"allow {' and '.join(OPTIONAL['values'])} to whoever runs the audit"
+        }
+    report = deployed.run(forgotten=True)
+    assert unseen(report) == set()
+    assert weak in found(report)
+
+
+def test_an_empty_version_loses_its_label(deployed: Deployed) -> None:
+    """After that update, among secrets that can be as they are after a rotation that broke off."""
+    secret = deployed.named.state.any(_stuck(deployed.named))
+    ago = deployed.named.state.clock() - dt.timedelta(days=2)
+    secret.changed = secret.created = secret.versions[STUCK].created = ago
+    deployed.look_at(deployed.named.url)
+    try:
+        report = deployed.run(forgotten=True)
+    finally:
+        deployed.look_at(None)
+    assert report["repaired"] == [secret.arn]
+    assert "AWSPENDING" not in secret.labels
+
+
+STUCK: Final = "0f1e2d3c-7425-40de-944b-e07fc1f90ae7"
+
+
+def _stuck(named: EmulatedSecretsManager) -> str:
+    """Put a secret in whose rotation broke off before it had a value."""
+    arn = str(named.client().create_secret(Name="shop/stuck", SecretString="{}")["ARN"])
+    secret = named.state.any(arn)
+    secret.versions[STUCK] = Version(STUCK, named.state.clock())
+    secret.labels["AWSPENDING"] = STUCK
+    return arn
 
 
 def test_a_state_machine_looks_at_each_region_by_itself(deployed: Deployed) -> None:

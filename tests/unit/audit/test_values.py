@@ -11,12 +11,13 @@ import pytest
 from audit.acceptance import Exceptions
 from audit.calls import OPTIONAL
 from audit.collecting.values import held_in
-from audit.job import OUTPUTS, Job, carry_out
+from audit.job import OUTPUTS, Job, carry_out, carry_out_part, put_together
 from audit.memory import MEMORY
 from audit.model import Held, Severity
+from audit.parts import Part
 from audit.settings import Settings
 from tests.support.audited import asked
-from tests.support.audited.account import ACCOUNT, HERE, OTHER, OURS, STRONG
+from tests.support.audited.account import ACCOUNT, HERE, OTHER, OURS, STRONG, THERE
 from tests.support.audited.running import audited, by_name
 
 if TYPE_CHECKING:
@@ -199,6 +200,28 @@ def test_an_admin_secret_that_is_gone_is_told_where_its_place_was_seen(
     if admin == "deleted":
         account.client.delete_secret(SecretId="admin")
     assert found(account, tmp_path) == ({"pair": {"admin-gone"}} if admin == "deleted" else {})
+
+
+def test_parts_that_are_put_together_show_what_two_secrets_share(account: Account, tmp_path: Path) -> None:
+    """What one part found of readers and values stands beside what only the whole shows."""
+    put(account, "one", GOOD)
+    put(account, "two", {**GOOD, "password": "pw"}, rotates=False)
+    account.read_by("one", {"arn": asked.ADA})
+    settings = Settings(read_values=True, readers=(asked.APP,))
+
+    def job(folder: Path, *regions: str) -> Job:
+        every = [(ACCOUNT, account.clients())] if regions else []
+        return Job(every, regions, settings, Exceptions(), folder, account.now, 1e9)
+
+    parts = [Part(ACCOUNT, region) for region in (HERE, THERE)]
+    for part in parts:
+        (tmp_path / part.region).mkdir()
+        carry_out_part(job(tmp_path / part.region, part.region))
+    put_together(job(tmp_path), ((it, tmp_path / it.region / MEMORY) for it in parts), "2000-01-01T00:00:00Z")
+    told = json.loads((tmp_path / "report.json").read_text("utf-8"))["findings"]
+    wanted = {("one", "two-secrets-one-user"), ("one", "read-by-others")}
+    wanted |= {("two", "two-secrets-one-user"), ("two", "password-weak")}
+    assert wanted <= {(it["name"], it["rule"]) for it in told}
 
 
 def test_what_may_not_be_read_is_a_blind_spot(account: Account, tmp_path: Path) -> None:
