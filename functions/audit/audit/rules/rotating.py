@@ -95,14 +95,15 @@ def overdue(secret: Secret, ground: Ground) -> datetime | None:
     if not secret.enabled or secret.schedule is None:
         return None
     schedule, grace = secret.schedule, timedelta(hours=ground.settings.late_hours)
-    expected = secret.due
-    if expected is None:
+    # NextRotationDate is "the latest date that rotation will occur" (API reference, DescribeSecret): its window is
+    # over then, and another one is granted. Without it the schedule tells.
+    latest, spare = secret.due, schedule.window
+    if latest is None:
         begun = secret.rotated or max(filter(None, (secret.created, secret.changed)), default=None)
         if begun is None or schedule.longest is None:
             return None
-        expected = begun + schedule.longest
-    ended = expected + schedule.window
-    return ended if ended + grace < ground.now else None
+        latest, spare = begun + schedule.longest + schedule.window, timedelta(0)
+    return latest if latest + spare + grace < ground.now else None
 
 
 def late(secret: Secret, ground: Ground) -> str | None:
