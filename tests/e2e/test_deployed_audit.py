@@ -308,7 +308,7 @@ def test_what_is_off_by_default_works_once_it_is_asked_for(deployed: Deployed) -
     assert "secretsmanager:GetSecretValue" not in before["calls"]
     assert weak not in found(before)
     here.deploy(
-        builds.own("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": deployed.topic} | ASKED
+        builds.ready("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": deployed.topic} | ASKED
     )
     with here.without(deployed.role, "secretsmanager:GetSecretValue", "look"):
         assert unseen(deployed.run(forgotten=True)) == {

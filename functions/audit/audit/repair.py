@@ -62,9 +62,8 @@ class Repair:
         seen = self._client.describe_secret(SecretId=arn)
         labels = (seen.get("VersionIdsToStages") or {}).get(version, [])
         elsewhere = seen.get("PrimaryRegion") not in {None, "", self._sight.region}
-        return (
-            labels == [PENDING] and not elsewhere and not seen.get("DeletedDate") and not self._has_value(arn, version)
-        )
+        stands = labels == [PENDING] and not elsewhere and not seen.get("DeletedDate")
+        return stands and not self._has_value(arn, version)
 
     def _taken(self, arn: str, version: str) -> bool:
         """Take the label away; put it back should a value have come in the same moment."""

@@ -51,9 +51,8 @@ class Values:
         self._client, self._sight, self._memory = client, sight, memory
         self._settings, self._now = settings, now
         if settings.read_values:
-            for (
-                name
-            ) in _QUIET:  # at the level DEBUG, which is a click in Lambda's settings, the SDK writes answers down
+            # At the level DEBUG, which is a click in Lambda's settings, the SDK writes answers down.
+            for name in _QUIET:
                 logging.getLogger(name).setLevel(logging.WARNING)
 
     def with_held(self, secret: Secret, budget: Budget) -> Secret:
