@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import secrets
 import ssl
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -59,7 +60,7 @@ class Front:
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="redshift")
+        self._thread = threading.Thread(target=self._run, daemon=True, name="redshift")
 
     def show(self, certificate: tuple[Path, Path]) -> None:
         """Show this certificate from the next connection on."""
@@ -79,6 +80,11 @@ class Front:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
+
+    def _run(self) -> None:
+        """Serve. Nothing of the library runs here that coverage had to see."""
+        sys.settrace(None)
+        self._loop.run_forever()
 
     async def _listen(self) -> int:
         self._server = await asyncio.start_server(self._take, "127.0.0.1", self.port)
