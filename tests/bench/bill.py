@@ -29,9 +29,9 @@ BUDGETS: Final = {
     "types": 20,
     "validate": 30,
     "unit": 230,
-    "contract": 190,
+    "contract": 170,
     "dialect": 50,
-    "crash": 390,
+    "crash": 350,
     "e2e": 290,
     "others": 60,
 }
