@@ -173,7 +173,7 @@ def test_others_in_the_middle(stage: LayoutStage, act: Callable[[LayoutStage], N
 
 
 @pytest.mark.parametrize("which", CALL)
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
 def test_a_frozen_run_wakes_up_late(stage: LayoutStage, times: int, which: str) -> None:
     """Whatever it writes, readers have at the end what logs in."""
     for index in calls(stage, which):

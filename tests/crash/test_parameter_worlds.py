@@ -146,7 +146,7 @@ def completed(stage: ParameterStage, times: int) -> None:
 
 
 @pytest.mark.parametrize("which", CALL)
-@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("times", [2, *(pytest.param(it, marks=pytest.mark.exhaustive) for it in (1, 3))])
 def test_a_frozen_run_wakes_up_late(stage: ParameterStage, which: str, times: int) -> None:
     """
     Whatever it writes, readers have at the end what logs in.
