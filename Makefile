@@ -64,10 +64,10 @@ endif
 # so that two more of them than there are processors keep these busy. A part is named after its suite. The longest
 # first, and those that wait most beside those that wait least.
 JOBS ?= $(shell echo $$((2 + $$(nproc 2>/dev/null || echo 2))))
-PARTS := unit-library e2e-rotations e2e-functions contract-others crash-engines crash-memory crash-walks unit-house \
+PARTS := e2e-rotations e2e-functions contract-others unit-library unit-house crash-engines crash-memory crash-walks \
 	crash-wire contract-mysql crash-aurora dialect
 # The house: all that is no code of the library.
-PART_unit-house := $(addprefix tests/unit/,bench docs lab support template)
+PART_unit-house := $(addprefix tests/unit/,audit bench docs lab support template watch)
 PART_unit-library := $(filter-out $(PART_unit-house) %conftest.py %__pycache__,$(wildcard tests/unit/*))
 PART_contract-mysql := tests/contract/mysql \
 	$(addprefix tests/contract/test_,mysql_engine.py mariadb_engine.py aurora_engine.py)

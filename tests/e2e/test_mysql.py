@@ -49,7 +49,7 @@ STATEMENTS = {
 }
 """The most statements of a rotation in which nothing has to be levelled."""
 
-REPEATED = BESIDE_CLIENTS // 10
+REPEATED = max(1, BESIDE_CLIENTS // 10)
 
 numbers = itertools.count()
 

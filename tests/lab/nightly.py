@@ -9,7 +9,7 @@ from typing import Final
 NIGHTLY: Final = os.environ.get("NIGHTLY", "") not in {"", "0"}
 """Whether everything is played; else what stands for it."""
 
-BESIDE_CLIENTS: Final = 200 if NIGHTLY else 12
+BESIDE_CLIENTS: Final = 200 if NIGHTLY else 6
 """Rotations during which a client keeps logging in."""
 
 
