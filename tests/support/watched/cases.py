@@ -18,11 +18,8 @@ def cases(ours: str, reader: str) -> Iterator[tuple[dict[str, Any], set[str]]]:
     """Yield them, where ``ours`` is a rotation function's role, and ``reader`` a role that may read."""
     strangers = (assumed(ADA), user("eve"), events.ROOT_USER)
     yield from ((of_service(name), {"RotationsRule"}) for name in events.ENDS)
-    yield from (
-        (of_call(name, who), {"TamperingRule"})
-        for name in (*TAMPERING, "RotateSecret")
-        for who in (*strangers, assumed(ours))
-    )
+    yield from ((of_call(name), {"TamperingRule"}) for name in (*TAMPERING, "RotateSecret"))
+    yield from ((of_call("DeleteSecret", who), {"TamperingRule"}) for who in (user("eve"), assumed(ours)))
     yield from ((of_call(name, who), {"WritesRule"}) for name in BY_HAND for who in (*strangers, assumed(reader)))
     yield from ((of_key(name), {"KeysRule"}) for name in ("DisableKey", "ScheduleKeyDeletion"))
     yield of_label("v"), {"LabelsRule"}
@@ -35,7 +32,9 @@ def _of_nobodys_concern(ours: str, reader: str) -> Iterator[dict[str, Any]]:
     """Yield what a rule would let in, but for one thing."""
     function = assumed(ours, FUNCTION)
     yield from (of_call(name, function) for name in (*BY_HAND, "GetSecretValue"))
-    yield from (of_call(name, errorCode="AccessDenied") for name in (*TAMPERING, *BY_HAND, "GetSecretValue"))
+    yield from (
+        of_call(name, errorCode="AccessDenied") for name in ("DeleteSecret", "PutSecretValue", "GetSecretValue")
+    )
     yield of_call("GetSecretValue", assumed(reader))
     yield from (of_call(name) for name in ("DescribeSecret", "CreateSecret", "TagResource"))
     yield from (of_service(name) for name in ("RotationStarted", "TestRotationStarted", "EndSecretVersionDelete"))
