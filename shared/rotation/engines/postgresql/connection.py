@@ -163,8 +163,7 @@ class Connection:
         try:
             yield
         except BaseException:
-            if self._state is _State.BEGUN:
-                self._roll_back("ROLLBACK")
+            self._roll_back("ROLLBACK")
             raise
         else:
             if self._state is _State.BEGUN:

@@ -11,10 +11,10 @@ from rotation.engines.mysql import applying, levelling, passwords, preparing, re
 from rotation.engines.mysql import changes as changing
 from rotation.engines.mysql.accounts import State, attributes_of, default_options, read_grants
 from rotation.engines.mysql.connection import Account, Connection
-from rotation.engines.mysql.faults import FAILED, NO_SUCH_THREAD, STATEMENT
+from rotation.engines.mysql.faults import FAILED, IN_HISTORY, NO_SUCH_THREAD, STATEMENT
 from rotation.engines.mysql.grants import Grant, Kind
 from rotation.engines.mysql.session import MySQLSession
-from rotation.errors import PermissionDenied, ReadOnlyServer, StatementFailed
+from rotation.errors import PasswordRejected, PermissionDenied, ReadOnlyServer, StatementFailed
 from rotation.model import Mark, Password
 
 APP = Account("app", "%")
@@ -199,3 +199,12 @@ def test_a_server_without_attributes_keeps_no_record_of_a_pair() -> None:
     played, connection = play()
     preparing._open(connection, cast("Any", None), state(), state(), "IDENTIFIED BY 'x'")  # noqa: SLF001 the one place
     assert played.said == ["ALTER USER `app`@`%` IDENTIFIED BY 'x'"]
+
+
+def test_a_history_that_refuses_leaves_no_record_where_there_is_no_place_for_it() -> None:
+    """From 8.0.14 to 8.0.20 what is left to do is to look for a second password."""
+    played, connection = play(modern=True, fails=IN_HISTORY)
+    played.keeps_attributes = False
+    with pytest.raises(PasswordRejected):
+        preparing._open(connection, cast("Any", None), state(), state(), "IDENTIFIED BY 'x'")  # noqa: SLF001 the one place
+    assert [said.split()[0] for said in played.said] == ["ALTER", "SELECT"]
