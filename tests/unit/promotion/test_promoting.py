@@ -72,6 +72,16 @@ def test_a_second_promotion_does_nothing(lost: TwoRegions) -> None:
     assert not WRITES & {call.operation for call in lost.regions[AWAY].calls()[before[2] :]}
 
 
+def test_a_second_promotion_switches_the_old_rotation_off(lost: TwoRegions) -> None:
+    """Once the old Region answers; nothing else is done."""
+    lost.promote()
+    lost.run_due()
+    lost.regions.restore(HOME)
+    answer = lost.promote()
+    assert [step["step"] for step in answer["steps"]] == [f"Switch rotation off in {HOME}", "Promote"]
+    assert not lost.regions[HOME].execute("DescribeSecret", {"SecretId": "app"})["RotationEnabled"]
+
+
 def test_a_dry_run_changes_nothing(lost: TwoRegions) -> None:
     """It says what would be done: no write, and no statement that changes anything."""
     before = lost.accounts(), lost.regions[AWAY].labels("app")
