@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.lab import builds, runtime
+from rotation.stores.parameter_store import dsn
+from tests.lab import builds, deployed_mirrors, runtime
 from tests.lab.client import Rejected
 from tests.lab.deployed import stages_of
+from tests.lab.deployed_mirrors import DeployedMirrors
 from tests.lab.deployed_parameters import ADMINS, PATH, SETTINGS, DeployedParameters, until
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
@@ -125,7 +127,8 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
         one.older = one.secret("postgresql", "orders/older", "older")
         assert one.users("postgresql", one.older, 1) == ["older_clone"]
         # The server knows no alarms of sums; tests/e2e/test_deployed_watch.py deploys the watch.
-        one.account.deploy(one.build / "template.yaml", {**one.parameters(), **SETTINGS, "Watch": "none"}, TAGS)
+        present = {**one.parameters(), **SETTINGS, **deployed_mirrors.SETTINGS, "Watch": "none"}
+        one.account.deploy(one.build / "template.yaml", present, TAGS)
         with one.stored.emulator:
             one.stored.connect()
             yield one
@@ -282,6 +285,81 @@ def test_the_function_for_parameters_may_do_no_more_than_it_does(deployed: Deplo
     until(lambda: not stored.left(), "the queue is not worked upon")
     assert stored.granted() - stored.called() == {"ssm:ListTagsForResource"}, "asked of an admin that AWS manages"
     assert not allows(stored.policy(), Request("ssm:PutParameter", arn_of("/rotation/any"), {"ssm:Overwrite": "true"}))
+
+
+@pytest.fixture(scope="module")
+def mirrors(deployed: Deployed) -> Iterator[DeployedMirrors]:
+    """Let the secrets of PostgreSQL's function have mirrors."""
+    made = DeployedMirrors(deployed.account, deployed.function("postgresql"), deployed.role("postgresql"))
+    with made.emulator:
+        made.connect()
+        yield made
+
+
+def mirrored(deployed: Deployed, mirrors: DeployedMirrors, name: str) -> tuple[str, list[str]]:
+    """Make a secret of two users and two mirrors that follow it; give its ARN and their names."""
+    arn = deployed.secret("postgresql", f"orders/{name}", name)
+    value, path = deployed.account.value(arn), f"{deployed_mirrors.PATH}/{name}"
+    line = f"postgresql://{name}:-@{value['host']}:{value['port']}/{value['dbname']}"
+    names = [mirrors.make(f"{path}/database", arn), mirrors.make(f"{path}/url", arn, line)]
+    value["rotation"] = {"mirror": ", ".join(names)}
+    deployed.account.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=json.dumps(value))
+    return arn, names
+
+
+def test_mirrors_follow_under_the_functions_own_role(deployed: Deployed, mirrors: DeployedMirrors) -> None:
+    """An operator begins it, each rotation goes on, and the application works with what either parameter says."""
+    arn, (whole, line) = mirrored(deployed, mirrors, "mirrored")
+    mirrors.synchronise(arn)
+    scene, read, users = deployed.scenes["postgresql"], mirrors.emulator.value, []
+    for _ in range(2):
+        users += deployed.users("postgresql", arn, 1)
+        assert json.loads(read(whole)) == deployed.account.value(arn)
+        said = dsn.read(read(line), line)
+        assert said["username"] == users[-1]
+        scene.work({**deployed.account.value(arn), **said})
+    assert users == ["mirrored_clone", "mirrored"]
+    assert mirrors.granted() - mirrors.asked == {"kms:GenerateDataKey"}, "for parameters of the advanced tier"
+    assert mirrors.emulator.state.own(line).newest.key == deployed_mirrors.KEY
+    assert mirrors.may_put("/mirrors/x")
+    assert not any(map(mirrors.may_put, ("/mirrorsx/y", "/orders/database", f"{PATH}/x")))
+
+
+def test_mirrors_follow_a_roll_back_by_hand(deployed: Deployed, mirrors: DeployedMirrors) -> None:
+    """The example's rule sends the event by which they do; no rotation is told of the roll-back."""
+    arn, (whole, line) = mirrored(deployed, mirrors, "rolled_back")
+    mirrors.synchronise(arn)
+    assert deployed.users("postgresql", arn, 1) == ["rolled_back_clone"]
+    mirrors.follow_by_events(arn)
+    secrets_manager = deployed.account.client("secretsmanager")
+    labels = secrets_manager.describe_secret(SecretId=arn)["VersionIdsToStages"]
+    current, previous = (next(it for it, held in labels.items() if at in held) for at in ("AWSCURRENT", "AWSPREVIOUS"))
+    moved = {"VersionStage": "AWSCURRENT", "RemoveFromVersionId": current, "MoveToVersionId": previous}
+    secrets_manager.update_secret_version_stage(SecretId=arn, **moved)
+    until(lambda: dsn.read(mirrors.emulator.value(line), line)["username"] == "rolled_back", "no mirror follows")
+    assert json.loads(mirrors.emulator.value(whole)) == deployed.account.value(arn)
+
+
+LACKING = ("ssm:GetParameter", "ssm:GetParameterHistory", "ssm:PutParameter", "kms:Decrypt", "kms:Encrypt")
+
+
+@pytest.mark.parametrize("action", LACKING)
+def test_a_role_without_a_permission_writes_no_mirror(
+    deployed: Deployed, mirrors: DeployedMirrors, action: str
+) -> None:
+    """Each permission is enforced, those on the key too; no password ends then, and both read as before."""
+    arn, names = mirrored(deployed, mirrors, f"lacking_{action.partition(':')[2].lower()}")
+    before = [mirrors.emulator.value(it) for it in names], deployed.account.value(arn)
+    mirrors.taken = {action}
+    try:
+        with pytest.raises(DeniedOrFailed, match="was denied"):
+            mirrors.synchronise(arn)
+        with pytest.raises(DeniedOrFailed, match=r"A mirror does not hold AWSCURRENT: .* was denied"):
+            deployed.account.rotate(arn, deployed.function("postgresql"))
+    finally:
+        mirrors.taken = set()
+    assert ([mirrors.emulator.value(it) for it in names], deployed.account.value(arn)) == before
+    deployed.scenes["postgresql"].work(before[1])
 
 
 def test_the_release_before_can_be_deployed_again(deployed: Deployed) -> None:

@@ -40,10 +40,7 @@ class DeployedParameters:
 
     def connect(self) -> None:
         """Tell the function where the parameters are, as Lambda's console can."""
-        functions = self.account.client("lambda")
-        variables = functions.get_function_configuration(FunctionName=self.function)["Environment"]["Variables"]
-        variables["AWS_ENDPOINT_URL_SSM"] = self.emulator.url
-        functions.update_function_configuration(FunctionName=self.function, Environment={"Variables": variables})
+        with_endpoint(self.account, self.function, self.emulator.url)
         self._allow_batches()
         self.emulator.faults.allow_only(lambda *asked: allows(self.policy(), Request(*asked)))
 
@@ -74,12 +71,7 @@ class DeployedParameters:
 
     def policy(self) -> list[Statement]:
         """Read what the role may do at this moment."""
-        iam = self.account.client("iam")
-        names = iam.list_role_policies(RoleName=self.role)["PolicyNames"]
-        found = [iam.get_role_policy(RoleName=self.role, PolicyName=it)["PolicyDocument"] for it in names]
-        text = json.dumps([it for policy in found for it in listed(policy["Statement"])])
-        statements: list[Statement] = json.loads(text.replace(_DEPLOYED_IN, ACCOUNT))
-        return statements
+        return policy_of(self.account, self.role)
 
     def granted(self) -> set[str]:
         """Return the actions of Parameter Store that some statement allows."""
@@ -139,6 +131,28 @@ class DeployedParameters:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.account.client("sqs").get_queue_attributes(QueueUrl=self.queue, AttributeNames=names)
         return sum(int(answer["Attributes"][it]) for it in names)
+
+
+def with_endpoint(account: Account, function: str, url: str) -> None:
+    """Tell a function where Parameter Store is."""
+    functions = account.client("lambda")
+    variables = functions.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    variables["AWS_ENDPOINT_URL_SSM"] = url
+    functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+
+
+def policy_of(account: Account, role: str) -> list[Statement]:
+    """Read what a role may do at this moment, by its own policies and by those that are attached to it."""
+    iam = account.client("iam")
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    found = [iam.get_role_policy(RoleName=role, PolicyName=it)["PolicyDocument"] for it in names]
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        found.append(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
+    text = json.dumps([it for policy in found for it in listed(policy["Statement"])])
+    statements: list[Statement] = json.loads(text.replace(_DEPLOYED_IN, ACCOUNT))
+    return statements
 
 
 def until(true: Callable[[], bool], what: str) -> None:
