@@ -191,7 +191,7 @@ $(PARTS:%=test-%) test-others test-containers: test-%: environment
 	$(BILLED) $* env COVERAGE_FILE=.coverage.$* $(RUN) pytest -q $(OPTIONS) \
 		$(if $(filter $*,$(COVERED)),--cov --cov-report=) $(PART_$*) || [ $$? = 5 -a -n '$(OPTIONS)' ]
 test-e2e-functions test-e2e-rotations test-unit-house unit: .tools-sam
-test-e2e-functions: .tools-ministack
+test-e2e-functions test-e2e-rotations: .tools-ministack
 test-e2e-rotations: .tools-aws
 test-others: .tools-clients
 
