@@ -112,6 +112,7 @@ class RoundTrip:
         error = attempt(self.away)
         _require(isinstance(error, NotOurs | NoWorkingCredential | RotationRefused), f"it is refused, and not {error}")
         _require(self.home.secret() == before and self.home.is_accepted(before), "nothing has changed at home")
+        self.regions[AWAY].execute("CancelRotateSecret", {"SecretId": self.name})  # which that rotation switched on
         self.home.work()
 
 
