@@ -168,7 +168,11 @@ CAUSES: Final[dict[str, tuple[Callable[[Account], object], set[str]]]] = {
     "RulesAlarm": (lambda account: left(account, RULE, cleared=False), {"RulesAlarm"}),
 }
 """For each alarm what sets it off, and which others see the same."""
-SPECIAL: Final[dict[str, dict[str, Any]]] = {"WindowsAlarm": {"WatchWindow": "0.01"}, "ReplicasAlarm": {"lag": 1800}}
+SPECIAL: Final[dict[str, dict[str, Any]]] = {
+    "WindowsAlarm": {"WatchWindow": "0.01"},
+    "ReplicasAlarm": {"lag": 1800},
+    "MirrorsAlarm": {"strategy": "alternating-users"},
+}
 
 
 @pytest.mark.parametrize("name", CAUSES)
