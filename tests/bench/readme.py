@@ -119,8 +119,8 @@ def page(found: dict[str, Any]) -> str:
         "[How it is measured](development.md#what-a-rotation-takes). "
         "The first column is these functions, the second AWS's published ones. "
         "With two passwords their function for one user stands beside ours.\n\n"
-        f"{longer(found)}Guards and levelling ask the server more than AWS's functions do: "
-        "whose an account is, what it may do, whether both users have the same access. "
+        f"{longer(found)}The checks ask the server more than AWS's functions do: "
+        "whose an account is, what it may do, whether both users may do the same. "
         "Calls of Secrets Manager that are saved weigh more, as soon as a call takes some milliseconds.\n\n"
         f"```text\n{table.drawn(found).strip()}\n```\n"
     )

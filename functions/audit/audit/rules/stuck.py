@@ -17,6 +17,13 @@ _EMPTY: Final = (
     "--remove-from-version-id {version}"
 )
 
+_AGAIN: Final = (
+    f"# once the cause is gone; the function finds what the database takes, also without the label:\n{_EMPTY}\n{RETRY}"
+)
+"""RotateSecret is refused while AWSPENDING is on a version that is not current (API reference, RotateSecret)."""
+
+_REATTEMPT: Final = f"# once the cause is gone; refused, and the rotation that stands is tried again:\n{RETRY}"
+
 
 def _is_empty(secret: Secret) -> bool | None:
     """Return whether the pending version holds no value: then it is not listed. None where that was not read."""
@@ -91,7 +98,7 @@ RULES: Final[tuple[Rule[Secret], ...]] = (
         "A rotation is stuck",
         "AWSPENDING has been on a version without AWSCURRENT for over `pending_hours`.",
         stuck,
-        {kind: LOOK if kind in {Kind.SERVICE, Kind.EXTERNAL} else RETRY for kind in LIVE},
+        {**dict.fromkeys(LIVE, LOOK), Kind.OURS: _AGAIN, Kind.FOREIGN: _REATTEMPT},
         twice=True,
     ),
     Rule(
