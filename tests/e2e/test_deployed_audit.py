@@ -68,10 +68,11 @@ class Deployed:
 
     def told(self) -> list[str]:
         """Return what the topic told since it was asked last."""
-        sqs = self.account.client("sqs")
-        found = sqs.receive_message(QueueUrl=self.mail, MaxNumberOfMessages=10).get("Messages", [])
-        for it in found:
-            sqs.delete_message(QueueUrl=self.mail, ReceiptHandle=it["ReceiptHandle"])
+        sqs, found = self.account.client("sqs"), list[Any]()
+        while some := sqs.receive_message(QueueUrl=self.mail, MaxNumberOfMessages=10).get("Messages", []):
+            for it in some:
+                sqs.delete_message(QueueUrl=self.mail, ReceiptHandle=it["ReceiptHandle"])
+            found += some
         return [json.loads(it["Body"])["Message"] for it in found]
 
     def look_at(self, url: str | None) -> None:
