@@ -103,12 +103,14 @@ def pictures(found: dict[str, Any], folder: str = "docs/pictures") -> Iterator[s
 def longer(found: dict[str, Any]) -> str:
     """Say on which engines the database's part was longer in a case, where nothing is added to a call."""
     latency = next(iter(found["cases"][0]["times"]))
-    slow = [
+    slow = dict.fromkeys(
         NAMES[case["engine"]]
         for case in found["cases"]
         if case["times"][latency].get("ratios", {}).get("database", 0) > 1
-    ]
-    return f"The database's part is longer here than there on {' and '.join(dict.fromkeys(slow))}. " if slow else ""
+    )
+    *others, last = slow or [""]
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"The database's part is longer here than there on {names}. " if slow else ""
 
 
 def page(found: dict[str, Any]) -> str:
