@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import http.client
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from tests.support.emulators.wire.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,37 +25,18 @@ _OWN: Final = frozenset({"connection", "content-length", "date", "server", "tran
 Place = tuple[str, str]
 
 
-class Everywhere:
+class Everywhere(Loopback):
     """AWS in this process, at one `url` while it is entered as a context."""
 
     def __init__(self, places: Mapping[Place, str]) -> None:
         """Know the address of each service, by the service's signing name and the Region; nothing listens yet."""
-        handler = type("Handler", (_Handler,), {"places": places})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._server.server_bind()
-        self._server.server_activate()
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Return what AWS_ENDPOINT_URL is set to."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(type("Handler", (_Handler,), {"places": places}))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     places: Mapping[Place, str]
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 the base class names it so
         """Pass it on, and hang up where nobody is, or somebody hangs up."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         signed = SCOPE.search(self.headers.get("Authorization", ""))
@@ -79,6 +60,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing."""

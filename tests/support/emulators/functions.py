@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
+
+from tests.support.emulators.wire.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,37 +20,18 @@ if TYPE_CHECKING:
 INVOKE: Final = re.compile(r"/2015-03-31/functions/([^/]+)/invocations(?:\?.*)?")
 
 
-class EmulatedFunctions:
+class EmulatedFunctions(Loopback):
     """Lambda in this process, for functions by name, reachable at `url` while it is entered as a context."""
 
     def __init__(self, functions: Mapping[str, Callable[[dict[str, Any]], object]]) -> None:
         """Know the functions; nothing listens yet."""
-        handler = type("Handler", (_Handler,), {"functions": functions})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
-        self._server.daemon_threads = True
-
-    def __enter__(self) -> Self:
-        """Listen."""
-        self._server.server_bind()
-        self._server.server_activate()
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Return what the SDK is told as Lambda's endpoint."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        super().__init__(type("Handler", (_Handler,), {"functions": functions}))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     functions: Mapping[str, Callable[[dict[str, Any]], object]]
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 the base class names it so
         """Invoke a function."""
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         found = INVOKE.fullmatch(unquote(self.path))
@@ -73,6 +54,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(payload)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing."""

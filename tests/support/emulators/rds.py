@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from tests.support.emulators.wire.errors import ServiceError
+from tests.support.emulators.wire.loopback import Handler, Loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,8 +42,8 @@ def answering(answer: Callable[[dict[str, list[str]]], str]) -> Iterator[str]:
     A ServiceError that it raises is answered as one (API references, "Common errors").
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Answering(Handler):
+        def do_POST(self) -> None:  # noqa: N802 the base class names it so
             request = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             try:
                 status, text = 200, answer(request)
@@ -57,10 +56,5 @@ def answering(answer: Callable[[dict[str, list[str]]], str]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with Loopback(Answering) as server:
+        yield server.url
