@@ -127,7 +127,10 @@ RULES: Final[tuple[Rule[Secret], ...]] = (
         "Everybody is let in",
         "The resource policy allows `*` without a condition that says who or from where.",
         public,
-        "aws secretsmanager delete-resource-policy --region {region} --secret-id {arn}",
+        f"{_POLICY} --query ResourcePolicy --output text > policy.json\n"
+        "# take the statement out that lets everybody in, and put back what others need:\n"
+        "aws secretsmanager put-resource-policy --region {region} --secret-id {arn} "
+        "--resource-policy file://policy.json --block-public-policy",
         LIVE,
         _POLICIES,
     ),
