@@ -7,6 +7,7 @@ What came to the other Region may be as old as before the rotation, or as new as
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ from tests.lab.nightly import NIGHTLY, some
 from tests.support.crashes.cuts import Cut, Scissors, cutting
 from tests.support.emulators.secretsmanager.replication import REPLICATIONS, Replication
 from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL, RECORDED, WORLDS, World
+from tests.support.memory.alike import copied, told
 from tests.support.memory.engine import MemoryEngine, MemorySession
 from tests.support.memory.regions import AWAY, HOME, STRATEGIES, TwoRegions
 
@@ -132,28 +134,41 @@ def test_a_region_is_lost_in_the_middle_of_a_rotation(
     """Whatever the ages of the two copies: what can log in is promoted; what cannot is told, with what helps."""
     rotations = (1, 2) if "alternating" in strategy or NIGHTLY else (1,)
     for earlier, old in itertools.product(rotations, (False, True)):
+        begin = in_world(strategy, world, rotations=earlier)
+        known: set[object] = set()
         for at in some(MOST, EVERY, strategy, world, arrived, earlier, old):
             with tally.schedule(f"{strategy}, Region lost", ENGINE) as row:
-                replication, service = EVERYWHERE[world]
-                scene = TwoRegions(strategy, replication=replication, world=service)
-                for _ in range(earlier):
-                    scene.rotate()
+                scene = copied(begin)
                 scissors, before = lost(scene, at, arrived=arrived)
                 if old:
                     scene.server.accounts = before
-                possible = can_log_in(scene)
-                assert possible or strategy not in TWO_CREDENTIALS
-                try:
-                    scene.promote()
-                except NoWorkingCredential as error:
-                    if possible:
-                        raise
-                    require_told(scene, error)
-                require_promoted(scene)
                 row.effects = max(row.effects, scissors.count)
+                if is_new(scene, known):
+                    require_saved(scene, strategy)
             if not scissors.fired:
                 break
         assert LEAST < row.effects < MOST
+
+
+def is_new(scene: TwoRegions, known: set[object], *to_come: object) -> bool:
+    """Return whether nothing was played yet that left this, and went on in this way; remember it."""
+    state = told(scene), to_come
+    new = state not in known
+    known.add(state)
+    return new
+
+
+def require_saved(scene: TwoRegions, strategy: str) -> None:
+    """Promote, or see that what is told helps; then see that the secret is rotated there and nowhere else."""
+    possible = can_log_in(scene)
+    assert possible or strategy not in TWO_CREDENTIALS
+    try:
+        scene.promote()
+    except NoWorkingCredential as error:
+        if possible:
+            raise
+        require_told(scene, error)
+    require_promoted(scene)
 
 
 USUAL: Final = "AWSPENDING is copied"
@@ -209,11 +224,12 @@ def _goes_on(work: Callable[[Scissors], object], at: int) -> bool:
     return scissors.count > at
 
 
-def in_world(strategy: str, world: str) -> TwoRegions:
-    """Return two Regions after a rotation, and what came of the first one before it was lost in the next."""
+def in_world(strategy: str, world: str, *, rotations: int = 1) -> TwoRegions:
+    """Return two Regions after so many rotations."""
     replication, service = EVERYWHERE[world]
     scene = TwoRegions(strategy, replication=replication, world=service)
-    scene.rotate()
+    for _ in range(rotations):
+        scene.rotate()
     return scene
 
 
@@ -238,24 +254,29 @@ def test_a_promotion_that_is_cut_anywhere_is_completed_by_another_one(
     tally: Tally, strategy: str, world: str, kills: tuple[bool, ...]
 ) -> None:
     """The second cut comes anywhere in the promotion that was to complete the first; one without a cut completes it."""
-    scene = lost_in_world(strategy, world)
+    known: set[object] = set()
+    begin = lost_in_world(strategy, world)
+    scene = copied(begin)
     scissors = uncut(lambda: scene.promote(Endpoint="there.example"))
     assert LEAST < scissors.count < MOST
 
-    def first(one: Scissors) -> None:
-        scene = lost_in_world(strategy, world)
+    def promoted(before: TwoRegions, one: Scissors) -> TwoRegions:
+        scene = copied(before)
         with cut(one), contextlib.suppress(RotationError):
             scene.promote(Endpoint="there.example")
+        return scene
 
-    for ats in played(kills, [scissors] * len(kills), first):
+    @functools.cache
+    def cut_at(ats: tuple[int, ...]) -> TwoRegions:
+        return promoted(cut_at(ats[:-1]), Scissors(ats[-1], kills=kills[len(ats) - 1])) if ats else begin
+
+    for ats in played(kills, [scissors] * len(kills), functools.partial(promoted, begin)):
         with tally.schedule(f"{strategy}, promotion", ENGINE) as row:
-            scene = lost_in_world(strategy, world)
-            for at, kill in zip(ats, kills, strict=True):
-                with cut(Scissors(at, kills=kill)), contextlib.suppress(RotationError):
-                    scene.promote(Endpoint="there.example")
-            scene.promote(Endpoint="there.example")
-            require_promoted(scene)
+            left = cut_at(ats)
             row.effects = max(row.effects, scissors.count)
+            if is_new(left, known):
+                left.promote(Endpoint="there.example")
+                require_promoted(left)
 
 
 def by_hand(scene: TwoRegions, here: str, there: str) -> None:
@@ -297,16 +318,26 @@ def failing_back(strategy: str, world: str) -> TwoRegions:
     return scene
 
 
-def go_back(scene: TwoRegions, cuts_of: Mapping[int, Sequence[Scissors]]) -> None:
-    """Go each leg, cut as often as is said, and then once more; after the first never two Regions rotate the secret."""
+def go_back(scene: TwoRegions, cuts_of: Sequence[tuple[int, Scissors]], known: set[object]) -> None:
+    """
+    Go each leg, cut as often as is said, and then once more; after the first never two Regions rotate the secret.
+
+    What was gone on from already is not gone on from again.
+    """
     for number, leg in enumerate(LEGS):
-        for scissors in cuts_of.get(number, ()):
+        later = [(of, it.at, it.kills) for of, it in cuts_of if of > number]
+        for scissors in (it for of, it in cuts_of if of == number):
             with cut(scissors), contextlib.suppress(RotationError):
                 leg(scene)
             assert len(rotating(scene)) <= 1 or number == 0
+        if not is_new(scene, known, number, *later):
+            return
         leg(scene)
         assert scene.run_due(HOME) in ([], [None])
         assert len(rotating(scene)) <= 1
+    scene.rotate(HOME)
+    assert scene.logs_in(HOME)
+    assert scene.logs_in(AWAY)
 
 
 def rotating(scene: TwoRegions) -> list[str]:
@@ -320,25 +351,28 @@ def test_a_fail_back_that_is_cut_anywhere_is_completed_by_another_one(
     tally: Tally, strategy: str, world: str, kills: tuple[bool, ...]
 ) -> None:
     """Each leg is cut after each effect, and sent again; the second cut comes in the same leg or in a later one."""
-    measured = {number: Scissors(MOST * 9) for number in range(len(LEGS))}
-    go_back(failing_back(strategy, world), {number: [one] for number, one in measured.items()})
-    for where in itertools.combinations_with_replacement(measured, len(kills)):
+    known: set[object] = set()
+    begin = failing_back(strategy, world)
+    measured = [Scissors(MOST * 9) for _ in LEGS]
+    go_back(copied(begin), [*enumerate(measured)], set())
 
-        def first(one: Scissors, leg: int = where[0]) -> None:
-            scene = failing_back(strategy, world)
-            for number in range(leg):
-                LEGS[number](scene)
-                scene.run_due(HOME)
-            with cut(one), contextlib.suppress(RotationError):
-                LEGS[leg](scene)
+    @functools.cache
+    def before(leg: int) -> TwoRegions:
+        scene = copied(before(leg - 1) if leg else begin)
+        if leg:
+            LEGS[leg - 1](scene)
+            scene.run_due(HOME)
+        return scene
 
-        for ats in played(kills, [measured[number] for number in where], first, every=EVERY):
+    def first(leg: int, one: Scissors) -> None:
+        scene = copied(before(leg))
+        with cut(one), contextlib.suppress(RotationError):
+            LEGS[leg](scene)
+
+    for where in itertools.combinations_with_replacement(range(len(LEGS)), len(kills)):
+        whole = [measured[number] for number in where]
+        for ats in played(kills, whole, functools.partial(first, where[0]), every=EVERY):
             with tally.schedule(f"{strategy}, fail back", ENGINE) as row:
-                scene = failing_back(strategy, world)
                 scissors = [Scissors(at, kills=kill) for at, kill in zip(ats, kills, strict=True)]
-                cut_there = [*zip(where, scissors, strict=True)]
-                go_back(scene, {leg: [it for of, it in cut_there if of == leg] for leg in where})
-                scene.rotate(HOME)
-                assert scene.logs_in(HOME)
-                assert scene.logs_in(AWAY)
+                go_back(copied(begin), [*zip(where, scissors, strict=True)], known)
                 row.effects = max(row.effects, *(it.count for it in scissors))
