@@ -15,7 +15,6 @@ from tests.lab import builds, runtime
 from tests.support.cloudwatch.dashboard import complaints
 from tests.support.cloudwatch.stack import alarms, made
 from tests.support.emulators.ministack import Account, account
-from tests.support.template.cloudformation import parse
 from tests.support.watched import events
 from tests.support.watched.cases import FUNCTION, cases
 from tests.support.watched.events import (
@@ -45,8 +44,6 @@ PARAMETERS: Final = {
     "WatchReaders": f"{READER},arn:aws:iam::{ACCOUNT}:user/backup",
     "WatchWithoutTrail": "true",
     "KmsKeyArns": KEY,
-    # The server's CloudFormation knows no alarm of other alarms: it is behind this condition.
-    "WatchEachAlarm": "true",
     "WatchDashboard": "true",
     **{f"Deploy{one}": "false" for one in LEFT_OUT},
 }
@@ -124,34 +121,22 @@ class Deployed:
         logs.put_log_events(logGroupName=LOG, logStreamName="one", logEvents=[{"timestamp": at, "message": text}])
 
 
-def _for_this_server(built: Path) -> Path:
-    """
-    Give the template's place, less what the server's CloudFormation refuses: the metrics of an alarm over several.
-
-    Such an alarm stands over another metric here, so that all else can refer to it. What it evaluates is played in
-    tests/unit/template/test_alarms.py. Nothing else is cut: the alarm of alarms is behind WatchEachAlarm. For a
-    function that is left out a small file is uploaded.
-    """
-    nested = parse((built / "WatchStack/template.yaml").read_text("utf-8"))
-    for one in nested["Resources"].values():
-        if one.get("Properties", {}).pop("Metrics", None):
-            one["Properties"] |= {"Namespace": "Nothing", "MetricName": "Nothing", "Statistic": "Sum", "Period": 300}
-    (built / "WatchStack/known.yaml").write_text(json.dumps(nested), "utf-8")
+def _without_uploads(built: Path) -> Path:
+    """Give the template's place; for a function that is left out a small file is uploaded."""
     place = built / "known.yaml"
     text = (built / "template.yaml").read_text("utf-8")
     for one in (*LEFT_OUT, "ParameterStore"):
         text = text.replace(f"CodeUri: {one}Function\n", "CodeUri: WatchStack/WatchFunction\n")
-    place.write_text(
-        text.replace("TemplateURL: WatchStack/template.yaml", "TemplateURL: WatchStack/known.yaml"), "utf-8"
-    )
+    place.write_text(text, "utf-8")
     return place
 
 
 @pytest.fixture(scope="module")
 def deployed(authority: Authority) -> Iterator[Deployed]:
     """Deploy, subscribe, and attach a secret; the topic takes TLS alone, and the queue's delays are not waited for."""
-    with account(authority, python=runtime.python(), sends=True, MINISTACK_ACCOUNT_ID=ACCOUNT) as here:
-        here.deploy(_for_this_server(builds.ready()), {"Arch": builds.architecture(), **PARAMETERS})
+    python = runtime.python()
+    with account(authority, python=python, sends=True, alarms=True, MINISTACK_ACCOUNT_ID=ACCOUNT) as here:
+        here.deploy(_without_uploads(builds.ready()), {"Arch": builds.architecture(), **PARAMETERS})
         (nested,) = [
             it for it in here.client("cloudformation").describe_stacks()["Stacks"] if "Watch" in it["StackName"]
         ]
@@ -314,34 +299,60 @@ def test_the_dashboard_is_deployed_and_valid(deployed: Deployed) -> None:
     body = json.loads(watch.get_dashboard(DashboardName=deployed.made["Dashboard"])["DashboardBody"])
     assert list(complaints(body)) == []
     (shown,) = (it["properties"]["alarms"] for it in body["widgets"] if it["type"] == "alarm")
-    assert sorted(shown) == sorted(it["AlarmArn"] for it in watch.describe_alarms()["MetricAlarms"])
+    assert sorted(shown) == sorted(it["AlarmArn"] for kind in _described(deployed).values() for it in kind)
+
+
+def _described(deployed: Deployed) -> dict[str, list[dict[str, Any]]]:
+    answer = deployed.account.client("cloudwatch").describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    return {name: answer[name] for name in ("MetricAlarms", "CompositeAlarms")}
+
+
+def _with_names(node: Any, names: dict[str, str]) -> Any:  # noqa: ANN401 what JSON holds
+    """Put what a resource is called in place of its name in the template."""
+    if isinstance(node, dict):
+        return {key: _with_names(it, names) for key, it in node.items()}
+    if isinstance(node, list):
+        return [_with_names(it, names) for it in node]
+    if not isinstance(node, str):
+        return node
+    text = {"Untold.QueueName": names["Untold"].rpartition("/")[2], **names}.get(node, node)
+    return re.sub(r'ALARM\("(\w+)"\)', lambda it: f'ALARM("{names[it[1]]}")', text)
+
+
+def test_every_alarm_is_deployed_as_it_is_evaluated(deployed: Deployed) -> None:
+    """Also those over several metrics, and the one of alarms: with each property that test_alarms.py plays."""
+    deployed_ones = {it["AlarmName"]: it for kind in _described(deployed).values() for it in kind}
+    watch = {key: it for key, it in PARAMETERS.items() if key.startswith(("Watch", "Kms"))}
+    evaluated = [it for it in made(**watch).values() if it["Type"].endswith(("::Alarm", "::CompositeAlarm"))]
+    assert deployed_ones.keys() == {it["Properties"]["AlarmName"] for it in evaluated}
+    for one in evaluated:
+        properties = {key: it for key, it in one["Properties"].items() if key != "Tags"}
+        properties |= {"Threshold": float(properties["Threshold"])} if "Threshold" in properties else {}
+        found = deployed_ones[properties["AlarmName"]]
+        assert {key: found[key] for key in properties} == _with_names(properties, deployed.made)
 
 
 def test_one_alarm_tells_for_all(deployed: Deployed) -> None:
-    """
-    Its rule is put by CloudWatch's own API, since the server's CloudFormation lacks that resource.
-
-    The server reads the rule's grammar by itself: a second evaluation beside that of tests/support/cloudwatch.
-    """
-    watch, rule = deployed.account.client("cloudwatch"), made()["UnhealthyAlarm"]["Properties"]["AlarmRule"]
-    rule = re.sub(r'"(\w+)"', lambda it: f'"{deployed.made[it[1]]}"', rule)
-    watch.put_composite_alarm(AlarmName="unhealthy", AlarmRule=rule)
-
-    def state() -> str:
-        (one,) = watch.describe_alarms(AlarmNames=["unhealthy"], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
-        return str(one["StateValue"])
-
-    names = [it["AlarmName"] for it in watch.describe_alarms(AlarmTypes=["MetricAlarm"])["MetricAlarms"]]
+    """The server reads the rule's grammar by itself: a second evaluation beside that of tests/support/cloudwatch."""
+    watch, found = deployed.account.client("cloudwatch"), _described(deployed)
+    (one,), names = found["CompositeAlarms"], [it["AlarmName"] for it in found["MetricAlarms"]]
     assert len(names) == len(alarms(made()))
     for name in names:
         watch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="at first")
-    assert state() == "OK"
+    deployed.told()
+
+    def told(name: str, state: str) -> list[tuple[str, str]]:
+        watch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="as the test says")
+        notices = [json.loads(it) for it in deployed.told()]
+        return [(it["AlarmName"], it["NewStateValue"]) for it in notices]
+
     for name in names:
-        watch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="it fires")
-        assert state() == "ALARM", name
-        watch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="it heals")
-        assert state() == "OK", name
-    assert deployed.told(), "each alarm tells of itself here"
+        assert told(name, "ALARM") == [(one["AlarmName"], "ALARM")], name
+        assert told(name, "OK") == [(one["AlarmName"], "OK")], name
+    first, second = names[:2]
+    told(first, "ALARM")
+    assert told(second, "ALARM") == told(first, "OK") == []
+    assert told(second, "OK") == [(one["AlarmName"], "OK")]
 
 
 def test_a_move_without_a_trail_is_told_where_no_function_made_it(deployed: Deployed) -> None:

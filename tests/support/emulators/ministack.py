@@ -46,6 +46,37 @@ _WITH_DOCUMENTS: Final = (
     "from ministack.services.cloudformation import provisioners; "
     "provisioners._RESOURCE_HANDLERS['AWS::SSM::Document'] = {'create': lambda _, its, stack: (its['Name'], {})}; "
 )
+# Its stacks know no alarm over several metrics, and none of alarms (CloudFormation, AWS::CloudWatch::Alarm, which takes
+# Metrics or one metric; AWS::CloudWatch::CompositeAlarm, whose Ref is its name). A property that CloudWatch's API does
+# not take, or in another form, fails the stack here as it does there.
+_WITH_ALARMS: Final = """
+import botocore.session, botocore.validate
+from ministack.services import cloudwatch
+from ministack.services.cloudformation import provisioners
+api, of_one = botocore.session.get_session().get_service_model("cloudwatch"), provisioners._cw_metric_alarm_record
+ONE = ("MetricName", "Namespace", "Dimensions", "Period", "Statistic", "ExtendedStatistic", "Unit")
+def checked(operation, its):
+    report = botocore.validate.ParamValidator().validate(its, api.operation_model(operation).input_shape)
+    if report.has_errors():
+        raise ValueError(report.generate_report())
+def alarm(name, its):
+    its = {**its, "Threshold": float(its["Threshold"])}  # CloudFormation makes a number of a parameter's text
+    checked("PutMetricAlarm", its)
+    if "Metrics" not in its:
+        return of_one(name, its)
+    if its.keys() & set(ONE):
+        raise ValueError("Metrics stands beside what is said of one metric")
+    known = of_one(name, {**its, "Metrics": None, "MetricName": "none", "Namespace": "none"})
+    return {key: it for key, it in known.items() if key not in ONE} | {"Metrics": its["Metrics"]}
+def alarm_of_alarms(_, its, stack):
+    checked("PutCompositeAlarm", its)
+    status, _, body = cloudwatch._put_composite_alarm({}, its, False, is_json=True)
+    if status != 200:
+        raise ValueError(body)
+    return its["AlarmName"], {"Arn": cloudwatch._composite_alarms[its["AlarmName"]]["AlarmArn"]}
+provisioners._cw_metric_alarm_record = alarm
+provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::CompositeAlarm"] = {"create": alarm_of_alarms}
+"""
 # It runs functions on its own Python.
 _ON: Final = (
     "from ministack.core import lambda_runtime; worker = lambda_runtime._PYTHON_WORKER_SCRIPT; "
@@ -179,13 +210,14 @@ def account(
     python: Path | None = None,
     sends: bool = False,
     documents: bool = False,
+    alarms: bool = False,
     **more: str,
 ) -> Iterator[Account]:
     """
     Start the server, give an account, and stop the server; an authority has it speak TLS alone.
 
     ``python`` is what functions run on, in place of the server's own; ``sends`` lets PutEvents send what only AWS's own
-    services do; ``documents`` lets a stack have documents.
+    services do; ``documents`` lets a stack have documents, ``alarms`` those over several metrics and of other alarms.
     """
     port, folder = free_port(), new_folder("ministack")
     settings = {
@@ -200,7 +232,7 @@ def account(
         "LOG_LEVEL": "WARNING",
     }
     server = ServerProcess(
-        [_PYTHON, "-c", _program(python, sends=sends, documents=documents)],
+        [_PYTHON, "-c", _program(python, sends=sends, documents=documents, alarms=alarms)],
         settings,
         folder / "log",
         run_as={},
@@ -215,9 +247,9 @@ def account(
         server.kill()  # it keeps nothing, and would take ten seconds to end
 
 
-def _program(python: Path | None, *, sends: bool, documents: bool) -> str:
+def _program(python: Path | None, *, sends: bool, documents: bool, alarms: bool) -> str:
     changes = [_ON.format(python=str(python))] if python else []
-    return "".join([*changes, _AS_SERVICES * sends, _WITH_DOCUMENTS * documents, _START])
+    return "\n".join([*changes, _AS_SERVICES * sends, _WITH_DOCUMENTS * documents, _WITH_ALARMS * alarms, _START])
 
 
 def _with_tls(authority: Authority) -> dict[str, str]:
