@@ -1,6 +1,9 @@
 """Rotates the secrets of DocumentDB databases (Lambda handler: ``app.lambda_handler``)."""
 
-from rotation.engines.documentdb import DocumentDB
-from rotation.entrypoints.secrets_manager import handler_for
+from rotation.entrypoints.startup import loading
 
-lambda_handler = handler_for(DocumentDB)
+with loading():
+    from rotation.engines.documentdb import DocumentDB
+    from rotation.entrypoints.secrets_manager import handler_for
+
+    lambda_handler = handler_for(DocumentDB)

@@ -1,6 +1,9 @@
 """Rotates the secrets of PostgreSQL databases (Lambda handler: ``app.lambda_handler``)."""
 
-from rotation.engines.postgresql import PostgreSQL
-from rotation.entrypoints.secrets_manager import handler_for
+from rotation.entrypoints.startup import loading
 
-lambda_handler = handler_for(PostgreSQL)
+with loading():
+    from rotation.engines.postgresql import PostgreSQL
+    from rotation.entrypoints.secrets_manager import handler_for
+
+    lambda_handler = handler_for(PostgreSQL)

@@ -1,6 +1,9 @@
 """Rotates the secrets of Amazon Redshift, provisioned and serverless (Lambda handler: ``app.lambda_handler``)."""
 
-from rotation.engines.redshift import Redshift
-from rotation.entrypoints.secrets_manager import handler_for
+from rotation.entrypoints.startup import loading
 
-lambda_handler = handler_for(Redshift)
+with loading():
+    from rotation.engines.redshift import Redshift
+    from rotation.entrypoints.secrets_manager import handler_for
+
+    lambda_handler = handler_for(Redshift)

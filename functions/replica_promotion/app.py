@@ -1,5 +1,8 @@
 """Promotes replicas of secrets, and makes replicas again (Lambda handler: ``app.lambda_handler``)."""
 
-from rotation.entrypoints.promotion import handler
+from rotation.entrypoints.startup import loading
 
-lambda_handler = handler()
+with loading():
+    from rotation.entrypoints.promotion import handler
+
+    lambda_handler = handler()

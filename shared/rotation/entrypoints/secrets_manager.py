@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from rotation import VERSION, steps
 from rotation.credentials.password_policy import policy_for
@@ -86,6 +86,11 @@ class Handler:
         policy_for(self._engine.traits.limits, self._settings.password, least_bits=self._settings.password_bits)
         self._telemetry.note(f"Rotation functions {VERSION}", engine=self._engine.traits.name)
 
+    def ready(self) -> Self:
+        """Make the client now, before the first event. Raises InvalidSettings where its endpoint is in the open."""
+        _ = self._assembly.secrets_manager
+        return self
+
     def __call__(self, event: object, context: LambdaContext) -> None:
         """Take one step. Raises RotationError, which tells Secrets Manager that the step failed."""
         fields = event if isinstance(event, dict) else {}
@@ -119,8 +124,13 @@ class Handler:
 
 
 def handler_for(engine: Callable[[Path | None], Engine]) -> Handler:
-    """Make the Lambda handler of an engine, by the settings in the process's environment."""
-    return Handler(engine, os.environ)
+    """
+    Make the Lambda handler of an engine, by the settings in the process's environment, with its client.
+
+    A start has a whole processor, a step the part of one that the function's memory buys (Lambda developer guide,
+    "Understanding the Lambda execution environment lifecycle", init phase).
+    """
+    return Handler(engine, os.environ).ready()
 
 
 def _matching(event: Mapping[str, object], name: str, form: re.Pattern[str], wanted: str) -> str:

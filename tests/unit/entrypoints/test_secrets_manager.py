@@ -379,3 +379,12 @@ def test_the_process_environment_is_what_counts(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PASSWORD_LENGTH", "x")
     with pytest.raises(InvalidSettings, match="PASSWORD_LENGTH"):
         handler_for(lambda _: MemoryEngine(MemoryServer()))
+
+
+def test_the_client_is_made_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So an endpoint in the open that the SDK's own variable names is found at start, as all other settings are."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://api.example.com")
+    with pytest.raises(InvalidSettings, match="endpoint of secretsmanager would be spoken to over http"):
+        handler_for(lambda _: MemoryEngine(MemoryServer()))
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert handler_for(lambda _: MemoryEngine(MemoryServer()))
