@@ -124,7 +124,7 @@ def run(options: argparse.Namespace, conditions: Conditions) -> dict[str, Any]:
         "peer": peer,
         "python": platform.python_version(),
         "processors": os.cpu_count(),
-        "load": round(os.getloadavg()[2]),
+        "load_of_a_minute": os.getloadavg()[0],
         "rotations": conditions.rotations,
         "latencies": [it * 1000 for it in conditions.latencies],
         "between": conditions.between * 1000,
