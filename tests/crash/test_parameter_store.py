@@ -49,6 +49,7 @@ class ParameterStage:
         self.memory = MemoryStage(
             engine=STRATEGIES[strategy], admin=strategy == "alternating-users", rotation={"excludeCharacters": "{"}
         )
+        self.memory.clock = lambda: 0.0  # how long a look counts is not a matter of how busy the machine is
         document = json.loads(next(iter(self.memory.store.values.values())))
         emulator.put(ADMINS, next(iter(self.memory.store.admins.values())))
         if "masterarn" in document:
@@ -70,7 +71,7 @@ class ParameterStage:
             self.client(caller),
             self.name,
             memory.notes,
-            Deadline(60, lambda: time.monotonic() + self.memory.late),
+            Deadline(60, lambda: self.memory.late),
             sleep=lambda _seconds: None,
         )
         memory.store = store

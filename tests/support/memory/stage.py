@@ -88,6 +88,7 @@ class MemoryStage:
         self.mirrors: Mirrors | None = None
         self.aliases: dict[str, str] = {}
         """What a name is another name (a CNAME) of."""
+        self.clock = time.monotonic
         self.late = 0.0
         """Seconds by which the clock has jumped: an invocation that was under way has so much less time left."""
         self.needed_rights = set(self.server.accounts["app"].rights)
@@ -111,7 +112,7 @@ class MemoryStage:
             topology=self.topology,
             settings=self.settings,
             observer=self.notes,
-            deadline=Deadline(60, lambda: time.monotonic() + self.late),
+            deadline=Deadline(60, lambda: self.clock() + self.late),
             names_of=lambda host, _: (host, self.aliases.get(host, host)),
             mirrors=self.mirrors,
         )

@@ -25,7 +25,7 @@ _OF_A_REVOCATION: Final = frozenset({"Step", "Parameters", "EndSessions"})
 _ACTION: Final = "Parameter Store Policy Action"
 _CHANGE: Final = "Parameter Store Change"
 _AHEAD: Final = timedelta(minutes=5)
-"""How far a clock may be before ours."""
+"""How far a clock may be before ours, where that moves no wish beyond its own fulfilment: it would be granted twice."""
 
 _MOST_DAYS: Final = 3650
 
@@ -112,7 +112,7 @@ def _threshold(event: Mapping[str, object], days: int, now: datetime) -> datetim
     if event.get("WrittenBefore") is not None:
         if event.keys() & {"Days", "ScheduledTime"}:
             _wrong("WrittenBefore stands beside Days or ScheduledTime", "Give one or the other.")
-        return _moment(event, "WrittenBefore", now)
+        return _moment(event, "WrittenBefore", now, ahead=timedelta())
     asked = event.get("Days", days)
     if not isinstance(asked, int) or isinstance(asked, bool) or not 0 < asked <= _MOST_DAYS:
         _wrong('The field "Days" is no whole number from 1')
@@ -120,7 +120,7 @@ def _threshold(event: Mapping[str, object], days: int, now: datetime) -> datetim
     return moment - timedelta(days=asked)
 
 
-def _moment(event: Mapping[str, object], name: str, now: datetime) -> datetime:
+def _moment(event: Mapping[str, object], name: str, now: datetime, ahead: timedelta = _AHEAD) -> datetime:
     text = event.get(name)
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
@@ -131,8 +131,11 @@ def _moment(event: Mapping[str, object], name: str, now: datetime) -> datetime:
             f'The field "{name}" is no time with its zone',
             "Give one such as 2026-01-31T06:00:00Z; in a schedule's input <aws.scheduler.scheduled-time>.",
         )
-    if moment > now + _AHEAD:
-        _wrong(f'The field "{name}" is still to come', "A rotation is of what was written before.")
+    if moment > now + ahead:
+        _wrong(
+            f'The field "{name}" is still to come',
+            "A rotation is of what was written before. See that your clock is not ahead, and give a time that is past.",
+        )
     return moment.astimezone(UTC)
 
 

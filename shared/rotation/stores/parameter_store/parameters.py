@@ -133,7 +133,7 @@ class Parameters:
         return self._create(name, value, {"Type": "String", "Tier": "Standard"})
 
     def _create(self, name: str, value: str, settings: Mapping[str, Any]) -> bool:
-        with refusals.translated("PutParameter", name):
+        with refusals.translated("PutParameter", name), refusals.sized(name, value, settings.get("Tier", "")):
             try:
                 self._client.put_parameter(Name=name, Value=value, Overwrite=False, **settings)
             except self._client.exceptions.ParameterAlreadyExists:
@@ -142,7 +142,7 @@ class Parameters:
 
     def overwrite(self, name: str, value: str, settings: Mapping[str, Any]) -> int:
         """Write a new version, in one try, and return its number. Raises Busy, Unanswered."""
-        with refusals.translated("PutParameter", name):
+        with refusals.translated("PutParameter", name), refusals.sized(name, value, settings.get("Tier", "")):
             try:
                 answer = self._single_try.put_parameter(
                     Name=name, Value=value, Type="SecureString", Overwrite=True, **settings

@@ -49,6 +49,8 @@ _NO_ANSWER: Final = frozenset(
         "TooManyUpdates",
     }
 )
+_ROOM: Final = {"Standard": 4096, "Advanced": 8192}
+"""Bytes that a value may have by the parameter's tier (user guide, "Managing parameter tiers")."""
 
 
 @contextmanager
@@ -109,6 +111,24 @@ def too_late(where: str) -> StoreError:
         where=where,
         remedy="Do nothing: readers had the older value for an instant. Another run had completed the rotation.",
     )
+
+
+@contextmanager
+def sized(where: str, value: str, tier: str) -> Iterator[None]:
+    """Say so where the service refuses a value that is longer than its tier takes."""
+    size = len(value.encode())
+    room = _ROOM.get(tier, size)
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) != "ValidationException" or size <= room:
+            raise
+        raise StoreError(
+            f"The value has {size} bytes, and the tier {tier} takes {room}",
+            where=where,
+            remedy="Put the parameter again with --tier Advanced, which takes 8 KB, or make its value shorter. Leave "
+            "400 bytes for what a rotation notes beside it.",
+        ) from None
 
 
 def failed_inside(error: ClientError) -> bool:

@@ -137,6 +137,20 @@ def test_the_scheduled_time_counts_and_not_the_arrival(scene: Scene) -> None:
     assert scene.send(Days=10, ScheduledTime=early)["Outcome"] == "rotated"
 
 
+@pytest.mark.parametrize("minutes", [-4, 4])
+def test_a_clock_that_is_minutes_wrong(scene: Scene, minutes: int) -> None:
+    """The service's is ahead of the function's, or behind it: a schedule's event rotates once."""
+    scene.clock.advance(minutes=minutes)
+    assert [scene.send()["Outcome"] for _ in range(3)] == ["rotated", "not due", "not due"]
+
+
+def test_the_wish_of_a_clock_that_is_ahead(scene: Scene) -> None:
+    """It would be fulfilled twice, once before that time and once after it, if it came twice."""
+    with pytest.raises(InvalidEvent, match="still to come"):
+        scene.send(WrittenBefore=(scene.clock() + timedelta(minutes=4)).isoformat())
+    assert scene.current()["password"] == FIRST
+
+
 def test_what_a_person_wrote_counts_as_a_rotation(scene: Scene) -> None:
     """As in Secrets Manager."""
     scene.put(masterarn=arn_of(ADMINS))

@@ -104,8 +104,7 @@ def test_tags(scene: Scene, queue: Messages) -> None:
     for name, tags in {"/a/1": {"t": "x"}, "/a/2": {"t": "x", "u": "y"}, "/b/3": {"t": "x"}, "/a/4": {}}.items():
         scene.put(name)
         scene.emulator.state.own(name).tags = tags
-    scene.clock.advance(seconds=-1)
-    before = {"WrittenBefore": (scene.clock() + timedelta(seconds=2)).isoformat()}
+    before = {"WrittenBefore": scene.leak()}
     found = [
         scene.handler({**event, **before}, Context())["Parameters"]
         for event in ({"Tags": {"t": "x"}}, {"Tags": {"t": "x", "u": "y"}}, {"Tags": {"t": "x"}, "Paths": ["/b"]})
