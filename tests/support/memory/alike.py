@@ -1,5 +1,5 @@
 """
-Two Regions as they are at a moment: a copy to go on from, and what tells two moments apart.
+What is stored and what a server holds at a moment: a copy to go on from, and what tells two moments apart.
 
 A schedule of cuts that leaves what another one left goes on as that one did: it need not be played to its end.
 """
@@ -36,11 +36,16 @@ def copied(scene: TwoRegions) -> TwoRegions:
 
 
 def told(scene: TwoRegions) -> str:
-    """Return all that what follows depends on; versions and passwords, being random, by when each is first named."""
+    """Return all that what follows depends on."""
     states = [emulator.state for emulator in scene.regions.at.values()]
     held = [(it.secrets, it.due) for it in states]
     around = scene.regions.cut_off, scene.regions.lag, scene.engine.names, scene.clock()
-    return repr(_Teller({}).tell([held, scene.server.accounts, around]))
+    return alike(held, scene.server.accounts, around)
+
+
+def alike(*held: object) -> str:
+    """Return the same for what differs in random alone: versions and passwords by when each is first named."""
+    return repr(_Teller({}).tell(held))
 
 
 class _Teller:

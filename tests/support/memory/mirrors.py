@@ -98,6 +98,13 @@ class Followed:
         """Let it name one of each layout that it may have."""
         return cls(stage, WHOLE, LINE, *([] if two_users else [ALONE]))
 
+    @classmethod
+    def again(cls, stage: MemoryStage, mirrors: MemoryMirrors) -> Followed:
+        """Go on with a copy of a stage that has mirrors."""
+        made = cls.__new__(cls)
+        made._stage, made.mirrors = stage, mirrors  # noqa: SLF001 its own kind
+        return made
+
     def put(self, stage: Stage = Stage.CURRENT) -> None:
         """Put a version into all mirrors, as a person does."""
         self.mirrors.values |= {name: form(name, self._stage.store.value_at(stage)) for name in self.mirrors.owners}
