@@ -47,7 +47,8 @@ def look(now: datetime) -> list[dict[str, Any]]:
     told = []
     with tempfile.TemporaryDirectory() as name:
         for _ in range(2):
-            before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            begun, busy = time.monotonic(), time.process_time()
             settings = Settings(policies_per_second=100_000, versions_per_second=100_000)
             session, folder = botocore.session.get_session(), Path(name)
             every = accounts(session, HERE, [], "", [])
@@ -56,6 +57,7 @@ def look(now: datetime) -> list[dict[str, Any]]:
             told.append(
                 {
                     "seconds": round(time.monotonic() - begun, 1),
+                    "processor": round(time.process_time() - busy, 1),
                     "calls": {key: calls[key] for key in SHOWN} | {"all": calls.total()},
                     "megabytes": [
                         round(it / 1024) for it in (before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

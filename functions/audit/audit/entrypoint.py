@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 EXCEPTIONS: Final = "exceptions.toml"
+KEY: Final = "parts/key"
+"""Beside the memories that hold what was hashed by it."""
 RESERVE: Final = 120
 """Seconds that are kept for the outputs: after that no call within a budget begins."""
 _ABSENT: Final = frozenset({"404", "NoSuchKey"})
@@ -70,7 +73,12 @@ class _Run:
         self._regions = _listed(environment.get("AUDIT_REGIONS", "")) or [region]
 
     def plan(self) -> list[Part]:
-        """Return the parts of an audit."""
+        """Return the parts of an audit; before the first one they get a key to hash logins by."""
+        if not self._bucket.text(KEY):
+            self._bucket.put(secrets.token_hex(32).encode(), KEY, "text/plain")
+        return self._parts()
+
+    def _parts(self) -> list[Part]:
         return planned(self._roles, self._regions, own_identity(self._session, self._region)[0])
 
     def everything(self) -> dict[str, Any]:
@@ -82,7 +90,8 @@ class _Run:
     def look_at(self, part: Part) -> dict[str, Any]:
         """Look at a part, and keep what is there."""
         self._bucket.fetch(part.key, self._folder / MEMORY)
-        carry_out_part(self._job([part.role] if part.role else [], [part.region]))
+        job = self._job([part.role] if part.role else [], [part.region])
+        carry_out_part(replace(job, key=self._bucket.text(KEY)))
         self._bucket.remember(self._folder / MEMORY, part.key)
         return {"account": part.account, "region": part.region}
 
@@ -95,7 +104,7 @@ class _Run:
     def _fetched(self) -> Iterator[tuple[Part, Path]]:
         """Yield each part with its memory, one at a time: the disk is small."""
         file = self._folder / "part.sqlite"
-        for part in self.plan():
+        for part in self._parts():
             self._bucket.fetch(part.key, file)
             yield part, file
             file.unlink(missing_ok=True)
@@ -167,7 +176,11 @@ class _Bucket:
 
     def _put(self, file: Path, key: str, content_type: str) -> None:
         with file.open("rb") as body:
-            self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
+            self.put(body, key, content_type)
+
+    def put(self, body: Any, key: str, content_type: str) -> None:  # noqa: ANN401 bytes, or a file that gives some
+        """Put a file."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=body, ContentType=content_type)
 
 
 def _tell(session: Any, region: str, environment: Mapping[str, str], done: Done, folder: Path) -> None:  # noqa: ANN401 botocore's

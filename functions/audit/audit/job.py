@@ -48,6 +48,8 @@ class Job:
     lost: list[Sight] = field(default_factory=list)
     """Accounts that could not be looked at; what yields the accounts fills it."""
     progress: Callable[[str, int], None] = lambda _region, _many: None
+    key: str = ""
+    """By which each part of an audit hashes logins, so that they can be compared; else a memory has its own."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def put_together(job: Job, files: Iterable[tuple[Part, Path]], since: str) -> Do
 def _begun(job: Job) -> Audit:
     memory = Memory(job.folder / MEMORY)
     memory.begin(job.now)
+    if job.key:
+        memory.share_key(job.key)
     return Audit(memory, job.settings, job.exceptions, job.now, job.ends, job.progress)
 
 

@@ -188,6 +188,12 @@ class Memory:
         """Keep that a secret holds a login, which a keyed hash stands for."""
         self._base.execute("insert or ignore into login values (?, ?)", (mark, arn))
 
+    def share_key(self, key: str) -> None:
+        """Have logins hashed by a key that other memories have, too: what another one hashed is read anew."""
+        if self.noted("key") != key:
+            self._base.execute("delete from asked where what = 'value'")
+            self.note("key", key)
+
     def twins(self, arn: str) -> list[tuple[str, bool]]:
         """Return the names of other secrets that hold a login of this one, and whether each rotates."""
         question = (

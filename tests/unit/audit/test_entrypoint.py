@@ -9,10 +9,13 @@ import boto3
 import pytest
 
 from audit import entrypoint
-from tests.support.audited.account import ACCOUNT, HERE
+from audit.memory import Memory
+from audit.parts import Part
+from tests.support.audited.account import ACCOUNT, HERE, THERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.audited.account import Account
 
@@ -117,3 +120,20 @@ def test_it_stops_asking_in_time_to_write_everything(bucket: Any) -> None:  # no
     report = json.loads(bucket.get_object(Bucket=BUCKET, Key="latest/report.json")["Body"].read())
     assert "secretsmanager:GetResourcePolicy" not in report["calls"]
     assert "not the whole picture" in answer["verdict"]
+
+
+def test_its_parts_hash_logins_by_one_key(bucket: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # noqa: ANN401 a client
+    """It is made before the first part, and kept."""
+    monkeypatch.setenv("AUDIT_REGIONS", f"{HERE},{THERE}")
+    monkeypatch.setenv("AUDIT_READ_VALUES", "true")
+    parts = entrypoint.lambda_handler({"task": "plan"}, Context(900))["parts"]
+    keys = set()
+    for part in parts:
+        entrypoint.lambda_handler({"task": "look", "part": part}, Context(900))
+        bucket.download_file(BUCKET, Part(**part).key, str(tmp_path / part["region"]))
+        memory = Memory(tmp_path / part["region"])
+        keys.add(memory.noted("key"))
+        memory.close()
+    assert entrypoint.lambda_handler({"task": "plan"}, Context(900))["parts"] == parts
+    assert keys == {bucket.get_object(Bucket=BUCKET, Key=entrypoint.KEY)["Body"].read().decode()}
+    assert len(bytes.fromhex(*keys)) == 32

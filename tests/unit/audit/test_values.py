@@ -202,21 +202,25 @@ def test_an_admin_secret_that_is_gone_is_told_where_its_place_was_seen(
     assert found(account, tmp_path) == ({"pair": {"admin-gone"}} if admin == "deleted" else {})
 
 
-def test_parts_that_are_put_together_show_what_two_secrets_share(account: Account, tmp_path: Path) -> None:
-    """What one part found of readers and values stands beside what only the whole shows."""
+@pytest.mark.parametrize("before", ["nothing", "a key of its own"])
+def test_parts_that_are_put_together_show_what_two_secrets_share(account: Account, tmp_path: Path, before: str) -> None:
+    """What one part found of readers and values stands beside what only the whole shows, by the key that all have."""
     put(account, "one", GOOD)
-    put(account, "two", {**GOOD, "password": "pw"}, rotates=False)
+    account.secrets[THERE].client().create_secret(Name="two", SecretString=json.dumps({**GOOD, "password": "pw"}))
     account.read_by("one", {"arn": asked.ADA})
     settings = Settings(read_values=True, readers=(asked.APP,))
 
-    def job(folder: Path, *regions: str) -> Job:
+    def job(folder: Path, *regions: str, key: str = "") -> Job:
         every = [(ACCOUNT, account.clients())] if regions else []
-        return Job(every, regions, settings, Exceptions(), folder, account.now, 1e9)
+        return Job(every, regions, settings, Exceptions(), folder, account.now, 1e9, key=key)
 
     parts = [Part(ACCOUNT, region) for region in (HERE, THERE)]
     for part in parts:
-        (tmp_path / part.region).mkdir()
-        carry_out_part(job(tmp_path / part.region, part.region))
+        folder = tmp_path / part.region
+        folder.mkdir()
+        if before != "nothing":
+            carry_out_part(job(folder, part.region))
+        carry_out_part(job(folder, part.region, key="0f" * 32))
     put_together(job(tmp_path), ((it, tmp_path / it.region / MEMORY) for it in parts), "2000-01-01T00:00:00Z")
     told = json.loads((tmp_path / "report.json").read_text("utf-8"))["findings"]
     wanted = {("one", "two-secrets-one-user"), ("one", "read-by-others")}

@@ -85,7 +85,7 @@ class Values:
         return asdict(held_in(answer.get("SecretString"), self._settings.password_length, self._key()))
 
     def _key(self) -> bytes:
-        """Return the key of the hashes: of this memory alone, so that they say nothing elsewhere."""
+        """Return the key of the hashes: of this memory, or of all parts of an audit. They say nothing elsewhere."""
         key = self._memory.noted("key") or secrets.token_hex(32)
         self._memory.note("key", key)
         return bytes.fromhex(key)
