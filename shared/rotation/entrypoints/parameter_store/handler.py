@@ -164,11 +164,15 @@ class Handler:
         return self._assembly.delivery(run.token, run.engine, run.store, observer, run.deadline, self._settings)
 
     def _is_due(self, store: ParameterStore, before: datetime, name: str, quiet: float) -> bool:
-        """Return whether a rotation is under way, or the value old enough. Raises RotationRefused while it is new."""
+        """
+        Return whether a rotation is under way, or the value old enough, or one that came late.
+
+        Raises RotationRefused while it is new.
+        """
         if store.under_way():
             return True
         written = store.written_at()
-        if written >= before.timestamp():
+        if written >= before.timestamp() and not store.has_late_value():
             self._telemetry.note("Nothing to do: the parameter is not due", parameter=name)
             return False
         if datetime.now(UTC).timestamp() - written < quiet:

@@ -78,6 +78,13 @@ class LiveParameter:
             )
         return settings_of(history, live, self._name)
 
+    def by_the_same(self, live: Live, number: int | None) -> bool:
+        """Return whether whoever wrote that version wrote the newest one, too, and no person put its value back."""
+        if number is None:
+            return False
+        by = {it.number: it.by for it in self._versions(live)}
+        return live.number in by and by[live.number] == by.get(number)
+
     def layout(self, live: Live, number: int) -> Layout:
         """Tell how the credential is laid out in a version, whose value that is."""
         return layouts.layout_of(self._name, live, lambda: self._described(live, number))

@@ -36,6 +36,16 @@ class Snapshot:
         """Return the id of AWSCURRENT."""
         return self.journal.id_of(self.live.number, self.live.value, self.published)
 
+    @property
+    def repeated(self) -> int | None:
+        """Return the version that had AWSCURRENT's value before, where another value of ours came after it."""
+        token, journal = Token.parse(self.current), self.journal
+        if token is None:
+            return None
+        others = journal.entries.keys() - journal.over
+        came = any(it[1:] > token[1:] and it.number < self.live.number for it in others)
+        return token.number + 1 if came else None
+
     def id_of(self, number: int) -> str:
         """Return the id of an older version; its value is read where the journal may know it."""
         known = any(token.number < number for token in self.journal.entries)

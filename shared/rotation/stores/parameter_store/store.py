@@ -80,6 +80,11 @@ class ParameterStore:
         """Return whether a rotation was begun from the newest version, and is not over."""
         return self._look().pending is not None
 
+    def has_late_value(self) -> bool:
+        """Return whether a run that was frozen wrote the newest version, over one that had replaced its value."""
+        seen = self._look()
+        return self._live.by_the_same(seen.live, seen.repeated)
+
     def has_constant_names(self) -> bool:
         """Return whether user and password are two parameters, which must not change both."""
         return self._look().layout.constant_names
@@ -172,9 +177,11 @@ class ParameterStore:
             value = self._value(seen, token)
             seen.layout.require_publishable(value, seen.document)
             try:
-                self._publish(seen.live, seen.form(value, self._name))
+                self._live.publish(seen.live, seen.form(value, self._name))
             except Busy:
                 continue
+            finally:
+                self._seen = None
             return
         raise StoreUnavailable(
             "PutParameter was refused: others were just writing it (TooManyUpdates)",
@@ -242,7 +249,6 @@ class ParameterStore:
             self._seen = _Look(live, self._parameters.journal(f"{self._root}/{live.home}", live.home), at)
         live, journal = self._seen.live, self._seen.journal
         journal.update(self._own)
-
         pending, layout = journal.pending(live, self._expected), self._live.layout(live, live.number)
         return Snapshot(live, journal, pending, layout, self._live.numbered)
 
@@ -252,12 +258,6 @@ class ParameterStore:
         if self._seen is not None and self._seen.live != live:
             self._seen = None
         return self._look()
-
-    def _publish(self, live: Live, value: str) -> None:
-        try:
-            self._live.publish(live, value)
-        finally:
-            self._seen = None
 
     def _value(self, seen: Snapshot, version: str) -> str:
         if version == seen.current:
