@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import random
 import threading
-import time
 from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -70,10 +69,12 @@ class Turns:
         self._go[name].acquire()
 
 
+pytestmark = pytest.mark.usefixtures("nobody_waits")
+
+
 @pytest.fixture(params=STRATEGIES)
 def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ParameterStage]:
-    """Set the stage up; nobody waits, also not for another run that is paused while it reads what it keeps."""
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    """Set the stage up; nobody waits for a run that is paused while it reads what it keeps, either."""
     for kept in [*vars(Delivery).values(), *vars(Snapshot).values()]:
         if isinstance(kept, cached_property):  # of all instances one at a time, before Python 3.12
             monkeypatch.setattr(kept, "lock", nullcontext(), raising=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -73,10 +72,12 @@ class TreeStage(LayoutStage):
         return {key: self.emulator.value(f"/app/tree/{key}") for key in ("username", "password")}
 
 
+pytestmark = pytest.mark.usefixtures("nobody_waits")
+
+
 @pytest.fixture(params=[StringStage, TreeStage])
-def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ParameterStage]:
-    """Set the stage up; nobody waits."""
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+def stage(request: pytest.FixtureRequest) -> Iterator[ParameterStage]:
+    """Set the stage up."""
     with EmulatedParameterStore(clock=Ticking()) as emulator:
         yield request.param(emulator)
 

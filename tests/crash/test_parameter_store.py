@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -117,10 +116,12 @@ class ParameterStage:
         self.emulator.put(NAME, json.dumps(value), caller="ann")
 
 
+pytestmark = pytest.mark.usefixtures("nobody_waits")
+
+
 @pytest.fixture(params=STRATEGIES)
-def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ParameterStage]:
-    """Set the stage up for a strategy; nobody waits."""
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+def stage(request: pytest.FixtureRequest) -> Iterator[ParameterStage]:
+    """Set the stage up for a strategy."""
     with EmulatedParameterStore(clock=Ticking()) as emulator:
         yield ParameterStage(emulator, request.param)
 

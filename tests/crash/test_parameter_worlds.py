@@ -7,7 +7,6 @@ Each switch of the emulator stands for what no documentation says. A frozen run 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
@@ -42,10 +41,7 @@ def stages(strategy: str, world: str) -> Iterator[ParameterStage]:
         yield made
 
 
-@pytest.fixture(autouse=True)
-def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no pause last."""
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+pytestmark = pytest.mark.usefixtures("nobody_waits")
 
 
 @pytest.fixture(

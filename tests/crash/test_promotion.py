@@ -53,6 +53,7 @@ EVERY: Final = 1 if NIGHTLY else 5
 """Of so many cuts `make test` plays one."""
 
 long = pytest.mark.exhaustive
+pytestmark = pytest.mark.usefixtures("nobody_waits")
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,6 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"rotation.{name}", (0,))
     monkeypatch.setattr("rotation.strategies.cutover.LOOKS", (0, 0, 0))
     monkeypatch.setattr("rotation.promotion.returning.LOOKS", (0, 0))
-    monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 @contextlib.contextmanager

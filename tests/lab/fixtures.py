@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +25,18 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read again at once what the service may show late: no emulated one does, unless a test says so."""
     monkeypatch.setattr(machine, "REREAD_PAUSES", (0, 0, 0))
     monkeypatch.setattr(cutover, "LOOKS", (0, 0, 0))
+
+
+@pytest.fixture
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no pause last but those of PyMongo: its threads run as long as a server does, and would never rest."""
+    sleep = time.sleep
+
+    def rest(seconds: float) -> None:
+        if sys._getframe(1).f_globals["__name__"].startswith("pymongo."):  # noqa: SLF001 its threads have no other name
+            sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", rest)
 
 
 @pytest.fixture(scope="session")
