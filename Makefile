@@ -175,7 +175,7 @@ debug-session: environment .tools-sam ## The session with `sam local` of docs/de
 test: ## Everything: linters, types, template, build, all tests, coverage
 	@rm -rf .cache/bill .cache/aws-calls .coverage .coverage.*
 	@echo "==> linters, and tests: $(CHOSEN), $(JOBS) at a time; each shows its results when it ends"
-	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint types $(CHOSEN:%=test-%) validate
+	@$(MAKE) --no-print-directory -j$(JOBS) --output-sync=target lint types $(CHOSEN:%=test-%) checkov
 	@echo "==> branches of the library that its tests cover"
 	@$(RUN) coverage combine -q
 	@$(RUN) coverage report --fail-under=100
@@ -298,9 +298,15 @@ types: environment ## Types: mypy, strict, tests included
 	$(BILLED) types $(RUN) mypy $(SOURCES)
 
 .PHONY: validate
-validate: environment .tools-sam .tools-checkov ## The template: lint, and checkov (.checkov.yaml explains what is left out)
+validate: .tools-sam checkov ## The template: lint, and checkov (.checkov.yaml explains what is left out)
 	@echo "==> template"
-	$(BILLED) validate-sam $(SAM) validate --lint
+	@$(SAM) validate --lint
+
+# `make test` lints the template by cfn-lint alone, which is what `sam validate --lint` runs, for all partitions:
+# tests/unit/template/test_other_accounts.py.
+.PHONY: checkov
+checkov: environment .tools-checkov
+	@echo "==> what is made of the template, by checkov"
 	@$(RUN) tests.support.template.translation .cache/template.json
 	$(BILLED) validate-checkov .tools/checkov/bin/checkov --config-file .checkov.yaml
 

@@ -59,6 +59,7 @@ def _speaks_of(statement: Statement, request: Request) -> bool:
     )
 
 
+@cache
 def _like(value: str, pattern: str) -> bool:
     """Match as IAM does: an asterisk is any text, a question mark one character."""
     return _form(pattern).fullmatch(value) is not None
@@ -99,11 +100,10 @@ def grants(policy: Policy) -> Iterator[tuple[Statement, str]]:
 
 def without(policy: Policy, sid: str, action: str) -> Policy:
     """Return the policy with one action taken out of one statement."""
-    changed = copy.deepcopy(policy)
-    for statement in changed:
-        if statement["Sid"] == sid:
-            statement["Action"] = [it for it in listed(statement["Action"]) if it != action]
-    return changed
+    return [
+        {**it, "Action": [one for one in listed(it["Action"]) if one != action]} if it["Sid"] == sid else it
+        for it in policy
+    ]
 
 
 def conditions(policy: Policy) -> Iterator[tuple[str, str, str]]:
