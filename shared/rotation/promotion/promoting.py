@@ -57,7 +57,10 @@ def promote(case: Case) -> Report:
     if (admin := chosen.admin) is not None:
         case.report.step("Mark the accounts as this secret's", lambda: fence.close(case, chosen.secret, admin))
     _look_at_policy(case, here)
-    _rotate(case, function, rules, fenced=fenced and not chosen.lost)
+    fenced &= not chosen.lost
+    _rotate(case, function, rules, fenced=fenced)
+    if not fenced:
+        _tell_what_is_open(case, here, chosen)
     return case.report
 
 
@@ -191,6 +194,20 @@ def _attach(case: Case, function: str, rules: Mapping[str, Any], *, immediately:
         now = case.store.describe()
         if not (now.rotates and now.function == function):
             raise
+
+
+def _tell_what_is_open(case: Case, here: Versions, chosen: Chosen) -> None:
+    """Name what to do where no mark keeps the old Region off: see the rotation here end, and then the old password."""
+    former, to_do = case.request.former, case.report.to_do
+    to_do.append(
+        f"See that AWSCURRENT moves: until then {former} may end the password that was chosen. "
+        f"aws secretsmanager describe-secret --region {here.region} --secret-id {here.arn} --query VersionIdsToStages"
+    )
+    if chosen.secret.two_passwords and chosen.admin is None:
+        to_do.append(
+            f"Once your clients have read again, end the password that {former} knows, by the event "
+            f'{{"Step": "revokePrevious", "SecretId": "{here.arn}", "EndSessions": false}} for the function here'
+        )
 
 
 def _rotate(case: Case, function: str, rules: Mapping[str, Any], *, fenced: bool) -> None:

@@ -108,6 +108,36 @@ def test_the_old_function_changes_nothing_any_more(lost: TwoRegions) -> None:
     assert lost.logs_in()
 
 
+@pytest.mark.parametrize(
+    ("strategy", "wishes"),
+    [
+        ("alternating-users", []),
+        ("retained-password by admin", ["VersionIdsToStages"]),  # the memory server marks the clone alone
+        ("single-user", ["VersionIdsToStages"]),
+        ("single-user by admin", ["VersionIdsToStages"]),
+        ("retained-password", ["VersionIdsToStages", "revokePrevious"]),
+    ],
+)
+def test_what_no_mark_keeps_off_is_told(strategy: str, wishes: list[str]) -> None:
+    """The rotation that is the fence has to end first; of two passwords the old one works until it is ended."""
+    scene = TwoRegions(strategy)
+    scene.rotate()
+    scene.regions.cut(HOME)
+    to_do = [told for told in scene.promote()["toDo"] if "VersionIdsToStages" in told or "revokePrevious" in told]
+    assert len(to_do) == len(wishes)
+    assert all(wish in told and HOME in told for wish, told in zip(wishes, to_do, strict=True))
+
+
+def test_an_old_region_that_runs_on_unseen_can_end_the_only_password() -> None:
+    """Before the rotation here has begun to change it: what that rotation says then is what has to be done."""
+    scene = TwoRegions("single-user")
+    scene.rotate()
+    scene.regions.cut(HOME)
+    scene.promote()
+    assert scene.come_back() is None
+    assert [str(failure) for failure in scene.run_due()] == ["testSecret: NoWorkingCredential"]
+
+
 # What stands in the way is seen before anything is cut
 
 

@@ -48,6 +48,10 @@ def test_a_return() -> None:
     assert parse(BACK | {"OverwriteStale": stale}) == Return(ARN, dry_run=True, region="eu-west-1", stale=stale)
 
 
+OF_A_PLAN = {"InvokedBy": "Region switch", "PlanArn": "arn:…", "ExecutionId": "…", "StepName": "promote"}
+"""What a block of ARC Region switch puts beside the payload that it is given (API reference, Lambdas, payload)."""
+
+
 @pytest.mark.parametrize("name", ["promote", "return"])
 def test_the_files_that_show_how(name: str) -> None:
     """They are read as they are, and change nothing when they are sent so."""
@@ -60,6 +64,7 @@ def test_the_files_that_show_how(name: str) -> None:
         ([], "not a JSON object"),
         ({**LEAST, "Froce": True}, '"Froce" is not known'),
         ({**LEAST, "canary-7f3a": 1}, '"…" is not known'),
+        ({**LEAST, **OF_A_PLAN}, '"ExecutionId" is not known'),
         ({"SecretId": ARN, "From": "eu-west-1"}, '"DryRun" is missing'),
         ({**LEAST, "DryRun": "false"}, '"DryRun" is neither'),
         ({**LEAST, "Force": 1}, '"Force" is neither'),
