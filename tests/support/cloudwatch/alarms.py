@@ -61,7 +61,8 @@ def state_of(alarm: Mapping[str, Any], metrics: Metrics, now: float, before: str
     periods, wanted = alarm["EvaluationPeriods"], alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
     queries = _queries(alarm)
     (period,) = {it["MetricStat"]["Period"] if "MetricStat" in it else it["Period"] for it in queries if _timed(it)}
-    assert period * periods <= 86_400, "CloudWatch looks back no further than a day"
+    # API reference, PutMetricAlarm: seven days, and one for alarms with a period of less than an hour.
+    assert period * periods <= (604_800 if period >= 3600 else 86_400), "CloudWatch looks back no further"
     series = queried(queries, metrics)
     last = int(now // period) * period
     breaches = _COMPARISONS[alarm["ComparisonOperator"]]

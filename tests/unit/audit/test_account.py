@@ -9,16 +9,18 @@ from unittest import mock
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 
-from audit.calls import CONFIG, PERMISSIONS, Clients
+from audit.calls import CONFIG, PERMISSIONS, Clients, Sight
 from audit.memory import Memory
 from audit.model import Severity
 from audit.rules import worst_without
-from tests.support.audited.account import Account
+from tests.support.audited.account import ACCOUNT, Account
 from tests.support.audited.faulty import AROUND, EXPECTED
 from tests.support.audited.running import audited, by_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from audit.run import Audit
@@ -259,30 +261,74 @@ def test_a_region_in_which_nothing_is_answered_is_told_without_noise(
     assert {row["region"] for row in audit.memory.findings()} == {"eu-west-1", "eu-central-1"}
 
 
+@pytest.mark.parametrize("code", ["UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure"])
+def test_a_region_that_is_not_enabled_is_told_once_whatever_it_answers(code: str) -> None:
+    """As Secrets Manager says it, as STS, and as EC2 (Common errors of their API references)."""
+    sight = Sight(ACCOUNT, "af-south-1")
+    for area in ("secrets", "events", "parameters"):
+        sight.failed(area, ClientError({"Error": {"Code": code}}, "any"), "one")
+    (spot,) = sight.blind.values()
+    assert (spot.area, spot.advice) == ("secrets", "enable the Region for the account, or leave it out")
+
+
+@pytest.mark.parametrize(
+    "code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"]
+)
+def test_a_refusal_names_the_permission_however_a_service_calls_it(code: str) -> None:
+    """As S3 says it, as most do, as EC2, and as SNS."""
+    sight = Sight(ACCOUNT, "eu-west-1")
+    sight.failed("versions", ClientError({"Error": {"Code": code}}, "any"), "one")
+    (spot,) = sight.blind.values()
+    assert spot.advice == "allow secretsmanager:ListSecretVersionIds to whoever runs the audit"
+
+
+def listing(account: Account, answers: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> Clients:
+    """Put 150 secrets in, and return clients whose ListSecrets is played."""
+    account.here.state.regions = None
+    account.secret("first", days=40)
+    (first,) = account.here.state.secrets.values()
+    for place in range(1, 150):
+        arn = first.arn.replace("first", f"s{place:05}")
+        account.here.state.secrets[arn] = replace(first, arn=arn, name=f"s{place:05}")
+    clients = account.clients()
+    client = clients("secretsmanager", "eu-west-1")
+    ask = client.list_secrets
+    client.list_secrets = lambda **request: answers(ask, request)
+    return clients
+
+
 def test_a_list_whose_token_ended_begins_anew_and_judges_nothing_twice(tmp_path: Path) -> None:
+    """An empty page is not the last one as long as it has a token."""
+    played = iter(["first page", "empty page", "token ended"])
+
+    def answers(ask: Callable[..., Any], request: dict[str, Any]) -> Any:  # noqa: ANN401 as botocore's
+        now = next(played, "rest")
+        if now == "empty page":
+            return {"SecretList": [], "NextToken": request["NextToken"]}
+        return ask(**({**request, "NextToken": "over"} if now == "token ended" else request))
+
     with Account("eu-west-1") as account:
-        account.here.state.regions = None
-        account.secret("first", days=40)
-        (first,) = account.here.state.secrets.values()
-        for place in range(1, 150):
-            arn = first.arn.replace("first", f"s{place:05}")
-            account.here.state.secrets[arn] = replace(first, arn=arn, name=f"s{place:05}")
-        clients = account.clients()
-        client = clients("secretsmanager", "eu-west-1")
-        ask, ended = client.list_secrets, list[bool]()
+        audit = audited(account, tmp_path, clients=listing(account, answers))
+    assert next(played, "") == ""
+    assert audit.totals.secrets == 150
+    assert audit.totals.calls["secretsmanager:GetResourcePolicy"] == 150
+    assert "blind-spot" not in set[str]().union(*by_name(audit).values())
 
-        def asked(**request: Any) -> Any:  # noqa: ANN401 as botocore's
-            if "NextToken" in request and not ended:
-                ended.append(True)
-                return ask(**{**request, "NextToken": "over"})
-            return ask(**request)
 
-        with mock.patch.object(client, "list_secrets", asked):
-            audit = audited(account, tmp_path, clients=clients)
-        assert ended
-        assert audit.totals.secrets == 150
-        assert audit.totals.calls["secretsmanager:GetResourcePolicy"] == 150
-        assert "blind-spot" not in set[str]().union(*by_name(audit).values())
+def test_a_list_whose_token_ends_each_time_is_a_blind_spot_and_no_loop(tmp_path: Path) -> None:
+    """What was listed stands; the rest is told as not seen."""
+    asked = iter(range(4))
+
+    def answers(ask: Callable[..., Any], request: dict[str, Any]) -> Any:  # noqa: ANN401 as botocore's
+        next(asked)
+        return ask(**({**request, "NextToken": "over"} if "NextToken" in request else request))
+
+    with Account("eu-west-1") as account:
+        audit = audited(account, tmp_path, clients=listing(account, answers))
+    assert list(asked) == []
+    assert audit.totals.secrets == 100
+    (spot,) = (it for it in audit.memory.findings() if it["rule"] == "blind-spot")
+    assert spot["name"] == "secrets after a part of the list"
 
 
 def test_more_successes_than_the_calendar_shows_are_no_blind_spot(tmp_path: Path) -> None:

@@ -88,7 +88,25 @@ def test_it_may_tell_where_it_is_told_to_and_no_more() -> None:
     assert by_default == TELLING.keys() - {"LookAtAccounts", "TellOfChanges", "TellSecurityHub"}
 
 
-@pytest.mark.parametrize("statement", list(granted(EVERYTHING)), ids=lambda it: str(it["Sid"]))
+EVERYTHING_ASKED: Final = EVERYTHING | {name: it for asked in ASKED.values() for name, it in asked.items()}
+
+
+def test_what_is_optional_reaches_the_accounts_own_secrets_alone() -> None:
+    """And a key through Secrets Manager alone."""
+    by_default = [it["Sid"] for it in granted(EVERYTHING)]
+    more = {it["Sid"]: it for it in granted(EVERYTHING_ASKED) if it["Sid"] not in by_default}
+    secrets = "arn:aws:secretsmanager:*:123456789012:secret:*"
+    keys = "arn:aws:kms:*:123456789012:key/*"
+    assert {sid: it["Resource"] for sid, it in more.items()} == {
+        "ReadValues": secrets,
+        "UseTheirKeys": keys,
+        "TakeEmptyPendingAway": secrets,
+    }
+    conditions = {sid: it["Condition"] for sid, it in more.items() if "Condition" in it}
+    assert conditions == {"UseTheirKeys": {"StringLike": {"kms:ViaService": "secretsmanager.*.amazonaws.com"}}}
+
+
+@pytest.mark.parametrize("statement", list(granted(EVERYTHING_ASKED)), ids=lambda it: str(it["Sid"]))
 def test_only_what_takes_no_resource_speaks_of_everything(statement: dict[str, Any]) -> None:
     assert statement["Effect"] == "Allow"
     assert ("*" in listed(statement["Resource"])) is (statement["Sid"] == "List")

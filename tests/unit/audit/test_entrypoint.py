@@ -12,6 +12,9 @@ from audit import entrypoint
 from audit.memory import Memory
 from audit.parts import Part
 from tests.support.audited.account import ACCOUNT, HERE, THERE
+from tests.support.cloudwatch.alarms import ALARM, OK, state_of
+from tests.support.cloudwatch.metrics import Metrics
+from tests.support.template.cloudformation import ROOT, Stack, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support.audited.account import Account
 
 BUCKET: Final = "reports"
+HOUR: Final = 3600
 CLIENT: Final[Any] = boto3.client  # its stubs know each service by its literal name
 KEYS: Final = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": HERE}
 
@@ -94,6 +98,17 @@ def test_it_keeps_its_outputs_and_tells_of_changes_alone(
     again = entrypoint.lambda_handler({}, Context(900))
     assert again["changes"]["new"] == 0
     assert mail() == []
+    _silence_is_an_alarm(line, json.loads(capsys.readouterr().out))
+
+
+def _silence_is_an_alarm(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """By what the function wrote: three hours late is no silence, two days are, and the next audit heals it."""
+    source = parse((ROOT / "functions/audit/template.yaml").read_text("utf-8"))
+    alarm, metrics = Stack({}, source).resources["AuditSilent"]["Properties"], Metrics()
+    metrics.put_line(first, 60)
+    assert [state_of(alarm, metrics, hour * HOUR) for hour in (1, 24, 27, 48)] == [OK, OK, OK, ALARM]
+    metrics.put_line(second, 48 * HOUR)
+    assert state_of(alarm, metrics, 49 * HOUR) == OK
 
 
 def test_it_reads_the_list_of_exceptions(bucket: Any) -> None:  # noqa: ANN401 a client

@@ -15,12 +15,13 @@ from tests.support.cloudwatch.metrics import Metric, Metrics, embedded
 from tests.support.cloudwatch.stack import NAME, alarms, made
 from tests.support.emulators.ssm.server import EmulatedParameterStore
 from tests.support.memory.interruptions import when
-from tests.support.template.cloudformation import Stack, load, of_type
+from tests.support.template.cloudformation import ROOT, Stack, load, of_type, parse
 from tests.unit.entrypoints.test_regions import Context, set_up  # noqa: F401 a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.template.cloudformation import Node
     from tests.unit.entrypoints.test_regions import Scene
 
 FUNCTIONS: Final = ("Postgresql", "Mysql", "Documentdb", "Redshift", "Aurora", "ParameterStore")
@@ -188,6 +189,38 @@ def test_each_alarm_fires_and_heals(account: Callable[..., Account], name: str) 
         assert watched.rotate()
         watched.platform.wait(LATER)
     assert watched.firing() == set()
+
+
+QUEUES: Final = {
+    "ParameterStoreAlarm": ("template.yaml", "ParameterStoreFailures"),
+    "ParameterStoreUndeliveredAlarm": ("template.yaml", "ParameterStoreUndelivered"),
+    "AuditLeftFailures": ("functions/audit/template.yaml", "AuditFailures"),
+}
+"""Alarms outside of the watch, each with the queue that it looks at; AuditSilent is in tests/unit/audit."""
+
+
+def elsewhere(place: str) -> dict[str, Node]:
+    source = parse((ROOT / place).read_text("utf-8"))
+    return alarms(Stack({"ParameterPath": "/rotated"} if place == "template.yaml" else {}, source).resources)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_what_is_laid_aside_fires_until_it_is_taken(name: str) -> None:
+    """From the depth of its own queue, which SQS counts; another queue is none of its business."""
+    place, queue = QUEUES[name]
+    alarm, metrics = elsewhere(place)[name], Metrics()
+    for minute in range(60):
+        depth = {"another": 1.0, f"{queue}.QueueName": float(20 <= minute < 40)}
+        for one, value in depth.items():
+            metrics.put(QUEUE._replace(dimensions=frozenset({("QueueName", one)})), value, 60 * minute)
+    assert [state_of(alarm, metrics, 60 * minute) for minute in (20, 30, 60)] == [OK, ALARM, OK]
+
+
+def test_every_alarm_of_every_stack_was_seen() -> None:
+    """A new one in any of the templates needs a test that sees it fire."""
+    places = [ROOT / "template.yaml", *ROOT.glob("functions/*/template.yaml")]
+    there = {name for it in places for name in of_type(parse(it.read_text("utf-8")), "AWS::CloudWatch::Alarm")}
+    assert there == CAUSES.keys() | QUEUES.keys() | {"AuditSilent"}
 
 
 RULES: Final = [name for name, it in made().items() if it["Type"] == "AWS::Events::Rule"]

@@ -70,3 +70,26 @@ def test_the_cases_know_every_rule() -> None:
     """Each rule with a pattern lets something in, and the matcher sees what a pattern without a part of it lets in."""
     patterns = {name for name, it in SOURCE["Resources"].items() if "EventPattern" in it.get("Properties", {})}
     assert set.union(*(rules for _, rules in CASES)) == patterns
+
+
+def test_reads_are_heard_by_the_one_rule_that_can() -> None:
+    """In that state alone calls that only read reach a rule (EventBridge user guide, "Events for read-only calls")."""
+    made = Stack(GIVEN, SOURCE).resources
+    states = {name: it["Properties"].get("State") for name, it in made.items() if it["Type"] == "AWS::Events::Rule"}
+    assert states.pop("ReadsRule") == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    assert set(states.values()) == {None}
+    without = Stack({**GIVEN, "WatchReaders": ""}, SOURCE).resources
+    assert not {"ReadsRule", "ReadsSummary"} & without.keys()
+
+
+def test_who_is_named_subscribes_to_the_topic() -> None:
+    """Nobody is by default."""
+    given = {"WatchEmail": "on-call@example.com", "WatchUrl": "https://example.com/hook"}
+
+    def subscribed(**parameters: str) -> set[tuple[str, str, str]]:
+        made = Stack({**GIVEN, **parameters}, SOURCE).resources.values()
+        asked = [it["Properties"] for it in made if it["Type"] == "AWS::SNS::Subscription"]
+        return {(it["TopicArn"], it["Protocol"], it["Endpoint"]) for it in asked}
+
+    assert subscribed() == set()
+    assert subscribed(**given) == {("Topic", "email", given["WatchEmail"]), ("Topic", "https", given["WatchUrl"])}

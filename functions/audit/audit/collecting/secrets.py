@@ -48,7 +48,7 @@ class Secrets:
             try:
                 answer = self._client.list_secrets(**request)
             except FAILURES as error:
-                if reason(error) == "InvalidNextTokenException" and request.pop("NextToken", None) and not anew:
+                if reason(error) == "InvalidNextTokenException" and not anew and request.pop("NextToken", None):
                     anew = True
                     continue
                 self._sight.failed("secrets", error, "after a part of the list" if "NextToken" in request else "")
