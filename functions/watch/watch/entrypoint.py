@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
@@ -48,17 +49,20 @@ def lambda_handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
 
 
 def _teller(environment: Mapping[str, str]) -> Teller:
-    session = botocore.session.get_session()
-    region = environment["AWS_REGION"]
-
-    def client(service: str) -> Any:  # noqa: ANN401 botocore makes its clients' classes at run time
-        return session.create_client(service, region_name=region, config=_CONFIG)
-
+    secrets, logs, table, topic = _clients(environment["AWS_REGION"])
     return Teller(
-        Sources(client("secretsmanager"), client("logs")),
-        Memory(client("dynamodb"), environment["WATCH_MEMORY"], datetime.now(UTC)),
-        client("sns"),
+        Sources(secrets, logs),
+        Memory(table, environment["WATCH_MEMORY"], datetime.now(UTC)),
+        topic,
         environment["WATCH_TOPIC"],
         environment["WATCH_FUNCTIONS"],
         chat=environment.get("WATCH_CHAT") == "true",
     )
+
+
+@cache
+def _clients(region: str) -> list[Any]:
+    """Return the clients, made once for all invocations, so that these share connections."""
+    session = botocore.session.get_session()
+    services = ("secretsmanager", "logs", "dynamodb", "sns")
+    return [session.create_client(service, region_name=region, config=_CONFIG) for service in services]

@@ -22,8 +22,9 @@ _DEFUSED: Final = str.maketrans({"<": "(", ">": ")", "`": "'"})
 
 def plain(text: object) -> str:
     """Return a text without control characters, and cut: it may be by whoever wants it to look like ours."""
-    cleaned = "".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in str(text))
-    return cleaned if len(cleaned) <= _LONGEST else f"{cleaned[:_LONGEST]}…"
+    whole = str(text)
+    cleaned = "".join(" " if unicodedata.category(one)[0] in "CZ" else one for one in whole[:_LONGEST])
+    return cleaned if len(whole) <= _LONGEST else f"{cleaned}…"
 
 
 def _commands(message: Message) -> list[str]:
