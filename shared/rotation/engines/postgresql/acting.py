@@ -33,7 +33,7 @@ def check(connection: Connection, pair: Pair) -> Sequence[str]:
 
     Gives what a person should know: a server that takes the role off a session again.
     """
-    found = read_roles(connection, pair.base, pair.clone)
+    found = read_roles(connection, pair.base, pair.clone, login_only=True)
     base, everyone = as_it_logs_in(existing(connection, pair, found, pair.base))
     acts_as = connection.opening.acts_as
     wanted = login_settings(base, everyone, pair.clone)

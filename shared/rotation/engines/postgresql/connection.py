@@ -52,7 +52,7 @@ class Connection:
         self.version = raw.server_version
         with self._speaking():
             raw.autocommit = True
-        self.opening = opening.read(self.bare(opening.FIRST)[0], raw.info.backend_pid, where)
+        self.opening = opening.read(self.bare, raw.info.backend_pid, where)
 
     @property
     def user(self) -> str:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from rotation.errors import NotTheServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rotation.model import Deadline
 
 FIRST: Final = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), current_user::text,
        pg_catalog.current_database()::text,
-       CASE pg_catalog.current_setting('default_transaction_read_only') WHEN 'on' THEN (
-           SELECT source FROM pg_catalog.pg_settings
-            WHERE name OPERATOR(pg_catalog.=) 'default_transaction_read_only') END,
+       pg_catalog.current_setting('default_transaction_read_only'),
        pg_catalog.current_setting('synchronous_commit'),
        ARRAY[extract(epoch FROM pg_catalog.current_setting('idle_session_timeout', true)::pg_catalog.interval),
              extract(epoch FROM pg_catalog.current_setting('transaction_timeout', true)::pg_catalog.interval)
@@ -29,9 +29,13 @@ SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), current_user
 """
 What every session asks first. It sets nothing, and calls nothing that a user could have made.
 
-The view of all settings, which takes longer than the rest, is read only where it tells something that counts. A limit
-is written with its unit, as intervals are (manual, "Parameter Names and Values").
+A limit is written with its unit, as intervals are (manual, "Parameter Names and Values").
 """
+
+_READ_ONLY_BY: Final = """
+SELECT source FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'default_transaction_read_only'
+"""
+"""Who made transactions read-only. The view of all settings takes half as long as the rest, even to plan."""
 
 ENDS_SESSIONS: Final = {"idle_session_timeout": 140000, "transaction_timeout": 170000}
 """Limits that end a session by themselves, and the versions that brought them (release notes of 14 and 17)."""
@@ -75,18 +79,19 @@ def options(deadline: Deadline, version: int) -> str:
     return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
-def read(row: tuple[Any, ...], told: int, where: str) -> Opening:
+def read(ask: Callable[[str], list[tuple[Any, ...]]], told: int, where: str) -> Opening:
     """
-    Read the answer to FIRST. Raises NotTheServer where another process answers than the one that logged us in.
+    Ask FIRST, and what its answer leaves open.
 
-    Poolers tell a number of their own at the login (PgBouncer; Odyssey, frontend.c; pgcat, client.rs), or none (RDS
-    Proxy, which cannot cancel: RDS user guide, "Quotas and limitations for RDS Proxy").
+    Raises NotTheServer where another process answers than the one that logged us in. Poolers tell a number of their own
+    at the login (PgBouncer; Odyssey, frontend.c; pgcat, client.rs), or none (RDS Proxy, which cannot cancel: RDS user
+    guide, "Quotas and limitations for RDS Proxy").
     """
-    pid, standby, acts_as, database, read_only, synchronous, ends = row
+    pid, standby, acts_as, database, read_only, synchronous, ends = ask(FIRST)[0]
     if pid != told:
         raise NotTheServer(where)
     return Opening(
-        lifts_read_only=read_only in OWNERS and not standby,
+        lifts_read_only=read_only == "on" and not standby and ask(_READ_ONLY_BY)[0][0] in OWNERS,
         commits_late=synchronous == "off",
         shortest=min(filter(None, ends), default=float("inf")),
         acts_as=acts_as,
