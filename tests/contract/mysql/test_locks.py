@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotation.errors import LockWithheld, StatementFailed
+from rotation.engines.mysql import connection
+from rotation.errors import AccountUnusable, LockWithheld, StatementFailed
 from tests.lab.stages.mysql import unique
 
 if TYPE_CHECKING:
@@ -105,3 +106,34 @@ def test_a_lock_that_is_free_by_then_is_taken(stage: Stage, monkeypatch: pytest.
 
         monkeypatch.setattr(connection, "one", ended)
         assert session.lock(name, {"another"})
+
+
+def test_an_account_that_several_decisions_ask_for_is_read_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the lock and for a moment, unless the session changes something; without the lock each time."""
+    monkeypatch.setattr(connection, "MOMENT", 60)
+    one, other, last = (stage.user() for _ in range(3))
+
+    def is_usable(who: Credential) -> bool:
+        try:
+            session.require_usable(who.username)
+        except AccountUnusable:
+            return False
+        return True
+
+    def close(who: Credential) -> None:
+        stage.run(f"ALTER USER {who.username} ACCOUNT LOCK")
+
+    with stage.login(stage.admin()) as session:
+        assert is_usable(one)
+        close(one)
+        assert not is_usable(one)
+        session.lock(unique("lock"))
+        assert is_usable(other)
+        close(other)
+        assert is_usable(other)
+        session.set_password(one.username, stage.password())
+        assert not is_usable(other)
+        monkeypatch.setattr(connection, "MOMENT", 0)
+        assert is_usable(last)
+        close(last)
+        assert not is_usable(last)

@@ -105,7 +105,7 @@ def marked_accounts(connection: Connection, username: str) -> dict[Account, Mapp
     roles = " AND is_role = 'N'" if connection.is_mariadb else ""
     attribute = "JSON_EXTRACT(User_attributes, '$.metadata')" if connection.keeps_attributes else "NULL"
     query = f"SELECT User, Host, {attribute} FROM mysql.user WHERE User = {connection.literal(username)}{roles}"  # noqa: S608
-    return {Account(user, host): _document(text) for user, host, text in connection.run(query) if user == username}
+    return {Account(user, host): _document(text) for user, host, text in connection.recall(query) if user == username}
 
 
 def account_of(connection: Connection, username: str) -> Account:
@@ -147,7 +147,8 @@ def read_named(connection: Connection, username: str) -> State:
 
 def read(connection: Connection, account: Account, attributes: Mapping[str, Any] | None = None) -> State:
     """Read all that concerns the equality of two accounts; the ATTRIBUTE where it was not read with the account."""
-    words = tokens.split(_readable(connection, str(connection.one(f"SHOW CREATE USER {account}"))))
+    told = connection.only(connection.recall(f"SHOW CREATE USER {account}"))
+    words = tokens.split(_readable(connection, str(told)))
     held = read_grants(connection, account)
     marks = {grant: found[1] for grant in held if grant.kind is Kind.ROLE and (found := _MARKING.fullmatch(grant.what))}
     roles = _default_roles(words)
@@ -183,7 +184,7 @@ def _readable(connection: Connection, row: str) -> str:
 def read_grants(connection: Connection, account: Account) -> frozenset[Grant]:
     """Read what an account holds directly; nothing where MariaDB knows of nothing."""
     try:
-        rows = [str(row[0]) for row in connection.run(f"SHOW GRANTS FOR {account}")]
+        rows = [str(row[0]) for row in connection.recall(f"SHOW GRANTS FOR {account}")]
     except StatementFailed as error:
         if int(error.code or 0) not in NO_SUCH_GRANT:
             raise

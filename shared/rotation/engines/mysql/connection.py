@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rotation.engines.mysql.faults import EMPTY, ENGINE, translate
 from rotation.errors import AccountUnusable
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     import pymysql
 
     from rotation.model import Credential, Deadline, Password
+
+
+MOMENT: Final = 1.0
+"""Seconds for which an answer counts that was given under the lock."""
+
+_QUERIES: Final = ("SELECT ", "SHOW ")
 
 
 class Account(NamedTuple):
@@ -68,9 +75,30 @@ class Connection:
         """The login's own password; after the login has changed it, the new one."""
         self.quotes_certificates = False
         """Whether the server was seen to quote what REQUIRE asks of a certificate."""
+        self._answers: dict[str, tuple[float, list[tuple[Any, ...]]]] | None = None
+
+    def remember(self) -> None:
+        """From here on know for a moment what accounts were read to be, as the lock keeps other rotations away."""
+        self._answers = {}
+
+    def recall(self, query: str) -> list[tuple[Any, ...]]:
+        """
+        Run a query on accounts; under the lock give its answer of a moment ago again, if nothing was changed since.
+
+        So each account is read once where a step decides by it several times, and all of these decide by the same.
+        """
+        if self._answers is None:
+            return self.run(query)
+        until, rows = self._answers.get(query, (0.0, []))
+        if time.monotonic() >= until:
+            rows = self.run(query)
+            self._answers[query] = time.monotonic() + MOMENT, rows
+        return rows
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""
+        if self._answers and not statement.lstrip().startswith(_QUERIES):
+            self._answers.clear()
         try:
             with self._raw.cursor() as cursor:
                 cursor.execute(statement)
@@ -80,7 +108,10 @@ class Connection:
 
     def one(self, statement: str) -> Any:  # noqa: ANN401 a column's value
         """Run a query that gives one row of one column. Raises StatementFailed where no row comes."""
-        rows = self.run(statement)
+        return self.only(self.run(statement))
+
+    def only(self, rows: list[tuple[Any, ...]]) -> Any:  # noqa: ANN401 a column's value
+        """Return the one value of an answer. Raises StatementFailed where no row came."""
         if not rows:
             raise EMPTY.at(self.where)
         return rows[0][0]

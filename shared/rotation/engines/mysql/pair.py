@@ -104,8 +104,7 @@ def disable_password(connection: Connection, username: str, pair: Pair | None) -
 def claim(connection: Connection, state: State, role: str) -> State:
     """Mark an account of MariaDB by a role, unless it holds that; one of a delivery that broke off is made anew."""
     if role not in state.marks:
-        connection.run(f"DROP ROLE IF EXISTS {role}")
-        connection.run(f"CREATE ROLE {role}")
+        connection.run(f"CREATE OR REPLACE ROLE {role}")
         connection.run(f"GRANT {role} TO {state.account}")
     return replace(state, marks=state.marks | {role})
 

@@ -38,7 +38,9 @@ class MySQLSession(ConnectedSession[Connection]):
 
     def lock(self, name: str, holders: Collection[str] = ()) -> bool:
         """Take the server's lock of that name; say whether it had to be waited for."""
-        return locks.take(self._connection, name, holders)
+        waited = locks.take(self._connection, name, holders)
+        self._connection.remember()
+        return waited
 
     def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:
         """Tell an admin what the two users of a pair define, since that stays with who defined it."""
