@@ -21,7 +21,7 @@ FIRST: Final = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), current_user::text,
        pg_catalog.current_database()::text,
        pg_catalog.current_setting('default_transaction_read_only'),
-       pg_catalog.current_setting('synchronous_commit'),
+       pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('password_encryption'),
        ARRAY[extract(epoch FROM pg_catalog.current_setting('idle_session_timeout', true)::pg_catalog.interval),
              extract(epoch FROM pg_catalog.current_setting('transaction_timeout', true)::pg_catalog.interval)
              ]::pg_catalog.float8[]
@@ -56,6 +56,8 @@ class Opening(NamedTuple):
     acts_as: str
     """The role that the login gave."""
     database: str
+    keeps_as: str
+    """In which form the server keeps a password that the login sets for itself."""
 
     @property
     def begin(self) -> str:
@@ -87,7 +89,7 @@ def read(ask: Callable[[str], list[tuple[Any, ...]]], told: int, where: str) -> 
     at the login (PgBouncer; Odyssey, frontend.c; pgcat, client.rs), or none (RDS Proxy, which cannot cancel: RDS user
     guide, "Quotas and limitations for RDS Proxy").
     """
-    pid, standby, acts_as, database, read_only, synchronous, ends = ask(FIRST)[0]
+    pid, standby, acts_as, database, read_only, synchronous, keeps_as, ends = ask(FIRST)[0]
     if pid != told:
         raise NotTheServer(where)
     return Opening(
@@ -96,4 +98,5 @@ def read(ask: Callable[[str], list[tuple[Any, ...]]], told: int, where: str) -> 
         shortest=min(filter(None, ends), default=float("inf")),
         acts_as=acts_as,
         database=database,
+        keeps_as=keeps_as,
     )

@@ -32,7 +32,7 @@ SELECT coalesce((
      WHERE s.setdatabase = 0 AND entry LIKE 'password\\_encryption=%%'
 ), current_setting('password_encryption'))
 """
-"""In which form the server would keep the user's password: its own setting counts, else the session's."""
+"""In which form the server would keep another user's password: that one's setting counts, else the session's."""
 
 _RIGHTS: Final = """
 SELECT admin.rolcreaterole, target.rolname::text, target.rolsuper, EXISTS (
@@ -61,7 +61,9 @@ _NO_HASHES: Final = fault(
 
 
 def form_of(connection: Connection, username: str) -> str:
-    """Say in which form the server would keep the user's new password."""
+    """Say in which form the server would keep the user's new password; its own session has its own settings."""
+    if username == connection.user:
+        return connection.opening.keeps_as
     return str(connection.one(_FORM, (fitting(username),)))
 
 
