@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -95,9 +96,10 @@ class Side:
             raise RotationFailed(self.told[-1]["error"])
 
     def measured(self) -> dict[str, float]:
-        """Rotate once, and add up what the invocations took."""
+        """Rotate once, and add up what the invocations took; each is billed by whole milliseconds (Lambda's prices)."""
         self.rotate()
-        return {part: sum(it[part] for it in self.told) for part in PARTS}
+        billed = sum(math.ceil(it["wall"]) for it in self.told)
+        return {**{part: sum(it[part] for it in self.told) for part in PARTS}, "billed": billed}
 
 
 @contextmanager

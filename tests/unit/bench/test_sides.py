@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from tests.bench import stages, table
-from tests.bench.sides import process
+from tests.bench.sides import process, side
 
 
 def test_ratios_are_of_pairs_so_that_a_busy_moment_strikes_both_sides() -> None:
@@ -45,7 +46,7 @@ def test_the_table_shows_both_sides_and_the_ratio_of_each_part() -> None:
     part = {"median": 1.0, "p95": 2.0}
     times = dict.fromkeys(("wall", "aws", "database", "own", "processor"), part)
     seen = {"logins": 9, "rejected": 1, "window": 4.0}
-    side = {
+    whose = {
         "calls": {"GetSecretValue": 6},
         "logins": {"accepted": 3, "refused": 0},
         "statements": 9,
@@ -53,12 +54,12 @@ def test_the_table_shows_both_sides_and_the_ratio_of_each_part() -> None:
         "peak": 50.0,
         "clients": {"fresh": seen},
     }
-    case = {
+    case: dict[str, Any] = {
         "engine": "mysql",
         "strategy": "single-user",
         "server": "MySQL 9.7",
-        "ours": side,
-        "peer": side,
+        "ours": whose,
+        "peer": whose,
         "times": {"15": {"ours": times, "peer": times, "ratios": dict.fromkeys(times, 0.5)}},
     }
     start = {"ours": 150.0, "peer": 160.0, "ratio": 0.94, "bytes": {"function": 1_000_000, "layer": 2_000_000}}
@@ -67,6 +68,18 @@ def test_the_table_shows_both_sides_and_the_ratio_of_each_part() -> None:
     assert "0.50" in drawn
     assert "1 of 9, 4 ms" in drawn
     assert "0.940" in drawn
+    assert "GB-seconds" not in drawn
+    times |= {"billed": {"median": 300.0, "p95": 310.0}}
+    case["times"]["15"]["ratios"]["billed"] = 0.7
+    drawn = table.drawn({"run": {"date": "2026-01-02"}, "cases": [case], "starts": {}})
+    assert "GB-seconds, 15 ms a call 0.075 0.075 0.70" in " ".join(drawn.split())
     alone = {**case, "times": {"15": {"ours": times}}}
     del alone["peer"]
     assert "0.50" not in table.drawn({"run": {"date": "2026-01-02"}, "cases": [alone], "starts": {}})
+
+
+def test_each_invocation_is_billed_by_whole_milliseconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = side.Side(None, None, "function")  # type: ignore[arg-type]  # neither is asked
+    one.told = [dict.fromkeys(side.PARTS, 10.2), dict.fromkeys(side.PARTS, 7.0)]
+    monkeypatch.setattr(side.Side, "rotate", lambda _: None)
+    assert one.measured()["billed"] == 18
