@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rotation.engines.mysql import connection
+from rotation.engines import moment
 from rotation.errors import AccountUnusable, LockWithheld, StatementFailed
 from tests.lab.stages.mysql import unique
 
@@ -110,7 +110,7 @@ def test_a_lock_that_is_free_by_then_is_taken(stage: Stage, monkeypatch: pytest.
 
 def test_an_account_that_several_decisions_ask_for_is_read_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Under the lock and for a moment, unless the session changes something; without the lock each time."""
-    monkeypatch.setattr(connection, "MOMENT", 60)
+    monkeypatch.setattr(moment, "SECONDS", 60)
     one, other, last = (stage.user() for _ in range(3))
 
     def is_usable(who: Credential) -> bool:
@@ -133,7 +133,7 @@ def test_an_account_that_several_decisions_ask_for_is_read_once(stage: Stage, mo
         assert is_usable(other)
         session.set_password(one.username, stage.password())
         assert not is_usable(other)
-        monkeypatch.setattr(connection, "MOMENT", 0)
+        monkeypatch.setattr(moment, "SECONDS", 0)
         assert is_usable(last)
         close(last)
         assert not is_usable(last)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
+from rotation.engines import moment
 from rotation.engines.postgresql.accounts import with_mark
 from rotation.errors import GuardViolation, LockWithheld, PermissionDenied, StatementFailed, Unreachable
 from rotation.model import Credential, Mark
@@ -248,6 +249,34 @@ def test_a_mark_is_read_from_the_comment(stage: Stage) -> None:
         stage.server.execute(f"COMMENT ON ROLE {user.username} IS '{comment}'")
         assert session.mark_of(user.username) == Mark(ARN, "app", "v")
         assert session.mark_of(unique("nobody")) is None
+
+
+def test_a_mark_that_several_decisions_ask_for_is_read_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the lock and for a moment, unless the session changes something; without the lock each time."""
+    monkeypatch.setattr(moment, "SECONDS", 60)
+    user, name = stage.user(), unique("lock")
+
+    def write(version: str) -> None:
+        comment = with_mark("", Mark(ARN, user.username, version))
+        stage.server.execute(f"COMMENT ON ROLE {user.username} IS '{comment}'")
+
+    def version() -> str | None:
+        mark = session.mark_of(user.username)
+        return mark and mark.version
+
+    with stage.login(user) as session:
+        assert version() is None
+        write("first")
+        assert version() == "first"
+        session.lock(name)
+        assert version() == "first"
+        write("second")
+        assert version() == "first"
+        session.set_password(user.username, stage.password())
+        assert version() == "second"
+        write("third")
+        session.lock(name)
+        assert version() == "third"
 
 
 def test_other_sessions_of_the_user_are_ended_and_counted(stage: Stage) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from rotation.engines.moment import Moment
 from rotation.engines.mysql.faults import EMPTY, ENGINE, translate
 from rotation.errors import AccountUnusable
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from rotation.model import Credential, Deadline, Password
 
-
-MOMENT: Final = 1.0
-"""Seconds for which an answer counts that was given under the lock."""
 
 _QUERIES: Final = ("SELECT ", "SHOW ")
 
@@ -75,30 +72,16 @@ class Connection:
         """The login's own password; after the login has changed it, the new one."""
         self.quotes_certificates = False
         """Whether the server was seen to quote what REQUIRE asks of a certificate."""
-        self._answers: dict[str, tuple[float, list[tuple[Any, ...]]]] | None = None
-
-    def remember(self) -> None:
-        """From here on know for a moment what accounts were read to be, as the lock keeps other rotations away."""
-        self._answers = {}
+        self.moment = Moment()
 
     def recall(self, query: str) -> list[tuple[Any, ...]]:
-        """
-        Run a query on accounts; under the lock give its answer of a moment ago again, if nothing was changed since.
-
-        So each account is read once where a step decides by it several times, and all of these decide by the same.
-        """
-        if self._answers is None:
-            return self.run(query)
-        until, rows = self._answers.get(query, (0.0, []))
-        if time.monotonic() >= until:
-            rows = self.run(query)
-            self._answers[query] = time.monotonic() + MOMENT, rows
-        return rows
+        """Run a query on accounts; under the lock give its answer of a moment ago again, if nothing was changed."""
+        return self.moment.rows(query, lambda: self.run(query))
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""
-        if self._answers and not statement.lstrip().startswith(_QUERIES):
-            self._answers.clear()
+        if not statement.startswith(_QUERIES):
+            self.moment.end()
         try:
             with self._raw.cursor() as cursor:
                 cursor.execute(statement)

@@ -39,7 +39,7 @@ class MySQLSession(ConnectedSession[Connection]):
     def lock(self, name: str, holders: Collection[str] = ()) -> bool:
         """Take the server's lock of that name; say whether it had to be waited for."""
         waited = locks.take(self._connection, name, holders)
-        self._connection.remember()
+        self._connection.moment.begin()
         return waited
 
     def cautions(self, username: str, pair: Pair | None = None) -> Sequence[str]:

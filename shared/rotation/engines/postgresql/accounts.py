@@ -208,7 +208,7 @@ def existing(connection: Connection, pair: Pair, found: Mapping[str, Role], name
 
 def read_comments(connection: Connection, *names: str) -> dict[str, str]:
     """Read users' comments, at one moment; empty where there is none, and nothing of a user that is not there."""
-    return dict(connection.run(_COMMENTS, (list(map(fitting, names)),)))
+    return dict(connection.recall(_COMMENTS, list(map(fitting, names))))
 
 
 def _settings(entries: Iterable[tuple[str, str]]) -> Settings:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psycopg2
 from psycopg2 import sql
 
+from rotation.engines.moment import Moment
 from rotation.engines.postgresql import opening
 from rotation.engines.postgresql.deadline import DeadlinePassed, bounded
 from rotation.engines.postgresql.faults import LATE, LATE_COMMIT, NO_ROW, UNREADABLE, translate
 from rotation.errors import RotationError, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from psycopg2 import extensions
 
@@ -47,6 +48,7 @@ class Connection:
         self._log_in_again = log_in_again
         self._state = _State.OUTSIDE
         self._ending = ""
+        self.moment = Moment()
         self.deadline = deadline
         self.where = where
         self.version = raw.server_version
@@ -124,6 +126,10 @@ class Connection:
         text = sql.SQL(statement) if isinstance(statement, str) else statement
         return self.bare(sql.SQL(f"{before()}; ") + text, values)
 
+    def recall(self, query: str, names: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Run a query on users; under the lock give its answer of a moment ago again, if nothing was changed."""
+        return self.moment.rows((query, *names), lambda: self.run(query, (list(names),)))
+
     def end_with(self, statement: sql.Composable) -> None:
         """Run the last statement of a transaction, and end that with the same message: all of it, or nothing."""
         self._to_end(lambda: self.run(statement + sql.SQL(f"; {self._ending}")))
@@ -160,6 +166,7 @@ class Connection:
         It begins with its first statement, in the same message, and ends where ``end_with`` has not ended it.
         """
         self._state, self._ending = _State.UNSENT, "COMMIT" if keep else "ROLLBACK"
+        self.moment.end()
         try:
             yield
         except BaseException:

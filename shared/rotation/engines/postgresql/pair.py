@@ -43,7 +43,7 @@ IMPOSSIBLE: Final = "not possible: "
 
 def ownership(connection: Connection, pair: Pair) -> Ownership:
     """Return whose the idle user is; the mark is on the clone, and only an admin can write it."""
-    comments = read_comments(connection, pair.idle, pair.clone)
+    comments = read_comments(connection, pair.base, pair.clone)
     if pair.idle not in comments:
         return Ownership.ABSENT
     known = parse_mark(comments.get(pair.clone, ""))
@@ -54,7 +54,7 @@ def ownership(connection: Connection, pair: Pair) -> Ownership:
 
 def prepared_version(connection: Connection, pair: Pair) -> str | None:
     """Read for which version the pair was prepared last; a mark that names another base says nothing of it."""
-    known = parse_mark(read_comments(connection, pair.clone).get(pair.clone, ""))
+    known = parse_mark(read_comments(connection, pair.base, pair.clone).get(pair.clone, ""))
     return known.version if known and _names(known, pair) else None
 
 

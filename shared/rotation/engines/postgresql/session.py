@@ -38,7 +38,9 @@ class PostgreSQLSession(PairedSession[Connection]):
 
     def lock(self, name: str, holders: Collection[str] = ()) -> bool:
         """Take the advisory lock of that name in this database; say whether it had to be waited for."""
-        return locks.take(self._connection, name, holders)
+        waited = locks.take(self._connection, name, holders)
+        self._connection.moment.begin()
+        return waited
 
     def rehearse_password(self, username: str, password: Password) -> None:
         """Set the password in a transaction that is rolled back."""
