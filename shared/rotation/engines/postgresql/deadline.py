@@ -14,6 +14,7 @@ import contextvars
 import faulthandler
 import math
 import select
+import time
 from typing import TYPE_CHECKING, Final
 
 from psycopg2 import OperationalError, extensions
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from rotation.model import Deadline
 
 _deadline: Final[contextvars.ContextVar[Deadline | None]] = contextvars.ContextVar("deadline", default=None)
-
-_watched: Final[contextvars.ContextVar[bool]] = contextvars.ContextVar("watched", default=False)
 
 MOST_COMPUTING: Final = 10.0
 """
@@ -54,32 +53,53 @@ def bounded(deadline: Deadline) -> Iterator[None]:
         _deadline.reset(token)
 
 
-@contextlib.contextmanager
-def logging_in(deadline: Deadline) -> Iterator[None]:
-    """Bound a login: its waits by the deadline, and what the server makes libpq compute by the life of the process."""
-    token = _watched.set(True)
-    try:
-        with bounded(deadline):
-            yield
-    finally:
-        _watched.reset(token)
-
-
-def _poll(connection: extensions.connection) -> int:
+class _Watchdog:
     """
-    Let libpq go on; while logging in, for a bounded time.
+    Ends the process where libpq computes for too long while logging in.
 
     The server says how many rounds of SCRAM libpq computes, up to 2,147,483,647 (RFC 5802, iteration-count). libpq asks
     nobody: it computes in C, with the interpreter's lock held. A watchdog of the interpreter's ends the process then:
     the invocation fails, nothing goes on computing behind it, and the next one has a process of its own.
+
+    To set it starts a thread, so that it stays set over waits of a quarter of its time. A longer wait is no computing.
     """
-    if not _watched.get():
-        return connection.poll()
-    faulthandler.dump_traceback_later(MOST_COMPUTING, exit=True, file=_STDERR)
+
+    def __init__(self) -> None:
+        """Begin without."""
+        self._since: float | None = None
+
+    def set(self) -> None:
+        """Watch from now on, unless it does."""
+        if self._since is None:
+            self._since = time.monotonic()
+            faulthandler.dump_traceback_later(MOST_COMPUTING, exit=True, file=_STDERR)
+
+    def patience(self) -> float:
+        """Return for how many seconds a wait may go on that it stays set over."""
+        quarter = MOST_COMPUTING / 4
+        return quarter if self._since is not None and time.monotonic() - self._since < quarter else 0
+
+    def rest(self) -> None:
+        """Watch no longer."""
+        if self._since is not None:
+            self._since = None
+            faulthandler.cancel_dump_traceback_later()
+
+
+_watchdog: Final[contextvars.ContextVar[_Watchdog | None]] = contextvars.ContextVar("watchdog", default=None)
+
+
+@contextlib.contextmanager
+def logging_in(deadline: Deadline) -> Iterator[None]:
+    """Bound a login: its waits by the deadline, and what the server makes libpq compute by the life of the process."""
+    watchdog = _Watchdog()
+    token = _watchdog.set(watchdog)
     try:
-        return connection.poll()
+        with bounded(deadline):
+            yield
     finally:
-        faulthandler.cancel_dump_traceback_later()
+        watchdog.rest()
+        _watchdog.reset(token)
 
 
 def _wait(connection: extensions.connection) -> None:
@@ -90,10 +110,24 @@ def _wait(connection: extensions.connection) -> None:
         _wait_for(connection.fileno(), _EVENTS[state])
 
 
+def _poll(connection: extensions.connection) -> int:
+    """Let libpq go on; while logging in, for a bounded time."""
+    if watchdog := _watchdog.get():
+        watchdog.set()
+    return connection.poll()
+
+
 def _wait_for(descriptor: int, event: int) -> None:
-    poll = select.poll()
+    poll, deadline = select.poll(), _deadline.get()
     poll.register(descriptor, event)
-    if not poll.poll(_milliseconds(_deadline.get())):
+    left = _milliseconds(deadline)
+    if watchdog := _watchdog.get():
+        patience = watchdog.patience() * 1000
+        if patience and poll.poll(min(left or patience, patience)):
+            return
+        watchdog.rest()
+        left = _milliseconds(deadline)
+    if not poll.poll(left):
         raise DeadlinePassed
 
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import psycopg2
 import pytest
@@ -69,6 +70,22 @@ def test_a_login_is_watched_and_nothing_else(silent: int, monkeypatch: pytest.Mo
         psycopg2.connect(host="127.0.0.1", port=silent, user="u", dbname="d", sslmode="disable", gssencmode="disable")
     assert said
     assert said == ["set", "taken back"] * (len(said) // 2)
+
+
+@pytest.mark.parametrize(("longest", "times"), [(60.0, 1), (0.0, 3)])
+def test_the_watchdog_stays_set_over_short_waits(monkeypatch: pytest.MonkeyPatch, longest: float, times: int) -> None:
+    """To set it starts a thread; a wait that is long beside what it allows is none of its business."""
+    states, said = [extensions.POLL_READ, extensions.POLL_READ, extensions.POLL_OK], list[str]()
+    monkeypatch.setattr(module, "MOST_COMPUTING", longest)
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: said.append("set"))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", lambda: said.append("taken back"))
+    callbacks: list[Any] = []
+    monkeypatch.setattr(extensions, "set_wait_callback", callbacks.append)
+    here, there = socket.socketpair()
+    with here, there, module.logging_in(Deadline(5)):
+        there.send(b"answers")
+        callbacks[0](mock.Mock(poll=lambda: states.pop(0), fileno=here.fileno))
+    assert said == ["set", "taken back"] * times
 
 
 def test_a_connection_of_somebody_else_has_no_limit() -> None:

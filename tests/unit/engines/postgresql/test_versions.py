@@ -13,6 +13,7 @@ from rotation.model import Deadline, Pair
 if TYPE_CHECKING:
     from rotation.engines.postgresql.connection import Connection
 
+FORM = "scram-sha-256"
 PAIR = Pair("arn", "shop", "shop_clone", "v1")
 
 
@@ -48,7 +49,7 @@ def test_the_release_to_go_to_is_named(version: int, remedy: str, *, ignores: bo
 def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
     """RDS Proxy tells none at the login, PgBouncer and others one of their own."""
     with pytest.raises(NotTheServer):
-        opening.read((17510, False, "shop", "shop", None, "on", []), told, "db.example:6432/shop")
+        opening.read(lambda _: [(17510, False, "shop", "shop", "off", "on", FORM, [])], told, "db.example:6432/shop")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,9 @@ def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
 )
 def test_a_read_only_default_of_the_owner_is_lifted(source: str, *, standby: bool, lifted: bool) -> None:
     """The server's own is its operator's word, and a standby takes no changes whatever is set."""
-    found = opening.read((1, standby, "shop", "shop", source, "off", [0.0, None]), 1, "here")
+    first = (1, standby, "shop", "shop", "on", "off", FORM, [0.0, None])
+    found = opening.read(lambda query: [first] if query == opening.FIRST else [(source,)], 1, "here")
+    assert found.keeps_as == FORM
     assert ("READ WRITE" in found.begin) is lifted
     assert "SET LOCAL synchronous_commit = on" in found.begin
     assert found.shortest == float("inf")
