@@ -186,6 +186,7 @@ def test_the_library_has_no_circle_of_imports() -> None:
     assert circle({module_of(path): own(path) - {module_of(path)} for path in LIBRARY}) == []
 
 
+@pytest.mark.no_cover  # it runs nothing of the library
 def test_the_tests_have_no_circle_of_imports() -> None:
     """Neither have the tests and what they stand on."""
     edges = {module_in_tests(path): imported_of_tests(path) for path in TESTS}

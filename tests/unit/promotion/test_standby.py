@@ -26,6 +26,7 @@ def made() -> dict[str, Any]:
     return Stack(GIVEN, EXAMPLE).resources
 
 
+@pytest.mark.no_cover  # it runs nothing of the library
 def test_it_has_no_finding() -> None:
     config = cfnlint.config.ManualArgs(regions=[REGION])
     assert cfnlint.api.lint(FILE.read_text("utf-8"), config=config) == []

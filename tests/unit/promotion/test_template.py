@@ -178,6 +178,7 @@ def translated() -> dict[str, Node]:
         return dict(transform(source, {}, ManagedPolicies()))
 
 
+@pytest.mark.no_cover  # it runs nothing of the library
 def test_what_sam_makes_of_it_has_no_finding() -> None:
     config = cfnlint.config.ManualArgs(regions=[REGION])
     assert cfnlint.api.lint(yaml.safe_dump(translated()), config=config) == []
