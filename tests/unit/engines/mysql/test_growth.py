@@ -40,13 +40,17 @@ class Accounts:
     def literal(self, text: str) -> str:
         return f"'{text}'"
 
-    def one(self, statement: str) -> str:
-        self.asked += 1
-        assert statement
-        return "CREATE USER `app`@`%` IDENTIFIED WITH 'caching_sha2_password' AS '$A$' REQUIRE NONE ACCOUNT UNLOCK"
+    def recall(self, query: str) -> list[tuple[Any, ...]]:
+        return self.run(query)
+
+    def only(self, rows: list[tuple[Any, ...]]) -> str:
+        return str(rows[0][0])
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         self.asked += 1
+        if statement.startswith("SHOW CREATE USER"):
+            words = "CREATE USER `app`@`%` IDENTIFIED WITH 'caching_sha2_password' AS '$A$' REQUIRE NONE ACCOUNT UNLOCK"
+            return [(words,)]
         return [(row,) for row in self.rows] if statement.startswith("SHOW GRANTS") else [("app", "%", None)]
 
 

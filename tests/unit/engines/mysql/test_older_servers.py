@@ -46,8 +46,14 @@ class Played:
             raise (STATEMENT.get(self.fails) or FAILED).at("here", self.fails)
         return next((rows for start, rows in self.answers.items() if statement.startswith(start)), [(1,)])
 
+    def recall(self, query: str) -> list[tuple[Any, ...]]:
+        return self.run(query)
+
+    def only(self, rows: list[tuple[Any, ...]]) -> Any:  # noqa: ANN401 a column's value
+        return rows[0][0]
+
     def one(self, statement: str) -> Any:  # noqa: ANN401 a column's value
-        return self.run(statement)[0][0]
+        return self.only(self.run(statement))
 
 
 def play(*, modern: bool = False, fails: int = 0) -> tuple[Played, Connection]:
