@@ -27,8 +27,9 @@ LEAST = 8
 PLAIN: Final = frozenset({"the service retries", "an operator starts anew"})
 """What becomes of a cut rotation where nobody else has a hand in it."""
 
-FEW, FEWER = 3, 5
-"""Of so many cuts `make test` plays one: where others have a hand in it, as the second or the first of a pair."""
+HALF, FEW, FEWER = 2, 3, 5
+"""Of so many cuts `make test` plays one: where nobody else has a hand in it, where others have or as the second of a
+pair, and as the first of a pair."""
 
 LEAST_OF_A_DRY_RUN = 3
 """It reads the two versions, looks at the labels, and logs in."""
@@ -65,7 +66,7 @@ def test_a_rotation_that_is_cut_anywhere_completes_by_itself(
 ) -> None:
     """However an effect is cut, whatever others do then, nothing is lost, and the next rotation is a healthy one."""
     for earlier in range(3 if "alternating" in name else 2):
-        for at in some(MOST, 1 if way in PLAIN and world is RECORDED else FEW, name, how, way, world, earlier):
+        for at in some(MOST, HALF if way in PLAIN and world is RECORDED else FEW, name, how, way, world, earlier):
             with tally.schedule(name, ENGINE) as row:
                 play = Play(name, earlier=earlier, world=world)
                 play.story.append(f"after {earlier} rotations")

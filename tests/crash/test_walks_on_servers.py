@@ -65,6 +65,9 @@ RESTARTED: Final = ("postgresql", "mysql", "mariadb") if NIGHTLY else ("postgres
 ENOUGH: Final = 1_250 if NIGHTLY else 40
 """Steps of each kind, at least; with all kinds 10,000 nightly."""
 
+WALKS: Final = 5 if NIGHTLY else 3
+"""Walks at a time: the steps are counted after them."""
+
 HEAD_START: Final = 1.0
 """Seconds after which who was overtaken goes on: the other one may wait for a lock that it holds."""
 
@@ -283,4 +286,4 @@ def test_whatever_happens_on_a_real_server_nothing_is_lost(
     # createSecret always looks again: an invocation that is overtaken takes longer than this stage does.
     with mock.patch.object(pending_version, "UNSEEN", 0.0), mock.patch.object(alternating_users, "UNSEEN", unseen):
         while walk.taken < ENOUGH:
-            run_state_machine_as_test(walk, settings=settings(quiet, max_examples=5, stateful_step_count=LONG))
+            run_state_machine_as_test(walk, settings=settings(quiet, max_examples=WALKS, stateful_step_count=LONG))
