@@ -8,6 +8,7 @@ has heard of; and it becomes a reader whose sessions live on. `make test` plays 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import threading
 import time
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rotation.errors import NotOurs
+from tests.lab.beside_secrets import beside, require_rotated
 from tests.lab.client import Rejected
 from tests.lab.cutting.failover import kill, lose, new_application, play, scene_of, switch_over, theatre
 
@@ -40,6 +42,8 @@ SOME = {
     ("aurora-mysql", "single-user-by-admin"): 0,
 }
 """How far apart the points are that `make test` plays; 0: it plays none."""
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +79,22 @@ def series(*, whole: bool = False, edition: str = "") -> pytest.MarkDecorator:
 def test_a_killed_writer(tally: Tally, cluster: Theatre, strategy: str, every: int) -> None:
     """Wherever the writer is killed, the rotation is done after one retry."""
     play(tally, lambda: nullcontext(cluster), strategy, kill, every=every)
+
+
+def names() -> Iterator[object]:
+    """Return each strategy of each edition with each name of its engine; `make test` plays one of each edition."""
+    for edition, strategy in SOME:
+        for engine in (edition, *(["aurora"] if edition == "aurora-mysql" else [])):
+            usual = strategy == "single-user" and engine == edition
+            marks = () if usual else pytest.mark.exhaustive
+            yield pytest.param(edition, strategy, engine, id=f"{engine}-{strategy}", marks=marks)
+
+
+@pytest.mark.parametrize(("edition", "strategy", "engine"), [*names()])
+def test_a_parameter_rotates(cluster: Theatre, strategy: str, engine: str) -> None:
+    """Where the credential is a parameter of Parameter Store."""
+    with beside(cluster, engine) as there:
+        require_rotated(there, f"kept_{next(_numbers)}", strategy)
 
 
 @series(whole=True)

@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from unittest import mock
 
 from tests.lab import leftovers
@@ -56,17 +56,25 @@ class ParameterTheatre(Theatre):
     """A database server, Parameter Store, and the function for parameters between them."""
 
     def __init__(
-        self, module: ModuleType, scene: Scene, parameters: EmulatedParameterStore, secrets: EmulatedSecretsManager
+        self,
+        module: ModuleType,
+        scene: Scene,
+        parameters: EmulatedParameterStore,
+        secrets: EmulatedSecretsManager,
+        *,
+        password: str | None = None,
+        engine: str = "",
     ) -> None:
-        """Set the stage: the admin and its parameter, and the function."""
+        """Set the stage: the admin and its parameter, and the function; credentials may name the engine otherwise."""
         self.parameters = parameters
         self.played = module
-        super().__init__(_with_the_function(module), scene, secrets)
+        self._engine = engine or scene.engine
+        super().__init__(_with_the_function(module), scene, secrets, password)
 
     def create_secret(self, name: str, user: str, password: str, **extra: Any) -> str:  # noqa: ANN401 JSON
         """Put a parameter instead, and give its ARN for an admin's, its name else."""
         scene = self.scene
-        place = {"engine": scene.engine, "host": scene.host, "port": scene.port, "dbname": scene.database}
+        place = {"engine": self._engine, "host": scene.host, "port": scene.port, "dbname": scene.database}
         where = ADMINS if user == ADMIN else f"/rotated/{name}"
         value = {**place, "username": user, "password": password, **extra}
         if extra.get("rotation") == {"strategy": "retained-password"}:
@@ -127,6 +135,11 @@ class ParameterApplication(Application):
         folder = self.arn.rpartition("/")[0]
         return tree({"password": value, **{key: own(f"{folder}/{key}").newest.value for key in beside}})
 
+    @classmethod
+    def on(cls, theatre: ParameterTheatre, user: str, strategy: str) -> Self:
+        """Bring an application onto the stage, whose credential is a parameter."""
+        return cls(theatre, theatre.application(user, strategy).arn, strategy)
+
     def client(self, cache: float) -> ClientProcess:
         """Return a client of the parameter's."""
         theatre = self.theatre
@@ -178,10 +191,10 @@ def perform(options: argparse.Namespace) -> int:
         EmulatedParameterStore(clock=clock) as parameters,
     ):
         theatre = ParameterTheatre(options.module, scene, parameters, secrets)
-        prepared = theatre.application("shop", options.strategy)
-        application = ParameterApplication(theatre, prepared.arn, options.strategy)
+        application = ParameterApplication.on(theatre, "shop", options.strategy)
         screen.say(
-            f"{scene.title} on {scene.host}:{scene.port}; the application's user is shop, its parameter {prepared.arn}"
+            f"{scene.title} on {scene.host}:{scene.port}; "
+            f"the application's user is shop, its parameter {application.arn}"
         )
         story = play(application, options, screen, clock)
         if options.log or options.json:
