@@ -344,6 +344,18 @@ def test_more_successes_than_the_calendar_shows_are_no_blind_spot(tmp_path: Path
             audit.memory.close()
 
 
+def test_more_lines_of_a_log_than_are_read_are_a_blind_spot(tmp_path: Path) -> None:
+    """What was left out is the newest, which may hold the cause."""
+    with Account("eu-west-1") as account:
+        account.secret("one")
+        account.rotate("one", account.add_function("secret-rotation-postgresql"), days=2)
+        clients = account.clients()
+        clients("logs", "eu-west-1").filter_log_events = lambda **_: {"events": [], "nextToken": "more"}
+        audit = audited(account, tmp_path, clients=clients)
+    (spot,) = (it for it in audit.memory.findings() if it["name"].startswith("logs"))
+    assert spot["name"] == "logs secret-rotation-postgresql"
+
+
 def test_a_region_that_is_no_longer_looked_at_is_not_called_healthy(tmp_path: Path) -> None:
     with Account("eu-west-1", "eu-central-1") as account:
         account.add_trail("eu-west-1")
