@@ -77,8 +77,8 @@ def hold_still(case: Case, there: Versions) -> None:
     """
     See that no rotation there will end the password that was chosen here: for accounts that no mark protects.
 
-    One that is under way goes on, whatever is switched off. Raises RotationRefused, retryable, while one is, and where
-    one went on since ``there`` was seen.
+    One that is under way goes on, whatever is switched off. Raises RotationRefused, retryable, while one is, where one
+    went on since ``there`` was seen, and where rotation was not switched off.
     """
     former, pending = case.request.former, there.holding(Stage.PENDING)
     if pending is not None and there.state_of(pending) is VersionState.PENDING:
@@ -91,7 +91,17 @@ def hold_still(case: Case, there: Versions) -> None:
             retryable=True,
         )
     switch_off(case, there)
-    if there.rotates and not case.report.dry_run and _seen(case).stages != there.stages:
+    if not there.rotates or case.report.dry_run:
+        return
+    now = _seen(case)
+    if now.rotates:
+        raise RotationRefused(
+            f"Rotation in {former} was not switched off, and could end the password that is promoted here",
+            where=there.arn,
+            remedy=f"Nothing was changed here. Run the promotion again. If that does not help: {_cancel(case)}",
+            retryable=True,
+        )
+    if now.stages != there.stages:
         raise RotationRefused(
             f"A rotation in {former} went on meanwhile",
             where=there.arn,

@@ -41,6 +41,8 @@ class Scissors:
     at: int
     kills: bool = True
     """Whether the process is gone; else the effect took place, and its answer does not come."""
+    arrives: bool = True
+    """Whether the effect takes place; else it is asked for, and no answer comes."""
     count: int = 0
     fired: bool = False
     trace: list[str] = field(default_factory=list)
@@ -51,9 +53,11 @@ class Scissors:
         self.count += 1
         number = self.count
         self.trace.append(f"{number} {name}")
+        self.fired |= number == self.at
+        if number == self.at and not self.arrives:
+            raise lost or Unreachable("No answer", engine="cut")
         yield
         if number == self.at:
-            self.fired = True
             if self.kills:
                 raise Cut
             raise lost or Unreachable("No answer", engine="cut")

@@ -14,6 +14,7 @@ from rotation.errors import (
     NotOurs,
     NoWorkingCredential,
     RotationError,
+    RotationRefused,
     StoreError,
     VersionNotFound,
 )
@@ -213,6 +214,18 @@ def test_a_rotation_that_may_not_be_switched_off_is_left_to_a_person(scene: TwoR
     answer = scene.promote(Force=True)
     assert f"aws secretsmanager cancel-rotate-secret --region {HOME} --secret-id {scene.arn}" in answer["toDo"]
     assert not linked(scene)
+
+
+def test_a_rotation_that_cannot_be_switched_off_is_waited_for_where_no_mark_keeps_it_off() -> None:
+    """It could end the only password; once it is off by the command that is told, the promotion goes on."""
+    scene = TwoRegions("single-user")
+    scene.rotate()
+    scene.regions[HOME].faults.deny("CancelRotateSecret")
+    error = refused(scene, RotationRefused, Force=True)
+    assert "was not switched off" in error.what
+    assert f"aws secretsmanager cancel-rotate-secret --region {HOME} --secret-id {scene.arn}" in error.remedy
+    scene.regions[HOME].execute("CancelRotateSecret", {"SecretId": "app"})
+    assert scene.promote(Force=True)["fence"] == "rotation"
 
 
 def test_another_primary_than_the_one_that_was_meant(scene: TwoRegions) -> None:
