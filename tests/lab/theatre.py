@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.util
 import io
 import itertools
@@ -228,6 +229,7 @@ def app_of(function: str) -> Any:  # noqa: ANN401 a module, by its file
         raise FileNotFoundError(path)
     app = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(app)
+    gc.unfreeze()  # a function's process holds that alone; this one has things that go
     return app
 
 
