@@ -126,17 +126,21 @@ def test_a_day_of_very_many_readers_is_one_summary(watched: Watched, *, chat: bo
 
 
 def test_a_role_with_ever_new_sessions_floods_nobody(watched: Watched) -> None:
-    """As programs have it; another role, and the next day, are told again, and the summary has all."""
+    """As programs have it; another role, another secret, and the next day are told, and the summary has all."""
+    another = watched.made("shop/another")
 
-    def reads(role: str, number: int, days: int = 0) -> dict[str, Any]:
+    def reads(role: str, number: int, days: int = 0, secret: str = watched.secret) -> dict[str, Any]:
         who = assumed(f"arn:aws:iam::123456789012:role/{role}", f"botocore-session-{number}")
-        request = {"secretId": watched.secret}
+        request = {"secretId": secret}
         return of_call("GetSecretValue", who, at=NOW + timedelta(days=days), request=request)
 
-    assert len(watched.told(*(reads("pods", number) for number in range(30)))) == 5
-    assert len(watched.told(reads("pods", 31), reads("other", 1), reads("pods", 31, days=1))) == 2
+    often = [reads("pods", 0) for _ in range(9)]  # one session is one, however often it reads
+    assert len(watched.told(*often, *(reads("pods", number) for number in range(30)))) == 5
+    assert watched.told(reads("pods", 31)) == []
+    news = (reads("other", 1), reads("pods", 31, days=1), reads("pods", 31, secret=another))
+    assert len(watched.told(*news)) == 3
     (summary,) = watched.told(of_schedule(NOW + timedelta(days=1)))
-    assert "Readers, each with a secret: 32." in summary
+    assert "Readers, each with a secret: 33." in summary
 
 
 def test_no_message_is_longer_than_sns_takes() -> None:
