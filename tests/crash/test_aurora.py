@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rotation.errors import NotOurs
+from rotation.errors import NotOurs, NoWorkingCredential
 from tests.lab.beside_secrets import beside, require_rotated
 from tests.lab.client import Rejected
+from tests.lab.cutting import other_region
 from tests.lab.cutting.failover import kill, lose, new_application, play, scene_of, switch_over, theatre
+from tests.lab.cutting.other_people import abandon, attempt, complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,6 +97,21 @@ def test_a_parameter_rotates(cluster: Theatre, strategy: str, engine: str) -> No
     """Where the credential is a parameter of Parameter Store."""
     with beside(cluster, engine) as there:
         require_rotated(there, f"kept_{next(_numbers)}", strategy)
+
+
+@series(whole=True)
+def test_a_promoted_secret_is_rotated_in_the_other_region(cluster: Theatre, strategy: str) -> None:
+    """By the cluster's writer; the function of the Region that was left is refused."""
+    application = new_application(cluster, strategy)
+    assert application.rotate().succeeded
+    there = other_region.beside(application)
+    assert other_region.promote(there)["chosen"]["label"] == "AWSCURRENT"
+    other_region.play(there)
+    complete(there)
+    there.work()
+    abandon(application)
+    assert isinstance(attempt(application), NotOurs | NoWorkingCredential)
+    there.work()
 
 
 @series(whole=True)
