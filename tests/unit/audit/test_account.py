@@ -348,12 +348,12 @@ def test_more_lines_of_a_log_than_are_read_are_a_blind_spot(tmp_path: Path) -> N
     """What was left out is the newest, which may hold the cause."""
     with Account("eu-west-1") as account:
         account.secret("one")
-        account.rotate("one", account.add_function("secret-rotation-postgresql"), days=2)
+        account.rotate("one", account.add_function("secret-rotation-talkative"), days=2)
         clients = account.clients()
         clients("logs", "eu-west-1").filter_log_events = lambda **_: {"events": [], "nextToken": "more"}
         audit = audited(account, tmp_path, clients=clients)
     (spot,) = (it for it in audit.memory.findings() if it["name"].startswith("logs"))
-    assert spot["name"] == "logs secret-rotation-postgresql"
+    assert spot["name"] == "logs secret-rotation-talkative"
 
 
 def test_a_region_that_is_no_longer_looked_at_is_not_called_healthy(tmp_path: Path) -> None:
