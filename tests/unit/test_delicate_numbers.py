@@ -23,6 +23,7 @@ NUMBERS: Final = {
     "rotation.engines.aurora.session:TAKEOVER": 60.0,
     "rotation.engines.aurora.writers:ATTEMPT": 20.0,
     "rotation.engines.documentdb.login:ELECTION_SECONDS": 15.0,
+    "rotation.engines.moment:SECONDS": 1.0,
     "rotation.entrypoints.assembly:MARGIN": 1.5,
     "rotation.entrypoints.parameter_store.handler:QUIET": 60.0,
     "rotation.machine:REREAD_PAUSES": (0.1, 0.3, 0.8),

@@ -177,6 +177,7 @@ class Connection:
                 self._to_end(lambda: self.bare(self._ending))
         finally:
             self._state = _State.OUTSIDE
+            self.moment.end()
 
     def _begin(self) -> str:
         return f"{self.opening.begin}; {self._as_login()}"
