@@ -19,7 +19,7 @@ from tests.support.template.functions import ALL, ON
 
 LAYER: Final = "SharedLayer"
 BUDGETS: Final = {
-    LAYER: 2.5,
+    LAYER: 2.6,
     "mysql": 0.4,
     "postgresql": 12.0,
     "aurora": 12.4,
