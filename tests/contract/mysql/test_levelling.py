@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -119,17 +119,17 @@ def test_a_server_that_quotes_what_is_asked_of_a_certificate_is_understood(
     base = stage.user(
         options=r"REQUIRE SUBJECT '/CN=o''brien' AND ISSUER '/CN=back\\slash' WITH MAX_USER_CONNECTIONS 7"
     )
-    asked = Connection.one
+    asked = Connection.recall
 
     ((as_it_is,),) = stage.run(f"SHOW CREATE USER {base.username}")
 
-    def quoted(connection: Connection, statement: str) -> object:
-        row = asked(connection, statement)
-        if "SHOW CREATE USER" in statement and "o''brien" not in as_it_is:
-            return re.sub(r"(?<=/CN=)\w+('+|\\+)", lambda found: found[0] + found[1], row)
-        return row
+    def quoted(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+        rows = asked(connection, query)
+        if "SHOW CREATE USER" in query and "o''brien" not in as_it_is:
+            return [(re.sub(r"(?<=/CN=)\w+('+|\\+)", lambda found: found[0] + found[1], row),) for (row,) in rows]
+        return rows
 
-    monkeypatch.setattr(Connection, "one", quoted)
+    monkeypatch.setattr(Connection, "recall", quoted)
     clone, _ = stage.level(stage.superuser(), pair_of(base.username))
     assert demands_of(stage, base.username) == demands_of(stage, clone.username)
     assert stage.level(stage.superuser(), pair_of(base.username, version="version-2"))[1] == []
