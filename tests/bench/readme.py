@@ -79,10 +79,9 @@ def said(found: dict[str, Any]) -> str:
     """Say when it was measured, of what, and by which command."""
     run = found["run"]
     servers = ", ".join(dict.fromkeys(case["server"].partition("-")[0] for case in found["cases"]))
-    load = f", in the minute before with a load of {run['load_of_a_minute']:.1f}" if "load_of_a_minute" in run else ""
     return (
-        f"Measured on {run['date']} by `make measured` at commit {run['version']}, on {run['processors']} processors"
-        f"{load}, Python {run['python']}. "
+        f"Measured on {run['date']} by `make measured` at commit {run['version']}, on {run['processors']} processors, "
+        f"in the minute before with a load of {run['load_of_a_minute']:.1f}, Python {run['python']}. "
         f"AWS's functions are those of commit {run['peer']}, in the same run by turns. Servers: {servers}. "
         "They rotate one user with one password where ours keep two. [All figures](docs/measured.md)."
     )

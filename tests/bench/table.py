@@ -25,12 +25,9 @@ def _cases(found: dict[str, Any]) -> Iterator[str]:
                 sides = [_times(times, whose, part) for whose in ("ours", "peer") if whose in times]
                 ratio = f"{times['ratios'][part]:.2f}" if "ratios" in times else ""
                 yield _line(f"{part}, {latency} ms a call", sides, ratio)
-            if "billed" in times["ours"]:
-                ratio = f"{times['ratios']['billed']:.2f}" if "ratios" in times else ""
-                billed = [times[whose]["billed"]["median"] for whose in ("ours", "peer") if whose in times]
-                yield _line(
-                    f"GB-seconds, {latency} ms a call", [f"{it / 1000 * GIGABYTES:.3f}" for it in billed], ratio
-                )
+            ratio = f"{times['ratios']['billed']:.2f}" if "ratios" in times else ""
+            billed = [times[whose]["billed"]["median"] for whose in ("ours", "peer") if whose in times]
+            yield _line(f"GB-seconds, {latency} ms a call", [f"{it / 1000 * GIGABYTES:.3f}" for it in billed], ratio)
         for name, value in _counts(case):
             yield _line(name, value)
 

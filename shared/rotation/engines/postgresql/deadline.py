@@ -61,7 +61,8 @@ class _Watchdog:
     nobody: it computes in C, with the interpreter's lock held. A watchdog of the interpreter's ends the process then:
     the invocation fails, nothing goes on computing behind it, and the next one has a process of its own.
 
-    To set it starts a thread, so that it stays set over waits of a quarter of its time. A longer wait is no computing.
+    To set it starts a thread, so that it stays set over waits that end in the first quarter of its time. Three quarters
+    at least are left to compute.
     """
 
     def __init__(self) -> None:
@@ -75,9 +76,8 @@ class _Watchdog:
             faulthandler.dump_traceback_later(MOST_COMPUTING, exit=True, file=_STDERR)
 
     def patience(self) -> float:
-        """Return for how many seconds a wait may go on that it stays set over."""
-        quarter = MOST_COMPUTING / 4
-        return quarter if self._since is not None and time.monotonic() - self._since < quarter else 0
+        """Return for how many seconds a wait may go on that it stays set over: what is left of the quarter."""
+        return max(0.0, self._since + MOST_COMPUTING / 4 - time.monotonic()) if self._since is not None else 0.0
 
     def rest(self) -> None:
         """Watch no longer."""

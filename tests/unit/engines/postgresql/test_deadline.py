@@ -88,6 +88,16 @@ def test_the_watchdog_stays_set_over_short_waits(monkeypatch: pytest.MonkeyPatch
     assert said == ["set", "taken back"] * times
 
 
+def test_three_quarters_are_left_to_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late in the first quarter a wait begins, the watchdog stays set over its end alone."""
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)
+    watchdog = module._Watchdog()  # noqa: SLF001 its time
+    monkeypatch.setattr(module.time, "monotonic", iter([100.0, 102.4, 103.0]).__next__)
+    assert watchdog.patience() == 0
+    watchdog.set()
+    assert [round(watchdog.patience(), 3) for _ in range(2)] == [0.1, 0]
+
+
 def test_a_connection_of_somebody_else_has_no_limit() -> None:
     """Outside of this package's work the driver waits as ever: here until the other side hangs up."""
     with bounded(Deadline(1)):
