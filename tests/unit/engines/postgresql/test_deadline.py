@@ -92,7 +92,7 @@ def test_three_quarters_are_left_to_compute(monkeypatch: pytest.MonkeyPatch) -> 
     """However late in the first quarter a wait begins, the watchdog stays set over its end alone."""
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)
     watchdog = module._Watchdog()  # noqa: SLF001 its time
-    monkeypatch.setattr(module.time, "monotonic", iter([100.0, 102.4, 103.0]).__next__)
+    monkeypatch.setattr(time, "monotonic", iter([100.0, 102.4, 103.0]).__next__)
     assert watchdog.patience() == 0
     watchdog.set()
     assert [round(watchdog.patience(), 3) for _ in range(2)] == [0.1, 0]
