@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import botocore.session
 from botocore.config import Config
 
+from rotation import VERSION
 from rotation.delivery import Delivery
 from rotation.engines.session import clear_text
 from rotation.errors import InvalidSettings
@@ -36,13 +37,21 @@ if TYPE_CHECKING:
 MARGIN: Final = 1.5
 """Seconds kept back of the invocation, to log and answer."""
 
-CONFIG: Final = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+USER_AGENT: Final = f"Botocore/{botocore.__version__} rotation-suite/{VERSION}"
+"""What CloudTrail shows as userAgent. The SDK's own is put together anew at each call, a third of its own time."""
+
+CONFIG: Final = Config(
+    connect_timeout=2,
+    read_timeout=4,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    user_agent=USER_AGENT,
+)
 """Bounds each call to the AWS API to about 20 seconds in total."""
 
-SINGLE_TRY: Final = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
+SINGLE_TRY: Final = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 """For a write that nothing makes idempotent: the SDK does not repeat it."""
 
-_BRIEF: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
+_BRIEF: Final = SINGLE_TRY.merge(Config(connect_timeout=1, read_timeout=2))
 """Bounds a call to another Region, to which a VPC may have no way, to some 3 seconds."""
 
 

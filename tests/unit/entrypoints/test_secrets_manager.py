@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation import VERSION
-from rotation.entrypoints.assembly import Assembly
+from rotation.entrypoints.assembly import SINGLE_TRY, Assembly
 from rotation.entrypoints.secrets_manager import REVOKE, Event, Handler, handler_for
 from rotation.errors import GuardViolation, InvalidEvent, InvalidSettings, RotationError, RotationRefused
 from rotation.model import Limits
@@ -329,6 +330,28 @@ def test_a_host_may_be_this_machine_only_where_a_setting_says_so(scene: Scene, a
     assert result.succeeded is (allowed != "false")
     assert result.succeeded or isinstance(result.steps[-1].error, GuardViolation)
     assert bool(scene.server.accepted) is result.succeeded
+
+
+class Sent(Exception):
+    """A request, kept from going out; its text is who says to send it."""
+
+
+def test_cloudtrail_shows_what_called() -> None:
+    """By name and version, whichever client calls."""
+    assembly = Assembly(Settings())
+
+    def keep(request: Any, **_: object) -> None:  # noqa: ANN401 botocore's
+        raise Sent(request.headers["User-Agent"])
+
+    for client in (
+        assembly.secrets_manager,
+        assembly.secrets_manager_in("eu-central-1"),
+        assembly.client("ssm", SINGLE_TRY),
+    ):
+        client.meta.events.register("before-send", keep)
+        ask = client.list_secrets if hasattr(client, "list_secrets") else client.describe_parameters
+        with pytest.raises(Sent, match=rf"Botocore/\S+ rotation-suite/{re.escape(VERSION)}"):
+            ask()
 
 
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_RDS"])

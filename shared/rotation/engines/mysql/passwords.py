@@ -189,11 +189,14 @@ def require_policy(connection: Connection, username: str, password: Password) ->
 
 
 def _variables(connection: Connection) -> dict[str, str]:
-    """Read, at one moment, what says whether the server takes changes, and its policy for passwords."""
+    """
+    Read, at one moment, what says whether the server takes changes, and its policy for passwords.
+
+    All of it is the server's, not the session's. To list a session's variables takes three times as long.
+    """
     names = ", ".join(map(connection.literal, _READ_ONLY))
-    return dict(
-        connection.run(f"SHOW VARIABLES WHERE Variable_name IN ({names}) OR Variable_name LIKE 'validate_password%'")
-    )
+    which = f"Variable_name IN ({names}) OR Variable_name LIKE 'validate_password%'"
+    return dict(connection.run(f"SHOW GLOBAL VARIABLES WHERE {which}"))
 
 
 def _require_policy(connection: Connection, username: str, password: Password, variables: Mapping[str, str]) -> None:
