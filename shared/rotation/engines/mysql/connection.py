@@ -80,7 +80,7 @@ class Connection:
 
     def run(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""
-        if not statement.startswith(_QUERIES):
+        if not statement.lstrip().startswith(_QUERIES):
             self.moment.end()
         try:
             with self._raw.cursor() as cursor:
