@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -22,7 +22,14 @@ from tests.support.memory.observer import Warnings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-NAME = "/app/db"
+    from mypy_boto3_ssm import SSMClient
+
+
+class Service(NamedTuple):
+    """The emulated service, and a client of it."""
+
+    emulator: EmulatedParameterStore
+    client: SSMClient
 
 
 class ServiceLab:
@@ -32,12 +39,13 @@ class ServiceLab:
     world = World(pending_after_finish=PendingAfterFinish.REMOVED)
     """The store's own: there are no labels that a service could leave behind."""
 
-    def __init__(self, emulator: EmulatedParameterStore) -> None:
-        self._emulator = emulator
+    def __init__(self, service: Service) -> None:
+        self._emulator, self._client = service
+        self._name = f"/app/{uuid.uuid4()}"
         self._seconds = itertools.count(step=2 * FRESH)
         """What others do shows at the next look, as it does in a few seconds at most."""
         self._observer = Warnings()
-        self.arn = arn_of(NAME)
+        self.arn = arn_of(self._name)
         self.first = self.store_current(FIRST)
         self.store = self._new_store()
         self._token = ""
@@ -47,9 +55,9 @@ class ServiceLab:
         return len(self._observer.warned)
 
     def _new_store(self) -> ParameterStore:
-        clients = Clients(self._emulator.client(), self._emulator.client())
+        clients = Clients(self._client, self._client)
         clock = self._seconds.__next__
-        return ParameterStore(clients, NAME, self._observer, Deadline(10**6, clock), sleep=lambda _seconds: None)
+        return ParameterStore(clients, self._name, self._observer, Deadline(10**6, clock), sleep=lambda _seconds: None)
 
     def begin_rotation(self) -> str:
         self._token = self.store.open_rotation()
@@ -57,7 +65,7 @@ class ServiceLab:
 
     def store_current(self, value: str) -> str:
         self._emulator.state.stale = 0
-        return f"v{self._emulator.put(NAME, value)}"
+        return f"v{self._emulator.put(self._name, value)}"
 
     def abandon(self) -> None:
         self._emulator.state.stale = 0
@@ -74,7 +82,7 @@ class ServiceLab:
         self._emulator.faults.watch(hook)
 
     def roll_back(self) -> str:
-        return self.store_current(self._emulator.state.own(NAME).versions[-2].value)
+        return self.store_current(self._emulator.state.own(self._name).versions[-2].value)
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
         name = f"/admins/{uuid.uuid4()}"
@@ -95,12 +103,19 @@ class ServiceLab:
         raise NotImplementedError(region)
 
 
-@pytest.fixture(params=[*WORLDS, "reads are stale"])
-def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:
-    """Set the lab up, in every world of the service, and with reads that see nothing of the store's last write."""
+@pytest.fixture(scope="module", params=[*WORLDS, "reads are stale"])
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Start the service in every world of its, and with reads that see nothing of the store's last write."""
     with EmulatedParameterStore(world=WORLDS.get(request.param, STRICT), clock=Ticking()) as emulator:
         emulator.state.stale_after = 0 if request.param in WORLDS else 2
-        yield ServiceLab(emulator)
+        yield Service(emulator, emulator.client())
+
+
+@pytest.fixture
+def lab(service: Service) -> Iterator[ServiceLab]:
+    """Set the lab up, with a parameter of its own."""
+    yield ServiceLab(service)
+    service.emulator.faults.clear()
 
 
 class TestParameterStore(StoreContract):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -17,11 +17,20 @@ from tests.support.emulators.wire.clock import Ticking
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
     from tests.support.emulators.secretsmanager.worlds import World
 
-NAME = "app"
 HOME, AWAY = "eu-west-1", "eu-central-1"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:rotation"
+
+
+class Service(NamedTuple):
+    """The emulated service in two Regions, a client in each, and its world."""
+
+    regions: Regions
+    clients: Mapping[str, SecretsManagerClient]
+    world: World
 
 
 class ServiceLab:
@@ -30,30 +39,30 @@ class ServiceLab:
     swap = Swap.EXACT
     warnings = 0
 
-    def __init__(self, regions: Regions, world: World) -> None:
-        self._regions, self._emulator = regions, regions[HOME]
-        emulator = self._emulator
-        self.world = world
-        made = emulator.execute("CreateSecret", {"Name": NAME, "SecretString": FIRST, "ClientRequestToken": _id()})
+    def __init__(self, service: Service) -> None:
+        self._regions, clients, self.world = service
+        self._emulator, self._name = self._regions[HOME], f"app-{_id()}"
+        request = {"Name": self._name, "SecretString": FIRST, "ClientRequestToken": _id()}
+        made = self._emulator.execute("CreateSecret", request)
         self.arn = str(made["ARN"])
         self.first = str(made["VersionId"])
-        self.store = SecretsManagerStore(emulator.client(), self.arn, elsewhere=lambda region: regions[region].client())
+        self.store = SecretsManagerStore(clients[HOME], self.arn, elsewhere=clients.__getitem__)
 
     def begin_rotation(self) -> str:
         token = _id()
-        request = {"SecretId": NAME, "ClientRequestToken": token, "RotationLambdaARN": FUNCTION}
+        request = {"SecretId": self._name, "ClientRequestToken": token, "RotationLambdaARN": FUNCTION}
         self._emulator.execute("RotateSecret", request)
         return token
 
     def store_current(self, value: str) -> str:
         token = _id()
-        request = {"SecretId": NAME, "SecretString": value, "ClientRequestToken": token}
+        request = {"SecretId": self._name, "SecretString": value, "ClientRequestToken": token}
         self._emulator.execute("PutSecretValue", request)
         return token
 
     def abandon(self) -> None:
-        request = {"SecretId": NAME, "VersionStage": "AWSPENDING"}
-        holder = self._emulator.labels(NAME)["AWSPENDING"]
+        request = {"SecretId": self._name, "VersionStage": "AWSPENDING"}
+        holder = self._emulator.labels(self._name)["AWSPENDING"]
         self._emulator.execute("UpdateSecretVersionStage", request | {"RemoveFromVersionId": holder})
 
     def interject(self, value: str) -> None:
@@ -65,9 +74,11 @@ class ServiceLab:
         self._emulator.faults.watch(hook)
 
     def roll_back(self) -> str:
-        labels = self._emulator.labels(NAME)
+        labels = self._emulator.labels(self._name)
         versions = {"RemoveFromVersionId": labels["AWSCURRENT"], "MoveToVersionId": labels["AWSPREVIOUS"]}
-        self._emulator.execute("UpdateSecretVersionStage", {"SecretId": NAME, "VersionStage": "AWSCURRENT", **versions})
+        self._emulator.execute(
+            "UpdateSecretVersionStage", {"SecretId": self._name, "VersionStage": "AWSCURRENT", **versions}
+        )
         return labels["AWSPREVIOUS"]
 
     def create_admin(self, value: str, tags: Mapping[str, str]) -> str:
@@ -78,26 +89,35 @@ class ServiceLab:
         return arn
 
     def labels(self) -> Mapping[str, str]:
-        return self._emulator.labels(NAME)
+        return self._emulator.labels(self._name)
 
     def add_replica(self) -> str:
-        self._emulator.execute("ReplicateSecretToRegions", {"SecretId": NAME, "AddReplicaRegions": [{"Region": AWAY}]})
+        self._emulator.execute(
+            "ReplicateSecretToRegions", {"SecretId": self._name, "AddReplicaRegions": [{"Region": AWAY}]}
+        )
         return AWAY
 
     def fail_replica(self, region: str) -> None:
-        self._regions.fail(NAME, region, Reason.NETWORK)
+        self._regions.fail(self._name, region, Reason.NETWORK)
 
 
 def _id() -> str:
     return str(uuid.uuid4())
 
 
-@pytest.fixture(params=WORLDS)
-def lab(request: pytest.FixtureRequest) -> Iterator[ServiceLab]:
-    """Set the lab up, in every world of the service."""
+@pytest.fixture(scope="module", params=WORLDS)
+def service(request: pytest.FixtureRequest) -> Iterator[Service]:
+    """Start the service, in every world of its."""
     world = WORLDS[request.param]
     with Regions(HOME, AWAY, world=world, clock=Ticking()) as regions:
-        yield ServiceLab(regions, world)
+        yield Service(regions, {region: regions[region].client() for region in (HOME, AWAY)}, world)
+
+
+@pytest.fixture
+def lab(service: Service) -> Iterator[ServiceLab]:
+    """Set the lab up, with a secret of its own."""
+    yield ServiceLab(service)
+    service.regions[HOME].faults.clear()
 
 
 class TestSecretsManagerStore(StoreContract):
