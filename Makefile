@@ -65,13 +65,14 @@ endif
 # first, and those that wait most beside those that wait least.
 JOBS ?= $(shell echo $$((2 + $$(nproc 2>/dev/null || echo 2))))
 PARTS := e2e-rotations e2e-functions contract-others unit-library unit-house crash-engines crash-memory crash-walks \
-	crash-wire contract-mysql crash-aurora dialect
+	crash-wire contract-mysql crash-aurora dialect contract-stores
 # The house: all that is no code of the library.
 PART_unit-house := $(addprefix tests/unit/,audit bench docs lab support template watch)
 PART_unit-library := $(filter-out $(PART_unit-house) %conftest.py %__pycache__,$(wildcard tests/unit/*))
 PART_contract-mysql := tests/contract/mysql \
 	$(addprefix tests/contract/test_,mysql_engine.py mariadb_engine.py aurora_engine.py)
-PART_contract-others = $(filter-out $(PART_contract-mysql),$(call tests,tests/contract))
+PART_contract-stores := $(wildcard tests/contract/test_*_store.py)
+PART_contract-others = $(filter-out $(PART_contract-mysql) $(PART_contract-stores),$(call tests,tests/contract))
 PART_dialect := tests/dialect
 PART_crash-memory := $(addprefix tests/crash/test_,memory.py promotion.py replicas.py walks.py writers.py)
 PART_crash-aurora := $(wildcard tests/crash/test_aurora*.py)
@@ -86,7 +87,7 @@ PART_containers := tests/containers
 NAMED := tests/unit tests/contract tests/dialect tests/crash tests/e2e tests/containers tests/page
 PART_others := $(filter-out $(NAMED),$(sort $(shell find tests -name 'test_*.py' | cut -d/ -f1-2)))
 CHOSEN := $(PARTS) $(if $(PART_others),others) $(if $(filter containers,$(DATABASES)),containers)
-# The tests of the library, which cover every branch of it.
+# The tests of the library, which cover every branch of it: tests/unit those of the stores and of the core.
 COVERED := unit-library contract-mysql contract-others
 
 # $(call tests,SUITE): its test files, and its folders that hold some.
@@ -199,7 +200,7 @@ test-others: .tools-clients
 containers: environment images ## The contract suite in containers (VERSIONS='postgres=16 mysql=8.4' OPTIONS='-k name')
 	@echo "==> what every engine must keep, in containers"
 	@DATABASES=containers $(MAKE) --no-print-directory -j$(JOBS) --output-sync=target COVERED= \
-		test-contract-mysql test-contract-others
+		test-contract-mysql test-contract-others test-contract-stores
 	@DATABASES=containers $(MAKE) --no-print-directory test-containers
 
 # Each round takes one version of each server, and plays what holds for these; a row ends where its server has no more.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rotation.errors import InvalidSecret, StoreDenied, StoreError, StoreUnavailable, VersionNotFound
-from rotation.model import LATE_CUTOVER, Replica, Stage, VersionState
+from rotation.model import LATE_CUTOVER, Replica, Stage, StoredVersion, VersionState
 from rotation.stores.parameter_store import Clients, ParameterStore
+from tests.support.emulators.ssm.model import arn_of
 from tests.support.emulators.ssm.worlds import World
 from tests.unit.stores.conftest import PARAMETER, looking
 
@@ -442,3 +443,24 @@ def test_a_parameter_has_no_replicas(kept: ParameterStore) -> None:
         kept.describe_replica("eu-central-1")
     with pytest.raises(StoreError, match="/app/db in eu-central-1"):
         kept.replicate(Replica("eu-central-1", "Failed"))
+
+
+def test_every_bearer_of_a_label_is_told(kept: ParameterStore) -> None:
+    """Those of the three stages, and of labels of our own."""
+    token = staged(kept)
+    kept.label(token, LATE_CUTOVER, None)
+    assert dict(kept.describe().stages) == {"v1": {Stage.CURRENT}, token: {Stage.PENDING, LATE_CUTOVER}}
+
+
+def test_an_id_that_is_none(kept: ParameterStore) -> None:
+    """Neither a token nor a version's number leads to no version."""
+    with pytest.raises(VersionNotFound, match="no such version"):
+        kept.read(version="nobody")
+
+
+def test_an_admins_parameter(parameters: EmulatedParameterStore, kept: ParameterStore) -> None:
+    """It is read by its ARN, and so are its tags."""
+    arn = arn_of(PARAMETER)
+    parameters.state.own(PARAMETER).tags["team"] = "orders"
+    assert kept.read_admin(arn) == StoredVersion(arn, "v1", frozenset({Stage.CURRENT}), "canary-1")
+    assert kept.tags_of(arn) == {"team": "orders"}

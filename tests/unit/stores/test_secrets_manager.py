@@ -156,6 +156,13 @@ def test_a_connection_that_is_cut(
         assert isinstance(failure(act, store), StoreUnavailable)
 
 
+def test_a_token_keeps_its_first_value(store: SecretsManagerStore) -> None:
+    """What comes second is not stored, and that is no error."""
+    assert store.stage_pending(TWO, CANARY)
+    assert not store.stage_pending(TWO, "another")
+    assert store.read(version=TWO).value == CANARY
+
+
 def test_an_unknown_code_of_a_broken_service(emulator: EmulatedSecretsManager, store: SecretsManagerStore) -> None:
     """Whatever a server error is called, the service may recover from it."""
     emulator.faults.watch(broken)
