@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -12,13 +13,13 @@ import pytest
 from rotation.engines.documentdb import login
 from tests.lab import documentdb
 from tests.lab.nightly import BESIDE_CLIENTS
-from tests.lab.theatre import Theatre, emulated
+from tests.lab.theatre import ADMIN, Theatre, emulated
 from tests.support.emulators.secretsmanager.worlds import BY_THE_MANUAL, RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.lab.theatre import Application
+    from tests.lab.theatre import Application, Scene
     from tests.support.servers.mongodb import MongoServer
     from tests.support.servers.tls import Authority
 
@@ -28,11 +29,24 @@ STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 numbers = itertools.count()
 
 
-@pytest.fixture(scope="module", params=[RECORDED, BY_THE_MANUAL], ids=["as recorded", "by the manual"])
-def theatre(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Theatre]:
-    """Return the stage in both modes of the service."""
-    with documentdb.provide(authority) as scene, emulated(request.param) as emulator:
-        yield Theatre(documentdb, scene, emulator)
+WORLDS = {"as recorded": RECORDED, "by the manual": BY_THE_MANUAL}
+in_both_worlds = pytest.mark.parametrize("theatre", WORLDS, indirect=True)
+
+
+@pytest.fixture(scope="module")
+def managed(authority: Authority) -> Iterator[tuple[Scene, str]]:
+    """Start a server, and make the admin with its password."""
+    with documentdb.provide(authority) as scene:
+        scene.prepare_admin(ADMIN, password := secrets.token_urlsafe(18))
+        yield scene, password
+
+
+@pytest.fixture(scope="module", params=["as recorded", pytest.param("by the manual", marks=pytest.mark.exhaustive)])
+def theatre(request: pytest.FixtureRequest, managed: tuple[Scene, str]) -> Iterator[Theatre]:
+    """Return the stage in a mode of the service; what differs between them is played in both, the rest by night."""
+    scene, password = managed
+    with emulated(WORLDS[request.param]) as emulator:
+        yield Theatre(documentdb, scene, emulator, password)
 
 
 def application(theatre: Theatre, strategy: str) -> Application:
@@ -49,6 +63,7 @@ def server_of(theatre: Theatre) -> MongoServer:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 class TestEveryStrategy:
+    @in_both_worlds
     def test_costs_what_the_design_says(self, theatre: Theatre, strategy: str) -> None:
         """Rotation after rotation makes so many calls and logins, fails none, and keeps all of the rights."""
         shop = application(theatre, strategy)
@@ -69,6 +84,7 @@ class TestEveryStrategy:
         assert len(theatre.emulator.stored_passwords()) > 2
         assert theatre.leaked() == []
 
+    @in_both_worlds
     def test_changes_nothing_in_a_dry_run(self, theatre: Theatre, strategy: str) -> None:
         """RotateImmediately=false leaves credential, labels and users as they were, and a rotation still works."""
         shop = application(theatre, strategy)

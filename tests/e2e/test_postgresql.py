@@ -30,9 +30,12 @@ def application(theatre: Theatre, strategy: str) -> Application:
     return theatre.application(f"e2e_{next(numbers)}", strategy)
 
 
-@pytest.fixture(params=["as recorded", "by the manual"])
+in_both_worlds = pytest.mark.parametrize("theatre", ["as recorded", "by the manual"], indirect=True)
+
+
+@pytest.fixture(params=["as recorded", pytest.param("by the manual", marks=pytest.mark.exhaustive)])
 def theatre(request: pytest.FixtureRequest) -> Theatre:
-    """Return the stage in both modes of the service."""
+    """Return the stage in a mode of the service; what differs between them is played in both, the rest by night."""
     name = "postgresql_theatre" if request.param == "as recorded" else "postgresql_theatre_of_the_manual"
     stage: Theatre = request.getfixturevalue(name)
     return stage
@@ -40,6 +43,7 @@ def theatre(request: pytest.FixtureRequest) -> Theatre:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 class TestEveryStrategy:
+    @in_both_worlds
     def test_keeps_the_application_working_rotation_after_rotation(self, theatre: Theatre, strategy: str) -> None:
         """After each of four rotations AWSCURRENT has a new password and all of the application's rights."""
         shop = application(theatre, strategy)
@@ -50,6 +54,7 @@ class TestEveryStrategy:
             passwords.add(shop.secret()["password"])
         assert len(passwords) == 5
 
+    @in_both_worlds
     def test_costs_what_the_design_says(self, theatre: Theatre, strategy: str) -> None:
         """A rotation makes so many calls, logins and round trips, and no login fails."""
         shop = application(theatre, strategy)
@@ -78,6 +83,7 @@ class TestEveryStrategy:
         log = theatre.function_log.getvalue()
         assert not [token for token in theatre.emulator.journal.rotation_tokens if token in log]
 
+    @in_both_worlds
     def test_changes_nothing_in_a_dry_run(self, theatre: Theatre, strategy: str) -> None:
         """RotateImmediately=false leaves credential, labels and users as they were, and a rotation still works."""
         shop = application(theatre, strategy)
@@ -100,6 +106,7 @@ class TestEveryStrategy:
         assert shop.rotate().succeeded
         shop.work()
 
+    @in_both_worlds
     def test_completes_when_each_step_arrives_twice(self, theatre: Theatre, strategy: str) -> None:
         """Twins of a step, one after the other or together, do no harm."""
         shop = application(theatre, strategy)
