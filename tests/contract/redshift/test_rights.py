@@ -9,6 +9,9 @@ import pytest
 from tests.lab.stages.redshift import pair_of, unique
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rotation.model import Pair
     from tests.lab.stages.redshift import Stage
 
 THINGS = {
@@ -45,22 +48,28 @@ def schema(stage: Stage) -> str:
     return name
 
 
-@pytest.mark.parametrize("kind", THINGS)
-def test_a_right_is_given_and_taken_with_its_option(stage: Stage, schema: str, kind: str) -> None:
+def on_each(schema: str) -> list[str]:
+    """Write each right as statements do."""
+    return [f"{privilege} ON {on.format(schema)}" for privilege, on in THINGS.values()]
+
+
+def made(stage: Stage, pair: Pair) -> set[str]:
+    """Level, and give the changes without the quotes around names."""
+    return {change.replace('"', "") for change in stage.level(pair)[1]}
+
+
+def test_each_right_is_given_and_taken_with_its_option(stage: Stage, schema: str) -> None:
     """The option comes with the right, goes without it, and at last the right goes."""
-    privilege, on = THINGS[kind]
-    what = f"{privilege} ON {on.format(schema)}"
-    base = stage.user().username
+    base, each = stage.user().username, on_each(schema)
     pair = pair_of(base)
-    stage.run(f"GRANT {what} TO {base} WITH GRANT OPTION")
-    stage.level(pair)
-    for taken in (f"GRANT OPTION FOR {what}", what):
-        stage.run(f"REVOKE {taken} FROM {base}")
-        (change,) = stage.level(pair)[1]
-        assert change.replace('"', "") == f"REVOKE {taken} FROM {pair.clone}"
-    stage.run(f"GRANT {what} TO {base}")
-    (change,) = stage.level(pair)[1]
-    assert change.replace('"', "") == f"GRANT {what} TO {pair.clone}"
+    stage.run(*(f"GRANT {what} TO {base} WITH GRANT OPTION" for what in each))
+    created = {f"CREATE USER {pair.clone} PASSWORD …"}
+    assert made(stage, pair) - created == {f"GRANT {what} TO {pair.clone} WITH GRANT OPTION" for what in each}
+    for taken in ("GRANT OPTION FOR ", ""):
+        stage.run(*(f"REVOKE {taken}{what} FROM {base}" for what in each))
+        assert made(stage, pair) == {f"REVOKE {taken}{what} FROM {pair.clone}" for what in each}
+    stage.run(*(f"GRANT {what} TO {base}" for what in each))
+    assert made(stage, pair) == {f"GRANT {what} TO {pair.clone}" for what in each}
 
 
 @pytest.mark.parametrize("way", ["GROUP {0}", "ROLE {0}_role", "PUBLIC"])
@@ -73,52 +82,49 @@ def test_a_right_through_somebody_else_stays_that_way(stage: Stage, schema: str,
         f"ALTER GROUP {group} ADD USER {base}",
         f"CREATE ROLE {group}_role",
         f"GRANT ROLE {group}_role TO {base}",
-        *(f"GRANT {privilege} ON {on.format(schema)} TO {way.format(group)}" for privilege, on in THINGS.values()),
+        *(f"GRANT {what} TO {way.format(group)}" for what in on_each(schema)),
     )
     try:
-        assert {change.replace('"', "") for change in stage.level(pair)[1]} == {
+        assert made(stage, pair) == {
             f"CREATE USER {pair.clone} PASSWORD …",
             f"ALTER GROUP {group} ADD USER {pair.clone}",
             f"GRANT ROLE {group}_role TO {pair.clone}",
         }
     finally:
-        for privilege, on in THINGS.values():
-            stage.run(f"REVOKE {privilege} ON {on.format(schema)} FROM {way.format(group)}")
+        stage.run(*(f"REVOKE {what} FROM {way.format(group)}" for what in on_each(schema)))
 
 
-@pytest.mark.parametrize(
-    ("of_base", "of_clone", "change"),
-    [
-        ("GRANT ASSUMEROLE ON DEFAULT TO {0} FOR COPY", "", "GRANT ASSUMEROLE ON DEFAULT TO {1} FOR COPY"),
-        ("", "GRANT ASSUMEROLE ON DEFAULT TO {1} FOR COPY", "REVOKE ASSUMEROLE ON DEFAULT FROM {1} FOR COPY"),
-        ("ALTER USER {0} SESSION TIMEOUT 90", "", "ALTER USER {1} SESSION TIMEOUT 90"),
-        ("", "ALTER USER {1} SESSION TIMEOUT 90", "ALTER USER {1} RESET SESSION TIMEOUT"),
-        ("ALTER USER {0} SYSLOG ACCESS UNRESTRICTED", "", "ALTER USER {1} SYSLOG ACCESS UNRESTRICTED"),
-        ("", "ALTER USER {1} SYSLOG ACCESS UNRESTRICTED", "ALTER USER {1} SYSLOG ACCESS RESTRICTED"),
-        ("ALTER USER {0} CONNECTION LIMIT 4", "", "ALTER USER {1} CONNECTION LIMIT 4"),
-        ("", "ALTER USER {1} CONNECTION LIMIT 4", "ALTER USER {1} CONNECTION LIMIT UNLIMITED"),
-        ("ALTER USER {0} CREATEDB", "", "ALTER USER {1} CREATEDB"),
-        ("ALTER USER {0} CREATEUSER", "", "ALTER USER {1} CREATEUSER"),
-        ("", "ALTER USER {1} CREATEUSER", "ALTER USER {1} NOCREATEUSER"),
-        ("", "ALTER USER {1} VALID UNTIL '2037-01-01'", "ALTER USER {1} VALID UNTIL 'infinity'"),
-        ("ALTER USER {0} SET search_path TO a, b", "", "ALTER USER {1} SET search_path TO a, b"),
-        ("", "ALTER USER {1} SET statement_timeout TO 9", "ALTER USER {1} RESET statement_timeout"),
-        (
-            "ALTER DEFAULT PRIVILEGES FOR USER {0} GRANT SELECT ON TABLES TO PUBLIC",
-            "",
-            "ALTER DEFAULT PRIVILEGES FOR USER {1} GRANT SELECT ON TABLES TO PUBLIC",
-        ),
-        (
-            "",
-            "ALTER DEFAULT PRIVILEGES FOR USER {1} GRANT SELECT ON TABLES TO PUBLIC",
-            "ALTER DEFAULT PRIVILEGES FOR USER {1} REVOKE SELECT ON TABLES FROM PUBLIC",
-        ),
-    ],
-)
-def test_what_has_no_option_is_levelled_both_ways(stage: Stage, of_base: str, of_clone: str, change: str) -> None:
+OF_BASE = {
+    "GRANT ASSUMEROLE ON DEFAULT TO {0} FOR COPY": "GRANT ASSUMEROLE ON DEFAULT TO {1} FOR COPY",
+    "ALTER USER {0} SESSION TIMEOUT 90": "ALTER USER {1} SESSION TIMEOUT 90",
+    "ALTER USER {0} SYSLOG ACCESS UNRESTRICTED": "ALTER USER {1} SYSLOG ACCESS UNRESTRICTED",
+    "ALTER USER {0} CONNECTION LIMIT 4": "ALTER USER {1} CONNECTION LIMIT 4",
+    "ALTER USER {0} CREATEDB": "ALTER USER {1} CREATEDB",
+    "ALTER USER {0} CREATEUSER": "ALTER USER {1} CREATEUSER",
+    "ALTER USER {0} SET search_path TO a, b": "ALTER USER {1} SET search_path TO a, b",
+    "ALTER DEFAULT PRIVILEGES FOR USER {0} GRANT SELECT ON TABLES TO PUBLIC": (
+        "ALTER DEFAULT PRIVILEGES FOR USER {1} GRANT SELECT ON TABLES TO PUBLIC"
+    ),
+}
+OF_CLONE = {
+    "GRANT ASSUMEROLE ON DEFAULT TO {1} FOR COPY": "REVOKE ASSUMEROLE ON DEFAULT FROM {1} FOR COPY",
+    "ALTER USER {1} SESSION TIMEOUT 90": "ALTER USER {1} RESET SESSION TIMEOUT",
+    "ALTER USER {1} SYSLOG ACCESS UNRESTRICTED": "ALTER USER {1} SYSLOG ACCESS RESTRICTED",
+    "ALTER USER {1} CONNECTION LIMIT 4": "ALTER USER {1} CONNECTION LIMIT UNLIMITED",
+    "ALTER USER {1} CREATEUSER": "ALTER USER {1} NOCREATEUSER",
+    "ALTER USER {1} VALID UNTIL '2037-01-01'": "ALTER USER {1} VALID UNTIL 'infinity'",
+    "ALTER USER {1} SET statement_timeout TO 9": "ALTER USER {1} RESET statement_timeout",
+    "ALTER DEFAULT PRIVILEGES FOR USER {1} GRANT SELECT ON TABLES TO PUBLIC": (
+        "ALTER DEFAULT PRIVILEGES FOR USER {1} REVOKE SELECT ON TABLES FROM PUBLIC"
+    ),
+}
+"""What was done to one of the users, and what levelling does to the clone for it."""
+
+
+@pytest.mark.parametrize("done", [OF_BASE, OF_CLONE], ids=["base", "clone"])
+def test_what_has_no_option_is_levelled_both_ways(stage: Stage, done: Mapping[str, str]) -> None:
     """What the base alone has the clone gets, and what the clone alone has it loses."""
     _, _, pair = stage.pair()
-    stage.run(*(one.format(pair.base, pair.clone) for one in (of_base, of_clone) if one))
-    (made,) = stage.level(pair)[1]
-    assert made.replace('"', "") == change.format(pair.base, pair.clone)
-    assert stage.level(pair)[1] == []
+    stage.run(*(one.format(pair.base, pair.clone) for one in done))
+    assert made(stage, pair) == {change.format(pair.base, pair.clone) for change in done.values()}
+    assert made(stage, pair) == set()
