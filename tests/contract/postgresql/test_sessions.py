@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 
 from rotation.engines import moment
+from rotation.engines.postgresql import opening
 from rotation.engines.postgresql.accounts import with_mark
 from rotation.errors import GuardViolation, LockWithheld, PermissionDenied, StatementFailed, Unreachable
 from rotation.model import Credential, Mark
@@ -143,6 +144,15 @@ def test_what_the_owner_of_a_database_sets_stops_nothing(stage: Stage, setting: 
         session.set_password(user.username, new.password)
         assert session._connection.opening.shortest == float("inf")  # noqa: SLF001
     stage.accepts(new, database)
+
+
+def test_a_limit_is_read_as_the_server_shows_it(stage: Stage) -> None:
+    """In the largest unit that leaves a whole number."""
+    for seconds in (0, 0.001, 1, 1.5, 60, 90, 3600, 5400, 86400, 90000):
+        set_to = f"SET statement_timeout = {round(seconds * 1000)}; SELECT current_setting('statement_timeout')"
+        ((shown,),) = stage.run(set_to)
+        first = (1, False, "shop", "shop", "off", "on", "scram-sha-256", shown, None)
+        assert opening.read(lambda _, row=first: [row], 1, "here").shortest == (seconds or float("inf"))  # type: ignore[misc]
 
 
 def test_a_commit_whose_answer_is_lost_before_the_time_is_up_is_a_lost_connection(

@@ -22,15 +22,17 @@ SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), current_user
        pg_catalog.current_database()::text,
        pg_catalog.current_setting('default_transaction_read_only'),
        pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('password_encryption'),
-       ARRAY[extract(epoch FROM pg_catalog.current_setting('idle_session_timeout', true)::pg_catalog.interval),
-             extract(epoch FROM pg_catalog.current_setting('transaction_timeout', true)::pg_catalog.interval)
-             ]::pg_catalog.float8[]
+       pg_catalog.current_setting('idle_session_timeout', true),
+       pg_catalog.current_setting('transaction_timeout', true)
 """
 """
 What every session asks first. It sets nothing, and calls nothing that a user could have made.
 
-A limit is written with its unit, as intervals are (manual, "Parameter Names and Values").
+What it makes of its values is little: a server that has just begun looks up each type and function in its catalogs.
 """
+
+_SECONDS_IN: Final = {"": 0, "us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
+"""The units in which the server shows a limit (manual, "Parameter Names and Values"); none is shown with 0 alone."""
 
 _READ_ONLY_BY: Final = """
 SELECT source FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'default_transaction_read_only'
@@ -89,14 +91,19 @@ def read(ask: Callable[[str], list[tuple[Any, ...]]], told: int, where: str) -> 
     at the login (PgBouncer; Odyssey, frontend.c; pgcat, client.rs), or none (RDS Proxy, which cannot cancel: RDS user
     guide, "Quotas and limitations for RDS Proxy").
     """
-    pid, standby, acts_as, database, read_only, synchronous, keeps_as, ends = ask(FIRST)[0]
+    pid, standby, acts_as, database, read_only, synchronous, keeps_as, *ends = ask(FIRST)[0]
     if pid != told:
         raise NotTheServer(where)
     return Opening(
         lifts_read_only=read_only == "on" and not standby and ask(_READ_ONLY_BY)[0][0] in OWNERS,
         commits_late=synchronous == "off",
-        shortest=min(filter(None, ends), default=float("inf")),
+        shortest=min(filter(None, map(_seconds, filter(None, ends))), default=float("inf")),
         acts_as=acts_as,
         database=database,
         keeps_as=keeps_as,
     )
+
+
+def _seconds(limit: str) -> float:
+    unit = limit.lstrip("0123456789")
+    return int(limit.removesuffix(unit) or 0) * _SECONDS_IN[unit]

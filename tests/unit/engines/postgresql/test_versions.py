@@ -49,7 +49,9 @@ def test_the_release_to_go_to_is_named(version: int, remedy: str, *, ignores: bo
 def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
     """RDS Proxy tells none at the login, PgBouncer and others one of their own."""
     with pytest.raises(NotTheServer):
-        opening.read(lambda _: [(17510, False, "shop", "shop", "off", "on", FORM, [])], told, "db.example:6432/shop")
+        opening.read(
+            lambda _: [(17510, False, "shop", "shop", "off", "on", FORM, None, None)], told, "db.example:6432/shop"
+        )
 
 
 @pytest.mark.parametrize(
@@ -63,12 +65,22 @@ def test_a_number_that_is_not_the_servers_is_a_poolers(told: int) -> None:
 )
 def test_a_read_only_default_of_the_owner_is_lifted(source: str, *, standby: bool, lifted: bool) -> None:
     """The server's own is its operator's word, and a standby takes no changes whatever is set."""
-    first = (1, standby, "shop", "shop", "on", "off", FORM, [0.0, None])
+    first = (1, standby, "shop", "shop", "on", "off", FORM, "0", None)
     found = opening.read(lambda query: [first] if query == opening.FIRST else [(source,)], 1, "here")
     assert found.keeps_as == FORM
     assert ("READ WRITE" in found.begin) is lifted
     assert "SET LOCAL synchronous_commit = on" in found.begin
     assert found.shortest == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("idle", "transaction", "shortest"),
+    [("5s", None, 5), ("1min", "90s", 60), ("0", "1500ms", 1.5), ("2h", "1d", 7200)],
+)
+def test_the_shortest_limit_counts(idle: str, transaction: str | None, shortest: float) -> None:
+    """As the server shows them: tests/contract/postgresql/test_sessions.py."""
+    first = (1, False, "shop", "shop", "off", "on", FORM, idle, transaction)
+    assert opening.read(lambda _: [first], 1, "here").shortest == shortest
 
 
 def test_limits_are_named_only_where_the_server_knows_them() -> None:
