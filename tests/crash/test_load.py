@@ -93,13 +93,6 @@ def house(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Hous
         yield one
 
 
-@pytest.fixture(scope="module")
-def postgres_house(authority: Authority) -> Iterator[House]:
-    """Return PostgreSQL's."""
-    with housed("postgresql", authority) as one:
-        yield one
-
-
 def grown(function: WarmFunction, before: Vitals, bounds: Vitals, patience: float = 5) -> dict[str, int]:
     """Say by what it has grown, once what is just ending has ended: PyMongo's threads notice by and by."""
     until = time.monotonic() + patience
@@ -126,22 +119,22 @@ def warm_function(house: House) -> Iterator[WarmFunction]:
 
 
 @pytest.fixture(scope="module")
-def function(postgres_house: House) -> Iterator[WarmFunction]:
+def function(house: House) -> Iterator[WarmFunction]:
     """Return a warm function."""
-    with warm_function(postgres_house) as function:
+    with warm_function(house) as function:
         yield function
 
 
-def test_one_warm_function_keeps_nothing_of_the_secrets_it_rotates(house: House) -> None:
+def test_one_warm_function_keeps_nothing_of_the_secrets_it_rotates(house: House, function: WarmFunction) -> None:
     """After many secrets it has no more threads, files, connections and memory than after a few."""
-    with warm_function(house) as function:
-        before = function.vitals()
-        rotate(house, function, house.applications(SECRETS))
-        assert grown(function, before, bounds(SECRETS)) == {}
-        assert house.sessions() == 0
+    before = function.vitals()
+    rotate(house, function, house.applications(SECRETS))
+    assert grown(function, before, bounds(SECRETS)) == {}
+    assert house.sessions() == 0
     assert house.theatre.leaked() == []
 
 
+@pytest.mark.parametrize("house", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("leak", "shown"),
     [
@@ -152,15 +145,15 @@ def test_one_warm_function_keeps_nothing_of_the_secrets_it_rotates(house: House)
         ("connection", "sessions"),
     ],
 )
-def test_each_kind_of_leak_is_seen(postgres_house: House, function: WarmFunction, leak: str, shown: str) -> None:
+def test_each_kind_of_leak_is_seen(house: House, function: WarmFunction, leak: str, shown: str) -> None:
     """A test of the test: a function that leaks in each invocation grows beyond the bounds in a few rotations."""
-    applications = postgres_house.applications(3)
+    applications = house.applications(3)
     before = function.vitals()
     function.leak(leak)
-    rotate(postgres_house, function, applications)
+    rotate(house, function, applications)
     seen = {
         **function.vitals().grown_beyond(before, bounds(len(applications))),
-        "sessions": postgres_house.sessions(0.2),
+        "sessions": house.sessions(0.2),
     }
     function.leak("")
     assert seen.get(shown, 0) > 0
