@@ -230,21 +230,7 @@ class EngineContract(Acts):
             session.set_password(user.username, user.password)
         assert self.accepts(lab, user)
 
-    @pytest.mark.parametrize(
-        "stem",
-        [
-            'quo"ted',
-            "apo'strophe",
-            "per%cent",
-            "%s",
-            "with space",
-            "UpperCase",
-            "ümläut",
-            "日本",
-            "semi;colon",
-            "back\\s",
-        ],
-    )
+    @pytest.mark.parametrize("stem", ['quo"ted %s;colon', "apo'str back\\s", "Upper%cent ü日本"])
     def test_odd_names(self, lab: EngineLab, stem: str) -> None:
         """A name is a name, whatever characters it has: for a user, for an admin, for a pair."""
         user = lab.create_user(lab.unique(stem))
