@@ -11,6 +11,7 @@ from rotation.errors import RotationError
 from tests.support.servers.mongodb import fail_next
 
 if TYPE_CHECKING:
+    from rotation.model import Credential
     from tests.lab.stages.documentdb import Stage
 
 CLOSING = {303, 11000}
@@ -19,10 +20,15 @@ CLOSING = {303, 11000}
 ENOUGH = 99
 
 
+@pytest.fixture(scope="module")
+def user(stage: Stage) -> Credential:
+    """Make a user that asks for its own mark, whatever the answer."""
+    return stage.user()
+
+
 @pytest.mark.parametrize("code", sorted(CODES.keys() - CLOSING))
-def test_every_code_of_the_table_is_understood_from_the_server(stage: Stage, code: int) -> None:
+def test_every_code_of_the_table_is_understood_from_the_server(stage: Stage, user: Credential, code: int) -> None:
     """A command that fails with it, however often, raises what the table says, without the server's text."""
-    user = stage.user()
     with stage.login(user, seconds=3) as session:
         fail_next(stage.server, "usersInfo", errorCode=code, times=ENOUGH)
         with pytest.raises(RotationError) as caught:
