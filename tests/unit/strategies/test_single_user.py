@@ -189,11 +189,14 @@ def test_a_pending_value_for_another_host_is_refused(stage: MemoryStage) -> None
     assert stage.current_logs_in()
 
 
-def test_a_password_changed_by_an_earlier_attempt_goes_forward(stage: MemoryStage) -> None:
-    """Where AWSCURRENT is refused and the pending value accepted, the label moves at once."""
+@pytest.mark.parametrize(("stage", "by_admin"), [(False, False), (True, True)], indirect=["stage"])
+def test_a_password_changed_by_an_earlier_attempt_goes_forward(stage: MemoryStage, *, by_admin: bool) -> None:
+    """Where AWSCURRENT is refused and the pending value accepted, the first step that sees it moves the label."""
     token = stage.store.rotate()
     stage.step(Step.CREATE, token)
     stage.server.accounts["app"].password = stage.credential(Stage.PENDING).password.reveal()
+    assert stage.play(token, UNTIL_FINISH) is None
+    assert (stage.store.holder(Stage.CURRENT) == token) is not by_admin  # whose step sees no password
     assert stage.play(token) is None
     assert stage.store.holder(Stage.CURRENT) == token
     assert stage.current_logs_in()
