@@ -83,19 +83,22 @@ def module_of(path: Path) -> str:
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """Parse a file once."""
+    """Parse a file of the library or of a function once."""
     return ast.parse(path.read_text())
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Return the modules that a file imports, for types as well."""
+    found = set()
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports by a relative path"
             base = node.module or ""
-            yield from (f"{base}.{alias.name}" if is_module(f"{base}.{alias.name}") else base for alias in node.names)
+            found |= {f"{base}.{alias.name}" if is_module(f"{base}.{alias.name}") else base for alias in node.names}
+    return frozenset(found)
 
 
 def is_module(name: str) -> bool:
@@ -193,6 +196,7 @@ def test_the_tests_have_no_circle_of_imports() -> None:
     assert circle(edges) == []
 
 
+@pytest.mark.no_cover  # as above
 @pytest.mark.parametrize("floor", FLOORS)
 def test_what_tests_stand_on_knows_no_test(floor: str) -> None:
     """The lab may use what supports the tests, never the reverse, and neither knows a test."""
@@ -207,10 +211,11 @@ def module_in_tests(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
 def imported_of_tests(path: Path) -> set[str]:
-    """Return the modules of the tests that a file imports, for types as well."""
+    """Return the modules of the tests that a file imports, for types as well. Its tree is not kept: it is large."""
     found = set()
-    for node in ast.walk(tree_of(path)):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -219,6 +224,7 @@ def imported_of_tests(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] == "tests"} - {module_in_tests(path)}
 
 
+@cache
 def is_test_module(name: str) -> bool:
     """Return whether a name is a module of the tests."""
     place = Path(*name.split("."))

@@ -20,7 +20,10 @@ from tests.lab.nightly import NIGHTLY
 from tests.support.memory.engine import MemoryEngine, MemoryServer
 from tests.support.memory.stage import ADMIN_ARN, MemoryStage
 
-pytestmark = pytest.mark.unsearched  # passwords are any texts here
+pytestmark = [
+    pytest.mark.unsearched,  # passwords are any texts here
+    pytest.mark.no_cover,  # the trace of coverage doubles its price, and others cover all that it runs
+]
 
 CANARY: Final = 'CANARY\r\n\x1b[31m{"level":"ERROR"}'
 """What nobody is to echo: it would break a line of a log, and be one."""

@@ -23,6 +23,8 @@ from tests.support.memory.engine import ADMIN, HOST, PORT, Account, MemoryEngine
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+pytestmark = pytest.mark.no_cover  # the trace of coverage doubles its price, and others cover all that it runs
+
 HOME, AWAY, FAR = "eu-west-1", "eu-central-1", "us-east-1"
 ENGINES = {"alternating-users": "memory", "retained-password": "memory-of-two", "single-user": "memory"}
 STRATEGIES = ["alternating-users", "retained-password"]

@@ -22,6 +22,8 @@ from tests.support.template.state_machine import FunctionRaised, Topic, execute
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.no_cover  # the trace of coverage doubles its price, and others cover all that it runs
+
 SOURCE: Final = parse((ROOT / "functions/replica_promotion/template.yaml").read_text("utf-8"))
 TOPIC: Final = "arn:aws:sns:eu-central-1:123456789012:approvals"
 ON: Final = {
