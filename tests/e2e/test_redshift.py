@@ -85,19 +85,30 @@ def as_psql_does(secret: Mapping[str, Any]) -> str:
     return ""
 
 
+@pytest.fixture(scope="module")
+def theatre_of_md5(authority: Authority) -> Iterator[Theatre]:
+    """Return a stage of such users."""
+    with RedshiftServer(authority) as server, emulated() as emulator:
+        yield Theatre(redshift, ByMd5(server), emulator)
+
+
 @pytest.mark.parametrize("strategy", COSTS)
-def test_clients_of_postgresqls_protocol_keep_logging_in(authority: Authority, strategy: str) -> None:
+@pytest.mark.parametrize(
+    ("stage", "said"), [("theatre_of_md5", ""), ("theatre", "authentication method 13 not supported")]
+)
+def test_clients_of_postgresqls_protocol_keep_logging_in(
+    request: pytest.FixtureRequest, stage: str, said: str, strategy: str
+) -> None:
     """They answer MD5's question alone; and who was asked by Redshift's own question still is."""
-    for scene, said in ((ByMd5, ""), (redshift.RedshiftScene, "authentication method 13 not supported")):
-        with RedshiftServer(authority) as server, emulated() as emulator:
-            shop = Theatre(redshift, scene(server), emulator).application("shop", strategy)
-            for _ in range(3):
-                told = as_psql_does(shop.secret())
-                assert said in told
-                assert bool(said) is bool(told)
-                assert shop.rotate().succeeded
-                assert shop.is_accepted(shop.secret())
-            assert bool(said) is bool(as_psql_does(shop.secret()))
+    theatre: Theatre = request.getfixturevalue(stage)
+    shop = theatre.application(f"e2e_{next(numbers)}", strategy)
+    for _ in range(3):
+        told = as_psql_does(shop.secret())
+        assert said in told
+        assert bool(said) is bool(told)
+        assert shop.rotate().succeeded
+        assert shop.is_accepted(shop.secret())
+    assert bool(said) is bool(as_psql_does(shop.secret()))
 
 
 class WithoutSuperuser(redshift.RedshiftScene):
