@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import shutil
 import subprocess
 import uuid
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.lab.theatre import ADMIN, ROOT
+from tests.support.cli import aws
 from tests.support.emulators.logs import EmulatedLogs
 from tests.support.emulators.secretsmanager.rotation import RotationPlayer
 from tests.support.template.cloudformation import ACCOUNT, REGION, function_arn, parse
@@ -65,7 +65,7 @@ def shell(postgresql_theatre: Theatre) -> Iterator[dict[str, str]]:
     theatre.player.on_step = None
     with EmulatedLogs({f"/aws/lambda/{NAME}": theatre.function_log.getvalue}) as logs, theatre.player.serving():
         yield {
-            "PATH": f"{os.environ['PATH']}:{ROOT / '.tools/aws/bin'}",
+            "PATH": aws.path(),
             "HOME": "/nonexistent",
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": theatre.emulator.url,
             "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": logs.url,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ import pytest
 from rotation.entrypoints import parameter_store, secrets_manager
 from tests.e2e.test_regions_guide import Shell
 from tests.lab.theatre import REGION, Context
+from tests.support.cli import aws
 from tests.support.emulators.everywhere import Everywhere
 from tests.support.emulators.functions import EmulatedFunctions
 from tests.support.emulators.secretsmanager.server import EmulatedSecretsManager
@@ -144,11 +144,11 @@ def typing(scene: Scene, tmp_path: Path) -> Iterator[Shell]:
         queues = stack.enter_context(EmulatedService(scene.queues, "127.0.0.1", 0))
         urls = {"ssm": scene.parameters.url, "secretsmanager": scene.secrets.url}
         urls |= {"lambda": functions.url, "sqs": queues.url}
-        aws = stack.enter_context(Everywhere({(name, REGION): url for name, url in urls.items()}))
+        account = stack.enter_context(Everywhere({(name, REGION): url for name, url in urls.items()}))
         environment = {
-            "PATH": f"{os.environ['PATH']}:{ROOT / '.tools/aws/bin'}",
+            "PATH": aws.path(),
             "HOME": str(tmp_path),
-            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ENDPOINT_URL": account.url,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "person",
             "AWS_SECRET_ACCESS_KEY": "person",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import aws
 from tests.support.emulators.secretsmanager.rotation import STEPS
 from tests.support.guides.pages import ROOT
 
@@ -51,10 +52,11 @@ def test_what_it_prints_can_be_typed_as_it_stands(playground: Path) -> None:
     """Each command succeeds, rotations are played beside it, and what was broken fails with a remedy and is mended."""
     lines = [line.strip() for line in playground.read_text().splitlines()]
     first = next(line for line in lines if line.startswith("export "))
-    said = {}
+    said: dict[str, str] = {}
     for command in (line for line in lines if re.match("(aws|make|echo) ", line)):
         steps = playground.read_text().count("Secret ✓")
-        said[command] = typed(f"{first}; {command}")
+        # The first of all by the CLI as it is started by a person.
+        said[command] = typed(f"{first}; PATH='{aws.path()}'; {command}" if said else f"{first}; {command}")
         if "rotate-secret" in command:
             waited(partial(is_played, playground, steps, 1 if "--no-rotate-immediately" in command else len(STEPS)))
     application = json.loads(next(text for command, text in said.items() if "get-secret-value" in command))

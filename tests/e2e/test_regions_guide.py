@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import time
 import uuid
@@ -17,6 +16,7 @@ from rotation.entrypoints import promotion
 from rotation.errors import GuardViolation
 from rotation.model import in_region
 from tests.lab.theatre import Context
+from tests.support.cli import aws
 from tests.support.emulators.everywhere import Everywhere
 from tests.support.emulators.functions import EmulatedFunctions
 from tests.support.emulators.secretsmanager.direct import direct_client
@@ -165,11 +165,11 @@ def scene(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 def shell(scene: Scene, folder: Path, **services: str) -> Iterator[Shell]:
     """Open a shell whose default Region is the old one, as that of the team is."""
     places = {("secretsmanager", region): scene.regions[region].url for region in (HOME, AWAY)}
-    with Everywhere(places | {(name, AWAY): url for name, url in services.items()}) as aws:
+    with Everywhere(places | {(name, AWAY): url for name, url in services.items()}) as account:
         environment = {
-            "PATH": f"{os.environ['PATH']}:{ROOT / '.tools/aws/bin'}",
+            "PATH": aws.path(),
             "HOME": str(folder),
-            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ENDPOINT_URL": account.url,
             "AWS_DEFAULT_REGION": HOME,
             "AWS_ACCESS_KEY_ID": "person",
             "AWS_SECRET_ACCESS_KEY": "person",
