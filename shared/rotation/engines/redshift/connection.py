@@ -114,6 +114,7 @@ class Connection:
     ) -> None:
         """Take over the driver's connection, and have the first statements answered."""
         self._raw = raw
+        self._cursor = raw.cursor()  # one for all statements: the driver makes much for each
         self._forms = forms
         self.address = address
         self.user = user
@@ -132,9 +133,8 @@ class Connection:
     def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Run a statement, and give its rows."""
         try:
-            cursor = self._raw.cursor()
-            cursor.execute(statement, values or None)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            self._cursor.execute(statement, values or None)
+            return [tuple(row) for row in self._cursor.fetchall()] if self._cursor.description else []
         except DRIVERS as error:
             raise translate(error, self.where) from None
 
