@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 
 import boto3
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 FUNCTION = "secret-rotation-postgresql"
+TABLE: Final = parse((ROOT / "functions/watch/template.yaml").read_text("utf-8"))["Resources"]["Memory"]["Properties"]
+CLIENT: Final[Any] = cache(boto3.client)
+"""It makes each client once: they differ in nothing, and each takes longer to make than what it is asked."""
 
 
 class Watched:
@@ -27,17 +31,17 @@ class Watched:
 
     def __init__(self) -> None:
         """Make what the template makes."""
-        self.secrets = boto3.client("secretsmanager", region_name=REGION)
-        self.logs = boto3.client("logs", region_name=REGION)
-        self._dynamodb = boto3.client("dynamodb", region_name=REGION)
-        table = parse((ROOT / "functions/watch/template.yaml").read_text("utf-8"))["Resources"]["Memory"]["Properties"]
-        made = {name: table[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")}
-        self._dynamodb.create_table(TableName="memory", **made)
-        sns, self._sqs = boto3.client("sns", region_name=REGION), boto3.client("sqs", region_name=REGION)
+        self.secrets = CLIENT("secretsmanager", region_name=REGION)
+        self.logs = CLIENT("logs", region_name=REGION)
+        made = {name: TABLE[name] for name in ("BillingMode", "AttributeDefinitions", "KeySchema")}
+        CLIENT("dynamodb", region_name=REGION).create_table(TableName="memory", **made)
+        sns, self._sqs = CLIENT("sns", region_name=REGION), CLIENT("sqs", region_name=REGION)
         self.topic = sns.create_topic(Name="watch")["TopicArn"]
         self._queue = self._sqs.create_queue(QueueName="people")["QueueUrl"]
         queue = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]
-        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue["QueueArn"])
+        # The message alone: about it SNS would tell what is signed by a key that each subscription makes.
+        raw = {"RawMessageDelivery": "true"}
+        sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=queue["QueueArn"], Attributes=raw)
         self.logs.create_log_group(logGroupName=f"/aws/lambda/{FUNCTION}")
         self.logs.create_log_stream(logGroupName=f"/aws/lambda/{FUNCTION}", logStreamName="2026/10/04/[$LATEST]1f")
         self.secret = self.made("shop/db")
@@ -84,7 +88,7 @@ class Watched:
         got: list[str] = []
         while found := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
             for one in found:
-                got.append(json.loads(one["Body"])["Message"])
+                got.append(one["Body"])
                 self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=one["ReceiptHandle"])
         return got
 
