@@ -210,14 +210,6 @@ def test_plain_text_only_where_the_secret_says_so(stage: Stage, authority: Autho
     assert '"ssl": false' in wanted.remedy
 
 
-def test_a_server_that_the_driver_cannot_speak_with_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its protocol may be too old."""
-    monkeypatch.setattr("pymongo.common.MIN_SUPPORTED_WIRE_VERSION", 99)
-    error = failure(stage, stage.user())
-    assert isinstance(error, StatementFailed)
-    assert "version of the protocol" in str(error)
-
-
 def test_nothing_is_left_behind(stage: Stage) -> None:
     """Neither a thread nor a connection outlives a session, accepted or refused."""
     user = stage.user()

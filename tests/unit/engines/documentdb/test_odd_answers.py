@@ -140,6 +140,14 @@ def test_a_node_that_describes_itself_oddly_is_unreachable() -> None:
     assert "does not speak MongoDB's protocol" in str(error)
 
 
+@pytest.mark.parametrize("spoken", [{"maxWireVersion": 2}, {"minWireVersion": 99, "maxWireVersion": 99}])
+def test_a_node_that_the_driver_cannot_speak_with_is_named(spoken: Document) -> None:
+    """Its protocol is too old, or too new."""
+    error = failure(answered({}, HELLO | spoken))
+    assert isinstance(error, StatementFailed)
+    assert "version of the protocol" in str(error)
+
+
 def test_a_node_that_refuses_to_describe_itself_refuses_no_login() -> None:
     """Nobody has shown a password yet, whatever the code."""
     error = failure(answered({}, {"ok": 0.0, "code": 18, "errmsg": "no"}))
