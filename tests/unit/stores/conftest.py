@@ -42,9 +42,10 @@ def observer() -> Warnings:
 
 @pytest.fixture
 def new_store(parameters: EmulatedParameterStore, observer: Warnings) -> Callable[[], ParameterStore]:
-    """Make stores as other processes have them."""
+    """Make stores as other processes have them; their client tries once, so that it serves for both."""
+    client = parameters.client()
     return lambda: ParameterStore(
-        Clients(parameters.client(), parameters.client()),
+        Clients(client, client),
         PARAMETER,
         observer,
         looking(),

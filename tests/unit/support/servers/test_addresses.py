@@ -13,7 +13,7 @@ from tests.support.servers.mongodb import MongoServer
 from tests.support.servers.mysql import MySQLServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.support.servers.tls import Authority
 
@@ -23,20 +23,30 @@ def at(server: MySQLServer | MongoServer) -> str:
     return f"any://{server.user}:{quote(server.password)}@localhost:{server.port}/?ca={server.bundle}"
 
 
+@pytest.fixture(scope="module")
+def theirs(authority: Authority) -> Iterator[MySQLServer]:
+    """Start a server that is somebody else's."""
+    with MySQLServer(authority) as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     ("variable", "taken"), [(addresses.MYSQL, addresses.mysql), (addresses.MARIADB, addresses.mariadb)]
 )
 def test_a_mysql_of_somebody_else_is_used(
-    monkeypatch: pytest.MonkeyPatch, authority: Authority, variable: str, taken: Callable[[Authority], MySQLServer]
+    monkeypatch: pytest.MonkeyPatch,
+    authority: Authority,
+    theirs: MySQLServer,
+    variable: str,
+    taken: Callable[[Authority], MySQLServer],
 ) -> None:
     """It is known by its address alone: what needs its files fails and says so."""
-    with MySQLServer(authority) as theirs:
-        monkeypatch.setenv(variable, at(theirs))
-        with taken(authority) as server:
-            assert server.execute("SELECT @@port") == [(theirs.port,)]
-            with pytest.raises(servers.ServerUnavailableError, match="cannot be read from here"):
-                server.logins(server.mark())
-        assert theirs.execute("SELECT 1") == [(1,)]
+    monkeypatch.setenv(variable, at(theirs))
+    with taken(authority) as server:
+        assert server.execute("SELECT @@port") == [(theirs.port,)]
+        with pytest.raises(servers.ServerUnavailableError, match="cannot be read from here"):
+            server.logins(server.mark())
+    assert theirs.execute("SELECT 1") == [(1,)]
     assert variable in header.report()[-1]
     assert theirs.password not in header.report()[-1]
 
