@@ -19,6 +19,7 @@ from tests.lab.client import Rejected
 from tests.lab.deployed import stages_of
 from tests.lab.deployed_mirrors import DeployedMirrors
 from tests.lab.deployed_parameters import ADMINS, PATH, SETTINGS, DeployedParameters, until
+from tests.lab.nightly import NIGHTLY
 from tests.lab.theatre import ADMIN, Scene
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
 from tests.support.emulators.ssm.model import arn_of
@@ -365,7 +366,8 @@ def test_a_role_without_a_permission_writes_no_mirror(
 def test_the_release_before_can_be_deployed_again(deployed: Deployed) -> None:
     """Rolled back, for which the stack's parameters stay as they are: nothing is replaced, and rotations go on."""
     now = deployed.account.made()
-    deployed.account.deploy(released.beside(deployed.build), deployed.parameters())
+    deploy = deployed.account.deploy if NIGHTLY else deployed.account.change
+    deploy(released.beside(deployed.build), deployed.parameters())
     assert lasting(deployed.before).items() <= lasting(deployed.account.made()).items() <= now.items()
     users = deployed.users("postgresql", deployed.older, 2)
     assert set(users) == {"older", "older_clone"}

@@ -1,4 +1,4 @@
-"""`sam deploy` of the audit's own stack, and audits by the deployed function under its own role, without AWS."""
+"""The audit's own stack is deployed, and the deployed function audits under its own role, without AWS."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from audit.calls import OPTIONAL, PERMISSIONS
 from tests.lab import builds
+from tests.lab.nightly import NIGHTLY
 from tests.lab.runtime import LambdaRuntime, python
 from tests.support.emulators.ministack import Account, DeniedOrFailed, account
 from tests.support.emulators.secretsmanager.model import RotationSettings, Version
@@ -90,12 +91,18 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
     with ExitStack() as stack:
         here = stack.enter_context(account(authority, python=python(), MINISTACK_ACCOUNT_ID=ACCOUNT))
         topic, mail = _subscribed(here)
-        here.deploy(builds.ready("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": topic})
+        deploy(here, TopicArn=topic)
         _lend(here)
         _fill(here)
         named = stack.enter_context(EmulatedSecretsManager())
         _name(named, here)
         yield Deployed(here, topic, mail, named)
+
+
+def deploy(here: Account, **parameters: str) -> None:
+    """Deploy the stack with these parameters, or update it; by night with `sam deploy`."""
+    template = builds.ready("audit") / "template.yaml"
+    (here.deploy if NIGHTLY else here.change)(template, {"Arch": builds.architecture(), **parameters})
 
 
 def _subscribed(here: Account) -> tuple[str, str]:
@@ -308,9 +315,7 @@ def test_what_is_off_by_default_works_once_it_is_asked_for(deployed: Deployed) -
     before = deployed.run(forgotten=True)
     assert "secretsmanager:GetSecretValue" not in before["calls"]
     assert weak not in found(before)
-    here.deploy(
-        builds.ready("audit") / "template.yaml", {"Arch": builds.architecture(), "TopicArn": deployed.topic} | ASKED
-    )
+    deploy(here, TopicArn=deployed.topic, **ASKED)
     with here.without(deployed.role, "secretsmanager:GetSecretValue", "look"):
         assert unseen(deployed.run(forgotten=True)) == {
             f"allow {' and '.join(OPTIONAL['values'])} to whoever runs the audit"
@@ -353,9 +358,8 @@ def test_a_state_machine_looks_at_each_region_by_itself(deployed: Deployed) -> N
     This server does not ask for the state machine's role: that is held by the tests of the template.
     """
     here, regions = deployed.account, [REGION, "eu-central-1"]
-    given = {"Arch": builds.architecture(), "TopicArn": deployed.topic, "FanOut": "true", "Regions": ",".join(regions)}
     before = here.made()
-    here.deploy(builds.ready("audit") / "template.yaml", given)
+    deploy(here, TopicArn=deployed.topic, FanOut="true", Regions=",".join(regions))
     assert before.items() - here.made().items() == {("AuditPermission", before["AuditPermission"])}
     here.client("s3").delete_object(Bucket=deployed.bucket, Key="memory.sqlite")
     deployed.told()

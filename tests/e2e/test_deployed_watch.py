@@ -1,4 +1,4 @@
-"""`sam deploy` of the suite with its watch: events go through the deployed rules, and come as messages, once."""
+"""The suite is deployed with its watch: events go through the deployed rules, and come as messages, once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from tests.lab import builds, runtime
+from tests.lab.nightly import NIGHTLY
 from tests.support.cloudwatch.dashboard import complaints
 from tests.support.cloudwatch.stack import alarms, made
 from tests.support.emulators.ministack import Account, account
@@ -136,7 +137,8 @@ def deployed(authority: Authority) -> Iterator[Deployed]:
     """Deploy, subscribe, and attach a secret; the topic takes TLS alone, and the queue's delays are not waited for."""
     python = runtime.python()
     with account(authority, python=python, sends=True, alarms=True, MINISTACK_ACCOUNT_ID=ACCOUNT) as here:
-        here.deploy(_without_uploads(builds.ready()), {"Arch": builds.architecture(), **PARAMETERS})
+        deploy = here.deploy if NIGHTLY else here.change  # by night with `sam deploy`
+        deploy(_without_uploads(builds.ready()), {"Arch": builds.architecture(), **PARAMETERS})
         (nested,) = [
             it for it in here.client("cloudformation").describe_stacks()["Stacks"] if "Watch" in it["StackName"]
         ]
