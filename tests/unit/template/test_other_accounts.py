@@ -135,10 +135,13 @@ def test_the_example_of_a_file_comes_out_as_it_stands() -> None:
 
 
 ASKED = """
-import inspect, json, sys
+import functools, inspect, json, sys
 from unittest import mock
 from click.testing import CliRunner
+from samcli.commands._utils import template
 from samcli.commands.deploy import command
+
+template.yaml_parse = functools.cache(template.yaml_parse)  # each command parses the same template three times
 
 def deployed_with(arguments):
     asked = inspect.signature(command.do_cli)
