@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import struct
@@ -100,6 +101,7 @@ def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+@functools.cache
 def imported(function: str, *, program: str = COLD) -> dict[str, str | None]:
     """Run a program on the function, its layer and the runtime, and give the modules that it imported."""
     build = builds.ready()
