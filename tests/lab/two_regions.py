@@ -42,7 +42,7 @@ AWAY: Final = "eu-central-1"
 LAG: Final = timedelta(seconds=1)
 """How long a value takes to the other Region; its labels take a little longer."""
 GAP: Final = timedelta(seconds=0.3)
-PAUSE: Final = 0.05
+PAUSE: Final = 0.1
 """Seconds between two logins of a client: the demo mostly waits, and so may they."""
 PATIENCE: Final = (0, 0.5, 1.0, 2.0)
 """Seconds before each look whether a replica follows: with a stuck one the demo does not wait for half a minute."""
