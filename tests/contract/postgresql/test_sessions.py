@@ -118,12 +118,6 @@ def test_a_session_leaves_nothing_behind(stage: Stage) -> None:
         assert (connection.bare(everything), connection.bare("SHOW role")) == before
 
 
-@pytest.fixture(scope="module")
-def database(stage: Stage) -> str:
-    """Make a database that each case sets something in."""
-    return stage.server.create_database(unique("db"))
-
-
 @pytest.mark.parametrize(
     "setting",
     [
@@ -137,12 +131,11 @@ def database(stage: Stage) -> str:
         "default_transaction_isolation TO serializable",
     ],
 )
-def test_what_the_owner_of_a_database_sets_stops_nothing(stage: Stage, database: str, setting: str) -> None:
+def test_what_the_owner_of_a_database_sets_stops_nothing(stage: Stage, setting: str) -> None:
     """Whoever owns the admin's or the user's database may set limits for all logins there."""
     if not stage.run("SELECT 1 FROM pg_settings WHERE name = %s", values=(setting.partition(" ")[0],)):
         return  # a release that has no such setting
-    user = stage.user()
-    stage.run("ALTER DATABASE {} RESET ALL", database)
+    user, database = stage.user(), stage.server.create_database(unique("db"))
     stage.run(f"ALTER DATABASE {{}} SET {setting}", database)
     new = Credential(user.username, stage.password())
     with stage.login(user, database) as session:
