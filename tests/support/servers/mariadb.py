@@ -117,7 +117,7 @@ def _initialised(place: process.Place) -> Path:
     process.hand_over(folder)
     share = _root() / "usr/share" if isinstance(place, process.Machine) else "/usr/share"
     script = BOOTSTRAP.format(share=share, begin=folder / "begin.sql", scripts=" ".join(SCRIPTS))
-    own = [f"--datadir={folder}/data", f"--tmpdir={folder}"]  # a server that starts empties what it shares with others
+    own = [f"--datadir={folder}/data", f"--tmpdir={folder}"]  # see MySQLServer
     command = ["/bin/sh", "-ec", script, "bootstrap", *_mariadb_command(place), *own]
     try:
         place.run(command, {"TZ": "UTC", "PATH": os.defpath})

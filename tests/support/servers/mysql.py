@@ -193,6 +193,7 @@ class MySQLServer(OwnServer):
             "port": str(self.port),
             "socket": str(self.folder / "socket"),
             "pid-file": str(self.folder / "pid"),
+            "tmpdir": str(self.folder),  # MariaDB that starts deletes others' tables where it has its own
             "general-log": "1",
             "general-log-file": str(self.log),
             "log-timestamps": "UTC",
