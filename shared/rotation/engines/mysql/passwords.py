@@ -26,7 +26,8 @@ _POLICIES: Final = ("validate_password.", "validate_password_")
 """How the policy's variables begin: those of the component, and of the plugin that it replaced."""
 
 
-_READ_ONLY: Final = ("read_only", "super_read_only", "innodb_read_only")
+READ_ONLY: Final = ("read_only", "super_read_only", "innodb_read_only")
+"""The server's variables of which each, by itself, keeps it from taking changes."""
 
 _TAKES_NO_HASHES: Final = """
 SELECT 1 FROM information_schema.PLUGINS WHERE PLUGIN_TYPE = 'PASSWORD VALIDATION' AND PLUGIN_STATUS = 'ACTIVE'
@@ -138,7 +139,7 @@ def rehearse_password(connection: Connection, username: str, password: Password)
     if username != connection.user:
         require_management(connection, username)
     variables = _variables(connection)
-    if any(variables.get(name) == "ON" for name in _READ_ONLY):
+    if any(variables.get(name) == "ON" for name in READ_ONLY):
         raise StatementFailed(
             "The server takes no changes: it is read-only",
             engine=ENGINE,
@@ -194,8 +195,7 @@ def _variables(connection: Connection) -> dict[str, str]:
 
     All of it is the server's, not the session's. To list a session's variables takes three times as long.
     """
-    names = ", ".join(map(connection.literal, _READ_ONLY))
-    which = f"Variable_name IN ({names}) OR Variable_name LIKE 'validate_password%'"
+    which = f"Variable_name IN {READ_ONLY} OR Variable_name LIKE 'validate_password%'"
     return dict(connection.run(f"SHOW GLOBAL VARIABLES WHERE {which}"))
 
 

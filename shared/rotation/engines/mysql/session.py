@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from rotation.model import Mark, Ownership, Pair, Password
 
 
-_READ_ONLY: Final = """
-SHOW GLOBAL VARIABLES
- WHERE Variable_name IN ('read_only', 'super_read_only', 'innodb_read_only') AND Value = 'ON'
-"""
+_READ_ONLY: Final = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN {passwords.READ_ONLY} AND Value = 'ON'"
 
 
 class MySQLSession(ConnectedSession[Connection]):

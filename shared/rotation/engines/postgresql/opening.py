@@ -106,4 +106,4 @@ def read(ask: Callable[[str], list[tuple[Any, ...]]], told: int, where: str) -> 
 
 def _seconds(limit: str) -> float:
     unit = limit.lstrip("0123456789")
-    return int(limit.removesuffix(unit) or 0) * _SECONDS_IN[unit]
+    return int(limit.removesuffix(unit)) * _SECONDS_IN[unit]
